@@ -1,0 +1,200 @@
+# wavefleet: how it is built, checked and installed. `make help` lists what there is.
+#
+#   make                    both programs and the command line, optimised, into build/bin/
+#   make SAN=address        with AddressSanitizer and UBSan, into build/bin-address/
+#   make CC=clang           with clang, into build/bin-clang/
+#   make O=/tmp/x           everything under another folder than build/
+#   make V=1                show the commands
+
+VERSION = 0.1.0
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+O = build
+SAN ?=
+WERROR ?=
+ifeq ($(origin CC),default)
+CC = gcc
+endif
+
+# ── Where things go ─────────────────────────────────────────────────────────────────────────────
+
+COMPILER := $(if $(findstring clang,$(CC)),clang)
+MODE     := $(if $(COMPILER),clang-)$(or $(SAN),release)
+BUILD    := $(O)/$(MODE)
+GEN      := $(BUILD)/gen
+BIN      := $(O)/bin$(COMPILER:%=-%)$(SAN:%=-%)
+
+# ── Flags ───────────────────────────────────────────────────────────────────────────────────────
+
+PACKAGES = libevent hiredis libpq libcjson libcurl yaml-0.1 libsodium
+INCLUDES := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PACKAGES) 2>/dev/null))
+LIBS     := -Wl,--as-needed $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lhttp_parser -lm
+CHECK_LIBS = $(shell pkg-config --libs check)
+
+WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+	-Wcast-qual -Wformat=2 -Wundef -Wvla -Wno-unused-parameter $(if $(WERROR),-Werror)
+HARDEN_release = -O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
+HARDEN_address = -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+HARDEN_undefined = -O1 -fno-omit-frame-pointer -fsanitize=undefined -fno-sanitize-recover=all
+HARDEN_thread = -O1 -fno-omit-frame-pointer -fsanitize=thread
+HARDEN = $(or $(HARDEN_$(or $(SAN),release)),$(error SAN is address, undefined or thread))
+
+CPPFLAGS_ALL = -std=gnu17 -D_GNU_SOURCE -DWAVEFLEET_VERSION=\"$(VERSION)\" \
+	-Icommon -I. -I$(GEN) $(INCLUDES) $(CPPFLAGS)
+CFLAGS_ALL   = $(CPPFLAGS_ALL) -g -pthread $(HARDEN) $(WARNINGS) $(CFLAGS)
+LDFLAGS_ALL  = $(CFLAGS_ALL) $(if $(SAN),,-pie -Wl,-z,relro,-z,now) $(LDFLAGS)
+
+# ── Sources ─────────────────────────────────────────────────────────────────────────────────────
+
+COMMON  := $(wildcard common/*/*.c)
+API     := $(wildcard api/*.c)
+WORKER  := $(wildcard worker/*.c worker/kinds/*.c worker/kinds/*/*.c)
+CLI     := $(wildcard cli/*.c)
+HARNESS := $(wildcard tests/harness/*.c)
+UNIT    := $(wildcard tests/unit/test_*.c)
+INTEGRATION := $(wildcard tests/integration/test_*.c)
+PRODUCT := $(COMMON) $(API) $(WORKER) $(CLI)
+ALL_C   := $(PRODUCT) $(HARNESS) $(UNIT) $(INTEGRATION)
+EMBEDDED := $(wildcard common/store/sql common/store/sql/*.sql common/store/schema \
+	common/store/schema/*.sql common/broker/lua common/broker/lua/*.lua common/broker/lua/lib/*.lua)
+GEN_C   := $(GEN)/sql_text.c $(GEN)/lua_text.c $(GEN)/schema_files.c
+
+obj      = $(patsubst %.c,$(BUILD)/%.o,$(1))
+LIB      := $(BUILD)/libcommon.a
+PROGRAMS := $(if $(API),$(BIN)/wavefleet-api) $(if $(WORKER),$(BIN)/wavefleet-worker) \
+	$(if $(CLI),$(BIN)/wavefleet)
+UNIT_BIN := $(patsubst %.c,$(BUILD)/%,$(UNIT))
+INTEGRATION_BIN := $(patsubst %.c,$(BUILD)/%,$(INTEGRATION))
+
+# ── Building ────────────────────────────────────────────────────────────────────────────────────
+
+say = $(if $(V),,@echo "  $(1)  $(2)";)
+
+.PHONY: all
+all: $(PROGRAMS) $(LIB) ## build the programs (default)
+
+$(BIN)/wavefleet-api:    $(call obj,$(API))
+$(BIN)/wavefleet-worker: $(call obj,$(WORKER))
+$(BIN)/wavefleet:        $(call obj,$(CLI))
+$(PROGRAMS): $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(LIB) $(LIBS)
+
+$(LIB): $(call obj,$(COMMON)) $(GEN_C:.c=.o)
+	@rm -f $@
+	$(call say,AR,$@)ar rcs $@ $(filter %.o,$^)
+
+$(BUILD)/%.o: %.c $(BUILD)/flags | $(GEN)/done
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+$(GEN)/%.o: $(GEN)/%.c $(BUILD)/flags
+	$(call say,CC,$<)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+$(BUILD)/tests/%.o: CPPFLAGS += -DHARNESS_ROOT=\"$(CURDIR)\"
+
+# The embedded files. They are written only when they changed, so `done` carries the time.
+$(GEN)/done: scripts/embed $(EMBEDDED)
+	@mkdir -p $(@D)
+	@scripts/embed sql common/store/sql $(GEN)
+	@scripts/embed lua common/broker/lua $(GEN)
+	@scripts/embed schema common/store/schema $(GEN)
+	@touch $@
+$(GEN_C) $(GEN)/sql_names.h $(GEN)/lua_names.h: $(GEN)/done ;
+
+# Everything is built again when the compiler or its flags change.
+FLAGS_NOW := $(strip $(CC) $(shell $(CC) -dumpversion 2>&1) $(CFLAGS_ALL) $(LIBS))
+ifneq ($(FLAGS_NOW),$(strip $(file <$(BUILD)/flags)))
+$(BUILD)/flags: FORCE
+endif
+$(BUILD)/flags:
+	@pkg-config --print-errors --exists $(PACKAGES) || \
+		{ echo "libraries are missing: run scripts/bootstrap run" >&2; exit 1; }
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(FLAGS_NOW)' >$@
+
+.PHONY: FORCE clean
+clean: ## remove all that was built
+	rm -rf $(O) compile_commands.json
+
+# ── Tests ───────────────────────────────────────────────────────────────────────────────────────
+
+# test_api_* and test_worker_* may use that program's insides (all of it but its main).
+insides = $(if $(filter test_api_%,$(notdir $1)),$(call obj,$(filter-out api/main.c,$(API)))) \
+	$(if $(filter test_worker_%,$(notdir $1)),$(call obj,$(filter-out worker/main.c,$(WORKER)))) \
+	$(if $(findstring /integration/,$1),$(call obj,$(HARNESS)))
+
+# Runs each program, goes on after a failure, and ends with it.
+run_all = @failed=0; for t in $(1); do timeout -k 5 300 $$t || failed=1; done; exit $$failed
+
+.PHONY: check-unit check-integration check-e2e test bench
+check-unit: $(UNIT_BIN) ## unit tests: no server, no network
+	$(call run_all,$^)
+
+check-integration: $(INTEGRATION_BIN) ## tests with a private Redis and PostgreSQL
+	$(call run_all,$^)
+
+check-e2e: all ## tests of the built programs over HTTP
+	WAVEFLEET_BIN=$(abspath $(BIN)) /usr/bin/python3 -m pytest tests/e2e -q
+
+test: check-unit check-integration check-e2e ## all three (scripts/test does more: see there)
+
+bench: all ## measure (tests/bench/run)
+	@if [ -x tests/bench/run ]; then tests/bench/run; else echo "no tests/bench/run yet"; fi
+
+# ── Checks of the source ────────────────────────────────────────────────────────────────────────
+
+FORMATTED = $(shell find common api worker cli tests -name '*.[ch]' 2>/dev/null)
+JOBS = $(shell nproc)
+
+.PHONY: lint tidy analyze format format-check compile_commands.json
+lint: $(GEN)/done ## the house rules (scripts/lint), shellcheck
+	@CC='$(CC)' FLAGS='$(CPPFLAGS_ALL)' scripts/lint
+
+tidy: $(GEN)/done ## clang-tidy
+	@printf '%s\n' $(ALL_C) | \
+		xargs -r -P$(JOBS) -I@ clang-tidy --quiet @ -- $(CPPFLAGS_ALL) -Wno-unknown-warning-option
+
+analyze: $(GEN)/done ## cppcheck
+	@mkdir -p $(BUILD)/cppcheck
+	@[ -z "$(PRODUCT)" ] || cppcheck --quiet -j$(JOBS) --cppcheck-build-dir=$(BUILD)/cppcheck \
+		--std=c11 --library=posix --enable=warning,performance,portability --inline-suppr \
+		--error-exitcode=1 --suppress=missingIncludeSystem --suppress=varFuncNullUB \
+		-D_GNU_SOURCE -D__GNUC__=12 \
+		-DWAVEFLEET_VERSION=\"\" -Icommon -I. -I$(GEN) $(PRODUCT)
+
+format: ## rewrite the C files with clang-format (.def files are left alone)
+	@printf '%s\n' $(FORMATTED) | xargs -r clang-format -i
+
+format-check: ## say which files `make format` would change
+	@printf '%s\n' $(FORMATTED) | xargs -r -P$(JOBS) -I@ \
+		sh -c 'clang-format @ | cmp -s - @ || { echo "@: run make format"; exit 1; }'
+
+compile_commands.json: $(GEN)/done ## for editors and tools
+	@sep='['; for f in $(ALL_C); do printf '%s\n{"directory": "%s", "file": "%s", "command": "%s"}' \
+		"$$sep" '$(CURDIR)' $$f '$(subst ",\",$(subst \,\\,$(CC) $(CFLAGS_ALL))) -c '$$f; sep=,; \
+		done >$@; printf '\n]\n' >>$@
+
+# ── Installing ──────────────────────────────────────────────────────────────────────────────────
+
+UNITS = $(wildcard deploy/systemd/*.service deploy/systemd/*.target deploy/systemd/*.timer)
+SAMPLE = $(wildcard deploy/wavefleet.yaml)
+
+.PHONY: install
+install: all ## into DESTDIR and PREFIX: programs, sample configuration, systemd units
+	install -D -t $(DESTDIR)$(PREFIX)/bin $(PROGRAMS)
+	$(if $(SAMPLE),install -D -m 644 $(SAMPLE) $(DESTDIR)$(SYSCONFDIR)/wavefleet/wavefleet.yaml.sample)
+	$(if $(UNITS),install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system $(UNITS))
+
+.PHONY: help
+help: ## this text
+	@sed -n '/^#/!q; s/^# \{0,1\}//; p' Makefile
+	@sed -n 's/^\([a-z0-9_.-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 24 | sed 's/^/  make /'
+	@echo "Variables: CC=gcc|clang SAN=address|undefined|thread WERROR=1 O=build DESTDIR= PREFIX=/usr/local"
+
+.DELETE_ON_ERROR:
+.SECONDEXPANSION:
+$(UNIT_BIN) $(INTEGRATION_BIN): %: %.o $$(call insides,$$@) $(LIB)
+	$(call say,LINK,$@)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(LIB) $(LIBS) $(CHECK_LIBS)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

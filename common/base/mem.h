@@ -1,0 +1,51 @@
+/*
+ * mem.h - allocation that does not fail, typed cleanup, and handing ownership on.
+ *
+ * Small allocations that fail abort the process: there is nothing sensible that a daemon could do
+ * with a few bytes less, and its supervisor starts it again. Whatever input can make large goes
+ * through a capped buffer (buf.h) or an arena with a limit (arena.h) instead.
+ */
+#ifndef BASE_MEM_H
+#define BASE_MEM_H
+
+#include <stddef.h>
+#include <stdlib.h>
+
+/* Never NULL. The memory is the caller's, freed with free(). */
+void *xmalloc(size_t size_bytes);
+void *xcalloc(size_t count, size_t size_bytes);
+void *xrealloc(void *p, size_t size_bytes);
+/* Aborts when count * size_bytes overflows. */
+void *xreallocarray(void *p, size_t count, size_t size_bytes);
+char *xstrdup(const char *s);
+char *xstrndup(const char *s, size_t len);
+char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* `cleanup(fn)` on a local variable calls `fn(&variable)` when it goes out of scope. */
+#define cleanup(fn) __attribute__((__cleanup__(fn)))
+/* Declares `NAME_cleanup` for a type whose free function takes NULL. */
+#define CLEANUP_DEFINE(name, type, free_fn)                                                        \
+        static inline void name##_cleanup(type *p)                                                 \
+        {                                                                                          \
+                if (*p)                                                                            \
+                        free_fn(*p);                                                               \
+        }
+
+static inline void mem_free_cleanup(void *pp)
+{
+        free(*(void **)pp);
+}
+#define autofree cleanup(mem_free_cleanup)
+
+/* Hands a pointer's ownership on: its value, leaving NULL behind. */
+#define take(p)                                                                                    \
+        ({                                                                                         \
+                __typeof__(p) taken_ = (p);                                                        \
+                (p) = NULL;                                                                        \
+                taken_;                                                                            \
+        })
+
+#define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
+#define CONTAINER_OF(p, type, member) ((type *)(void *)((char *)(p) - offsetof(type, member)))
+
+#endif

@@ -1,0 +1,201 @@
+/*
+ * broker.h - Redis: connections, and the few things that are done with them.
+ *
+ * One command connection (pipelined, scripts by EVALSHA with a fall-back to SCRIPT LOAD), one blocking
+ * connection for each queue that is consumed, one subscription. Each is judged by its own answers: a
+ * command without an answer within the time-out means that its connection is dead; it is closed and
+ * opened again with backoff. Names are resolved without blocking the loop.
+ *
+ * What stands in Redis and the life of an id: README.md in this folder. Redis decides nothing: what is
+ * lost here is put back from PostgreSQL by the reconciler. Failures: ERR_UNAVAILABLE (never sent),
+ * ERR_LOST (may have been done), ERR_INTERNAL (Redis refused: OOM, READONLY, a mistake of ours).
+ */
+#ifndef BROKER_BROKER_H
+#define BROKER_BROKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/loop.h"
+
+enum { QUEUE_NAME_MAX = 63, PRIORITY_MAX = 9, BROKER_BATCH_MAX = 100 };
+
+struct broker_opts {
+        const char *url;    /* redis://[user:password@]host[:port][/db], unix:///path[?db=N] */
+        const char *prefix; /* "wavefleet:" */
+        int64_t timeout_ms;
+};
+struct broker_events {
+        void (*on_up)(void *arg);   /* connected, scripts are there, server checked */
+        void (*on_down)(void *arg); /* the command connection is gone */
+        /* The server is another one than before, or restarted (run_id), or was flushed meanwhile. */
+        void (*on_other_server)(void *arg);
+        void *arg;
+};
+
+struct broker;
+/* Begins to connect. */
+struct broker *broker_new(struct loop *l, const struct broker_opts *opts,
+                          const struct broker_events *events);
+void broker_free(struct broker *b); /* what is under way gets its error first */
+void broker_forget(struct broker *b); /* in a child after fork(): closes descriptors only */
+bool broker_up(const struct broker *b);
+int64_t broker_oldest_ms(const struct broker *b); /* age of the oldest unanswered command; 0: none */
+
+/* What would make Redis forget, or is missing, in one sentence each; NULL-ended. Known after on_up. */
+const char *const *broker_complaints(const struct broker *b);
+
+/* ---- words ---- */
+
+/* What a transaction saw of a wave. Redis takes it over unless it knows a newer version. */
+struct wave_facts {
+        int64_t wave_no;
+        int32_t version;
+        bool paused; /* anything but running */
+        int32_t batch_size;
+        int32_t priority; /* 0..PRIORITY_MAX, higher goes first */
+        char queue[QUEUE_NAME_MAX + 1];
+};
+
+/* How a delivery ends: the state of the row as the transaction saw it. */
+enum delivery_end {
+        END_SETTLED, /* terminal, or no such row: free the slot */
+        END_RUNNING, /* elsewhere: its slot is its own */
+        END_PARKED,  /* keep the slot, poll when due */
+        END_RETRYING, /* free the slot, into `delayed` */
+        END_PENDING, /* free the slot, to the head of the backlog */
+};
+struct delivery {
+        int64_t id;
+        int64_t wave_no;
+        enum delivery_end end;
+        int64_t due_in_ms; /* parked, retrying */
+};
+
+typedef void (*broker_fn)(const struct err *e, void *arg); /* e NULL: done */
+typedef void (*broker_count_fn)(int64_t n, const struct err *e, void *arg);
+/* ids are valid during the call only */
+typedef void (*broker_ids_fn)(const int64_t *ids, size_t n, const struct err *e, void *arg);
+
+/* ---- operations; each is one script or a few plain commands; bounded pieces by themselves ---- */
+
+/*
+ * Opens the wave's hash and appends ids first..last to its backlog (in pieces of a thousand), raises
+ * the queue's depth, enlists the wave and releases after the first piece and after the last.
+ */
+void broker_submit(struct broker *b, const struct wave_facts *f, int64_t first, int64_t last,
+                   broker_fn fn, void *arg);
+/* The same for ids that are not contiguous (a restart, a rebuilt backlog). `front`: to the head. */
+void broker_push(struct broker *b, const struct wave_facts *f, const int64_t *ids, size_t n,
+                 bool front, broker_fn fn, void *arg);
+/* Takes over the facts (only where the hash is), enlists, releases. */
+void broker_facts(struct broker *b, const struct wave_facts *f, broker_fn fn, void *arg);
+/* Deletes the keys of an ended wave, unless the hash knows a newer version. */
+void broker_close_wave(struct broker *b, const struct wave_facts *f, broker_fn fn, void *arg);
+
+/*
+ * Ends deliveries of `worker` (0: nobody's list), takes over the facts of their waves, releases their
+ * queues and then moves up to `want` ids from `queues` (in turn) into the worker's processing list
+ * and hands them to fn: one round trip for a whole batch. Deliveries and facts are copied; facts must
+ * name every wave of the deliveries. More than BROKER_BATCH_MAX go in several calls; the last takes.
+ */
+void broker_finish(struct broker *b, int64_t worker, const struct delivery *d, size_t n,
+                   const struct wave_facts *f, size_t nf, const char *const *queues, size_t nq,
+                   size_t want, broker_ids_fn fn, void *arg);
+/* What stands in a worker's processing list. */
+void broker_processing(struct broker *b, int64_t worker, broker_ids_fn fn, void *arg);
+/* Workers (ids) that have a processing list. SCAN, in pieces. */
+void broker_processing_lists(struct broker *b, broker_ids_fn fn, void *arg);
+
+/* Entries of `delayed` that are due now, at most `limit`, and how long until the next one. */
+struct due_entry {
+        int64_t id;
+        int64_t score; /* as it stands there: promotion acts only where it is unchanged */
+};
+typedef void (*broker_due_fn)(const struct due_entry *v, size_t n, int64_t next_in_ms,
+                              const struct err *e, void *arg); /* next_in_ms -1: none */
+void broker_due(struct broker *b, size_t limit, broker_due_fn fn, void *arg);
+/* Puts each entry where its state says; `end` and due_in_ms as PostgreSQL answered. */
+struct promotion {
+        struct due_entry entry;
+        struct delivery d; /* retrying with due_in_ms > 0 is scheduled again */
+};
+void broker_promote(struct broker *b, const struct promotion *v, size_t n,
+                    const struct wave_facts *f, size_t nf, broker_fn fn, void *arg);
+
+/* Runners alive in the fleet for a queue: `queue:<name>` is kept at twice that, at least 32. */
+void broker_set_runners(struct broker *b, const char *queue, int64_t runners);
+
+/* ---- for the reconciler ---- */
+
+struct wave_counts {
+        bool open; /* the hash is there */
+        int32_t version;
+        bool paused;
+        int32_t batch_size;
+        int64_t backlog, window;
+};
+typedef void (*broker_counts_fn)(const struct wave_counts *v, size_t n, const struct err *e,
+                                 void *arg);
+void broker_wave_counts(struct broker *b, const int64_t *wave_nos, size_t n, broker_counts_fn fn,
+                        void *arg);
+void broker_backlog(struct broker *b, int64_t wave_no, broker_ids_fn fn, void *arg); /* whole */
+void broker_window(struct broker *b, int64_t wave_no, broker_ids_fn fn, void *arg);
+void broker_queue(struct broker *b, const char *queue, broker_ids_fn fn, void *arg);
+void broker_delayed(struct broker *b, broker_ids_fn fn, void *arg); /* ids only */
+/* Adds `add` to the window, removes `drop` from it, then enlists and releases. */
+void broker_window_set(struct broker *b, const struct wave_facts *f, const int64_t *add, size_t nadd,
+                       const int64_t *drop, size_t ndrop, broker_fn fn, void *arg);
+/* ZADD NX: what should be in `delayed` and is not. */
+void broker_delay(struct broker *b, const int64_t *ids, const int64_t *due_in_ms, size_t n,
+                  broker_fn fn, void *arg);
+/* Waves (numbers) that have a hash. SCAN, in pieces. */
+void broker_open_waves(struct broker *b, broker_ids_fn fn, void *arg);
+/* depth:<queue> = lined up + the backlogs of these waves + due entries given by the caller. */
+void broker_set_depth(struct broker *b, const char *queue, const int64_t *wave_nos, size_t n,
+                      int64_t due, broker_count_fn fn, void *arg);
+
+/* ---- reading for people ---- */
+
+struct queue_facts {
+        int64_t ready, demand, depth;
+};
+typedef void (*broker_queue_fn)(const struct queue_facts *v, size_t n, const struct err *e,
+                                void *arg);
+void broker_queues(struct broker *b, const char *const *queues, size_t n, broker_queue_fn fn,
+                   void *arg);
+
+/* ---- consuming ---- */
+
+/*
+ * A blocking pop (BLMOVE queue -> processing:<worker>) on a connection of its own, used only while it
+ * is wanted. on_id gets each id. Unwanting while a pop waits does not abort it: an id that still
+ * arrives is given to on_id too, whose owner hands it back.
+ */
+struct broker_pop;
+struct broker_pop *broker_pop_new(struct broker *b, const char *queue, int64_t worker,
+                                  void (*on_id)(int64_t id, void *arg), void *arg);
+void broker_pop_want(struct broker_pop *p, bool wanted);
+bool broker_pop_ready(const struct broker_pop *p); /* its own connection answers */
+void broker_pop_free(struct broker_pop *p);
+
+/* ---- control channels and the fleet's rate limits ---- */
+
+/* Listens on control:<worker>; reconnects and resubscribes by itself; heartbeat by its own message. */
+struct broker_control;
+struct broker_control *broker_control_new(struct broker *b, int64_t worker,
+                                          void (*on_message)(const char *text, void *arg), void *arg);
+void broker_control_free(struct broker_control *c);
+void broker_control_send(struct broker *b, int64_t worker, const char *text);
+
+/*
+ * Asks for one call under a limit of rate_per_s shared by the fleet (generic cell rate algorithm, in
+ * Redis' time). fn gets 0: go now; n > 0: wait n ms, the place is reserved; -n: not reserved, the
+ * next free place is n ms away and further than max_wait_ms.
+ */
+void broker_rate(struct broker *b, const char *name, int64_t rate_per_s, int64_t max_wait_ms,
+                 broker_count_fn fn, void *arg);
+
+#endif

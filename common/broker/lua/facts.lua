@@ -1,0 +1,9 @@
+-- Takes over what a transaction saw of waves, enlists them (looking whether they really are in turn),
+-- releases. KEYS and ARGV: lib/waves, nothing of its own. Returns the queues left early.
+-- include: waves
+-- include: release
+for _, w in ipairs(waves) do
+  take_facts(w)
+  enlist(w, true)
+end
+return release()

@@ -1,0 +1,104 @@
+-- Ends deliveries, takes over facts, releases, and takes new ids. The hottest script.
+--   own KEYS  delayed, processing:<worker> (not there: nobody's deliveries, nothing is taken)
+--   own ARGV  want, how many of the queues (from the first) to take from
+--             for each wave: how many are settled, pending, retrying, parked, running;
+--               their ids in that order; then ms until due of each retrying and each parked
+--             how many ids belong to no wave that is known; these ids
+-- Returns how many queues were left early, their indexes, then the ids taken.
+-- include: waves
+-- include: release
+local delayed, processing = KEYS[own_key], KEYS[own_key + 1]
+local want, sources = tonumber(ARGV[own_arg]), tonumber(ARGV[own_arg + 1])
+local at = own_arg + 2
+local due, now = {}, nil
+
+local function unprocess(from, to)
+  if not processing then return end
+  for i = from, to do call('LREM', processing, 1, ARGV[i]) end
+end
+
+local function no_demand(q, from, to)
+  local gone = q.gone or {}
+  for i = from, to do gone[#gone + 1] = ARGV[i] end
+  q.gone = gone
+end
+
+-- ids in ARGV[ids .. ids+count-1], their waits from ARGV[waits]
+local function schedule(ids, waits, count)
+  if count > 0 and not now then
+    local time = call('TIME')
+    now = time[1] * 1000 + math.floor(time[2] / 1000)
+  end
+  for i = 0, count - 1 do
+    due[#due + 1] = now + ARGV[waits + i]
+    due[#due + 1] = ARGV[ids + i]
+  end
+end
+
+local function end_deliveries(w)
+  local settled, pending, retrying, parked, running = tonumber(ARGV[at]), tonumber(ARGV[at + 1]),
+    tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
+  local first = at + 5
+  local first_pending = first + settled
+  local first_retrying = first_pending + pending
+  local first_parked = first_retrying + retrying
+  local first_running = first_parked + parked
+  local waits = first_running + running
+  unprocess(first, waits - 1)
+  if first_parked > first then
+    call('SREM', w.window, unpack(ARGV, first, first_parked - 1))
+  end
+  no_demand(w.home, first, first_running - 1)
+  schedule(first_retrying, waits, retrying + parked)
+  if pending > 0 and w.open then
+    call('LPUSH', w.backlog, unpack(ARGV, first_pending, first_retrying - 1))
+  end
+  at = waits + retrying + parked
+end
+
+for _, w in ipairs(waves) do
+  take_facts(w)
+  end_deliveries(w)
+end
+local strays = tonumber(ARGV[at])
+unprocess(at + 1, at + strays)
+for _, q in ipairs(queues) do
+  no_demand(q, at + 1, at + strays)
+  if #q.gone > 0 then call('SREM', q.demand, unpack(q.gone)) end
+end
+if #due > 0 then call('ZADD', delayed, unpack(due)) end
+
+for _, w in ipairs(waves) do enlist(w) end
+local out = release()
+table.insert(out, 1, #out)
+
+-- One id from each queue in turn.
+local function take()
+  local share, length, left = {}, {}, want
+  for i = 1, sources do share[i], length[i] = 0, call('LLEN', queues[i].key) end
+  local found = true
+  while left > 0 and found do
+    found = false
+    for i = 1, sources do
+      if left > 0 and share[i] < length[i] then
+        share[i], left, found = share[i] + 1, left - 1, true
+      end
+    end
+  end
+  local taken = {}
+  for i = 1, sources do
+    if share[i] > 0 then
+      for _, id in ipairs(call('LPOP', queues[i].key, share[i])) do taken[#taken + 1] = id end
+    end
+  end
+  return taken
+end
+
+if want > 0 and sources > 0 and processing then
+  local taken = sources == 1 and (call('LPOP', queues[1].key, want) or {}) or take()
+  if #taken > 0 then
+    call('RPUSH', processing, unpack(taken))
+    for _, id in ipairs(taken) do out[#out + 1] = id end
+  end
+end
+return out

@@ -1,0 +1,7 @@
+-- How long a queue is kept, for a few minutes; then releases.
+--   KEYS and ARGV: lib/waves with one queue; own ARGV: target, ms that it holds.
+-- Returns the queues left early.
+-- include: waves
+-- include: release
+call('SET', queues[1].target, ARGV[own_arg], 'PX', ARGV[own_arg + 1])
+return release()

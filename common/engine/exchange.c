@@ -1,0 +1,543 @@
+/*
+ * exchange.c - the batches. One transaction is under way at a time; its statements, in the order in
+ * which locks are taken: waves of the outcomes (shared), settle, worker and waves of the claims,
+ * pairs, claim. Right behind it, in a snapshot after the commit: which waves may have ended.
+ */
+#include "engine/exchange.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/metrics.h"
+#include "engine/claim_answer.h"
+#include "engine/settle.h"
+
+enum { CLAIMS_MAX = 200, AGAIN_MS = 500, APART = 50 };
+
+struct item {
+        struct list link;
+        int64_t id;
+        int32_t attempt;
+        bool poll;
+        bool alone; /* was in a batch that PostgreSQL refused as a mistake of ours */
+        bool bare;  /* was refused alone too: goes without its JSON */
+        struct outcome o;
+        char *error, *result, *memo; /* what o points to */
+        exchange_fn fn;
+        void *arg;
+};
+
+struct batch {
+        struct exchange *x;
+        unsigned generation;
+        struct list items;
+        size_t nitems;
+        int64_t *ids; /* claims */
+        size_t nids;
+        bool has_settle, has_claim, failed;
+        struct after after;
+};
+
+struct exchange {
+        struct exchange_opts o;
+        unsigned generation; /* answers to an older identity are dropped */
+        struct list outcomes;
+        size_t noutcomes;
+        int64_t *claims;
+        size_t nclaims, claims_cap;
+        struct batch *busy;
+        unsigned apart; /* batches to go in which claims and outcomes are not mixed */
+        struct loop_timer *again;
+};
+
+static void item_free(struct item *it)
+{
+        free(it->error);
+        free(it->result);
+        free(it->memo);
+        free(it);
+}
+
+static void again(void *arg)
+{
+        exchange_kick(arg);
+}
+
+struct exchange *exchange_new(const struct exchange_opts *o)
+{
+        struct exchange *x = xcalloc(1, sizeof(*x));
+
+        x->o = *o;
+        list_init(&x->outcomes);
+        x->again = loop_timer_new(o->loop, again, x);
+        return x;
+}
+
+static void forget_all(struct exchange *x)
+{
+        struct list *l;
+
+        while ((l = list_pop_front(&x->outcomes)))
+                item_free(CONTAINER_OF(l, struct item, link));
+        x->noutcomes = 0;
+        x->nclaims = 0;
+}
+
+void exchange_free(struct exchange *x)
+{
+        if (!x)
+                return;
+        forget_all(x);
+        loop_timer_free(x->again);
+        free(x->claims);
+        free(x);
+}
+
+void exchange_renew(struct exchange *x, int64_t worker, int shard)
+{
+        forget_all(x);
+        x->generation++;
+        x->busy = NULL;
+        x->o.worker = worker;
+        x->o.shard = shard;
+}
+
+size_t exchange_waiting(const struct exchange *x)
+{
+        return x->noutcomes + (x->busy ? x->busy->nitems : 0);
+}
+
+void exchange_claim(struct exchange *x, int64_t id)
+{
+        if (x->nclaims == x->claims_cap) {
+                x->claims_cap = x->claims_cap ? x->claims_cap * 2 : 32;
+                x->claims = xreallocarray(x->claims, x->claims_cap, sizeof(*x->claims));
+        }
+        x->claims[x->nclaims++] = id;
+}
+
+size_t exchange_unclaim(struct exchange *x, int64_t *out, size_t max)
+{
+        size_t n = x->nclaims < max ? x->nclaims : max;
+
+        if (!n)
+                return 0;
+        memcpy(out, x->claims, n * sizeof(*out));
+        memmove(x->claims, x->claims + n, (x->nclaims - n) * sizeof(*out));
+        x->nclaims -= n;
+        return n;
+}
+
+/* What a program printed may become part of an error: PostgreSQL takes UTF-8 only. */
+static char *copy_text(const char *s)
+{
+        char *t;
+
+        if (!s)
+                return NULL;
+        t = xstrdup(s);
+        if (!utf8_valid(t, strlen(t)))
+                for (char *q = t; *q; q++)
+                        if ((unsigned char)*q >= 0x80)
+                                *q = '?';
+        return t;
+}
+
+void exchange_settle(struct exchange *x, int64_t id, int32_t attempt, bool poll,
+                     const struct outcome *o, exchange_fn fn, void *arg)
+{
+        struct item *it = xcalloc(1, sizeof(*it));
+
+        it->id = id;
+        it->attempt = attempt;
+        it->poll = poll;
+        it->o = *o;
+        it->o.error = it->error = copy_text(o->error);
+        it->o.result = it->result = o->result ? xstrdup(o->result) : NULL;
+        it->o.memo = it->memo = o->memo ? xstrdup(o->memo) : NULL;
+        it->o.domain = NULL;
+        it->fn = fn;
+        it->arg = arg;
+        list_push_back(&x->outcomes, &it->link);
+        x->noutcomes++;
+}
+
+/* ---- what follows a commit ---- */
+
+struct finish {
+        struct exchange *x;
+        unsigned generation;
+        size_t n;
+        int64_t ids[];
+};
+
+static void finished(const int64_t *ids, size_t n, const struct err *e, void *arg)
+{
+        struct finish *f = arg;
+        struct exchange *x = f->x;
+
+        (void)e; /* logged where it happened; the lists' own check brings back what was not told */
+        if (f->generation == x->generation) {
+                for (size_t i = 0; i < f->n; i++)
+                        x->o.on_finished(f->ids[i], x->o.arg);
+                if (n && x->o.on_ids)
+                        x->o.on_ids(ids, n, x->o.arg);
+        }
+        free(f);
+}
+
+static void run_after(struct exchange *x, struct after *a, int64_t list)
+{
+        struct finish *f = xmalloc(sizeof(*f) + a->n * sizeof(f->ids[0]));
+        struct after_opts o = {.pg = x->o.pg, .broker = x->o.broker, .worker = list};
+
+        f->x = x;
+        f->generation = x->generation;
+        f->n = 0;
+        if (list == x->o.worker && x->o.on_finished) {
+                for (size_t i = 0; i < a->n; i++)
+                        f->ids[f->n++] = a->deliveries[i].id;
+                o.queues = x->o.queues;
+                o.nq = x->o.nqueues;
+                o.want = x->o.want(x->o.arg);
+        }
+        after_run(a, &o, finished, f);
+}
+
+struct ending {
+        struct exchange *x;
+        struct after a;
+        int64_t list;
+};
+
+static void ending_known(const struct pg_result *r, const struct err *e, void *arg)
+{
+        struct ending *en = arg;
+
+        if (e)
+                log_warn("wave.end_unknown", LE(e));
+        for (int i = 0; r && i < pg_rows(r, 0); i++)
+                after_ending(&en->a, pg_int(r, 0, i, 0));
+        run_after(en->x, &en->a, en->list);
+        free(en);
+}
+
+void exchange_after(struct exchange *x, struct after *a, int64_t list, bool settled)
+{
+        struct ending *en;
+        struct pg_tx *tx;
+        int64_t *ids;
+
+        if (!settled || !a->n) {
+                run_after(x, a, list);
+                return;
+        }
+        en = xmalloc(sizeof(*en));
+        *en = (struct ending){.x = x, .a = *a, .list = list};
+        after_init(a);
+        ids = xreallocarray(NULL, en->a.n, sizeof(*ids));
+        for (size_t i = 0; i < en->a.n; i++)
+                ids[i] = en->a.deliveries[i].id;
+        tx = pg_tx_new();
+        pg_stmt(tx, SQL_WAVE_ENDING);
+        pg_arg_int8s(tx, ids, en->a.n);
+        free(ids);
+        pg_send(x->o.pg, tx, ending_known, en);
+}
+
+/* ---- looking ---- */
+
+/* Columns of look: id, wave_no, state, attempt, worker_id, due_in_ms, version, wave_state, batch_size,
+ * priority, queue, ended. */
+static const struct facts_cols look_cols = {1, 6, 7, 8, 9, 10};
+
+struct look {
+        struct exchange *x;
+        unsigned generation;
+        int64_t list;
+};
+
+static void looked(const struct pg_result *r, const struct err *e, void *arg)
+{
+        struct look *k = arg;
+        struct after a;
+
+        after_init(&a);
+        if (e)
+                log_warn("look.failed", LE(e));
+        for (int i = 0; r && i < pg_rows(r, 0); i++) {
+                struct delivery d = {.id = pg_int(r, 0, i, 0),
+                                     .wave_no = pg_int(r, 0, i, 1),
+                                     .end = end_of_state(pg_text(r, 0, i, 2)),
+                                     .due_in_ms = pg_int(r, 0, i, 5)};
+                struct wave_facts f;
+                after_add(&a, &d);
+                if (pg_is_null(r, 0, i, 1))
+                        continue;
+                facts_read(r, 0, i, &look_cols, &f);
+                after_facts(&a, &f);
+                if (pg_bool(r, 0, i, 11))
+                        after_over(&a, &f);
+        }
+        if (a.n && (!k->list || k->generation == k->x->generation || k->list != k->x->o.worker))
+                run_after(k->x, &a, k->list);
+        after_fini(&a);
+        free(k);
+}
+
+void exchange_look(struct exchange *x, const int64_t *ids, size_t n, int64_t list)
+{
+        struct look *k;
+        struct pg_tx *tx;
+
+        if (!n)
+                return;
+        k = xmalloc(sizeof(*k));
+        *k = (struct look){.x = x, .generation = x->generation, .list = list};
+        tx = pg_tx_new();
+        pg_stmt(tx, SQL_LOOK);
+        pg_arg_int8s(tx, ids, n);
+        pg_send(x->o.pg, tx, looked, k);
+}
+
+/* ---- answers of a batch ---- */
+
+static void read_settled(struct exchange *x, struct batch *b, const struct pg_result *r)
+{
+        enum { SETTLE_AT = 1 };
+        int64_t refused[SETTLE_MAX];
+        size_t nrefused = 0;
+        struct list *l;
+
+        settle_read(r, SETTLE_AT, &b->after);
+        while ((l = list_pop_front(&b->items))) {
+                struct item *it = CONTAINER_OF(l, struct item, link);
+                int row = settle_find(r, SETTLE_AT, it->id, it->attempt);
+                if (row < 0) {
+                        refused[nrefused++] = it->id;
+                        metric_add(METRIC_SETTLE_REFUSED, 1, NULL);
+                        log_info("settle.refused", LI("id", it->id), LI("attempt", it->attempt));
+                }
+                if (it->fn)
+                        it->fn(row >= 0, row >= 0 ? settle_state(r, SETTLE_AT, row) : NULL, it->arg);
+                item_free(it);
+        }
+        b->nitems = 0;
+        exchange_look(x, refused, nrefused, x->o.worker);
+}
+
+static void read_claimed(struct exchange *x, struct batch *b, const struct pg_result *r)
+{
+        size_t lock = b->has_settle ? 2 : 0, claim = lock + 2;
+
+        if (!claim_answer_alive(r, claim)) {
+                x->o.on_dead(x->o.arg);
+                return;
+        }
+        for (int i = 0; i < pg_rows(r, claim); i++) {
+                struct claim_row row;
+                struct wave_facts f;
+                bool over = false;
+                if (claim_answer_row(r, lock, claim, i, &row, &f, &over)) {
+                        after_facts(&b->after, &f);
+                        if (over)
+                                after_over(&b->after, &f);
+                }
+                metric_add(METRIC_CLAIMS, 1, row.claimed ? "claimed" : "refused", NULL);
+                if (!row.claimed)
+                        after_add(&b->after, &row.delivery);
+                x->o.on_claim(&row, x->o.arg);
+        }
+}
+
+/*
+ * Nothing of it was done, or nobody knows: everything waits for another go, in its old order. What
+ * PostgreSQL calls a mistake of ours must not hold up the rest: outcomes then go one by one, and the
+ * one that is refused alone goes without its JSON.
+ */
+static void put_back(struct exchange *x, struct batch *b, const struct err *e)
+{
+        bool ours = e->code != ERR_UNAVAILABLE && e->code != ERR_LOST;
+        struct list all;
+
+        LOG_AT(ours ? LOG_ERROR : LOG_WARN, "exchange.failed", LI("outcomes", b->nitems),
+               LI("claims", b->nids), LE(e));
+        if (ours)
+                x->apart = APART;
+        LIST_EACH (l, &b->items) {
+                struct item *it = CONTAINER_OF(l, struct item, link);
+                if (!ours || b->nids)
+                        continue;
+                if (it->alone && !it->bare) {
+                        it->bare = true;
+                        free(it->error);
+                        it->o.error = it->error =
+                                xasprintf("the outcome could not be stored: %s", e->text);
+                        it->o.result = it->o.memo = NULL;
+                }
+                it->alone = true;
+        }
+        list_init(&all);
+        list_splice(&all, &b->items);
+        list_splice(&all, &x->outcomes);
+        list_splice(&x->outcomes, &all);
+        x->noutcomes += b->nitems;
+        b->nitems = 0;
+        for (size_t i = 0; i < b->nids; i++)
+                exchange_claim(x, b->ids[i]);
+}
+
+static bool batch_stale(const struct batch *b)
+{
+        return b->generation != b->x->generation;
+}
+
+static void batch_done(const struct pg_result *r, const struct err *e, void *arg)
+{
+        struct batch *b = arg;
+
+        if (batch_stale(b))
+                return;
+        if (e) {
+                b->failed = true;
+                put_back(b->x, b, e);
+                return;
+        }
+        if (b->has_settle)
+                read_settled(b->x, b, r);
+        if (b->has_claim && !batch_stale(b))
+                read_claimed(b->x, b, r);
+}
+
+static void batch_free(struct batch *b)
+{
+        struct list *l;
+
+        while ((l = list_pop_front(&b->items)))
+                item_free(CONTAINER_OF(l, struct item, link));
+        after_fini(&b->after);
+        free(b->ids);
+        free(b);
+}
+
+/* Comes right behind batch_done: the waves that may have ended. */
+static void batch_ending(const struct pg_result *r, const struct err *e, void *arg)
+{
+        struct batch *b = arg;
+        struct exchange *x = b->x;
+
+        if (batch_stale(b)) {
+                batch_free(b);
+                return;
+        }
+        x->busy = NULL;
+        for (int i = 0; r && i < pg_rows(r, 0); i++)
+                after_ending(&b->after, pg_int(r, 0, i, 0));
+        if (e && !b->failed)
+                log_warn("wave.end_unknown", LE(e));
+        if (b->after.n || b->after.nending)
+                run_after(x, &b->after, x->o.worker);
+        if (b->failed)
+                loop_timer_start(x->again, AGAIN_MS);
+        else
+                exchange_kick(x);
+        batch_free(b);
+}
+
+/* ---- sending ---- */
+
+static void take_outcomes(struct exchange *x, struct batch *b)
+{
+        while (b->nitems < SETTLE_MAX && !list_empty(&x->outcomes)) {
+                struct item *it = CONTAINER_OF(x->outcomes.next, struct item, link);
+                if (it->alone && b->nitems)
+                        break;
+                list_remove(&it->link);
+                list_push_back(&b->items, &it->link);
+                b->nitems++;
+                x->noutcomes--;
+                if (it->alone)
+                        break;
+        }
+}
+
+/* Both ask for the ids: the lock now, the ends of waves behind the commit. */
+static void add_settle(struct exchange *x, struct batch *b, struct pg_tx *tx, struct pg_tx *ends)
+{
+        struct settle_row rows[SETTLE_MAX];
+        int64_t ids[SETTLE_MAX];
+        struct settle_by by = {.cfg = x->o.cfg, .worker = x->o.worker, .shard = x->o.shard};
+        size_t n = 0;
+
+        LIST_EACH (l, &b->items) {
+                const struct item *it = CONTAINER_OF(l, struct item, link);
+                ids[n] = it->id;
+                rows[n++] = (struct settle_row){it->id, it->attempt, it->poll, &it->o};
+        }
+        pg_stmt(tx, SQL_SETTLE_LOCK);
+        pg_arg_int8s(tx, ids, n);
+        settle_add(tx, rows, n, &by);
+        pg_stmt(ends, SQL_WAVE_ENDING);
+        pg_arg_int8s(ends, ids, n);
+}
+
+static void add_claim(struct exchange *x, struct batch *b, struct pg_tx *tx)
+{
+        pg_stmt(tx, SQL_CLAIM_LOCK);
+        pg_arg_int8s(tx, b->ids, b->nids);
+        pg_arg_int(tx, x->o.worker);
+        pg_stmt(tx, SQL_PAIR_LOCKS);
+        pg_arg_int8s(tx, b->ids, b->nids);
+        pg_stmt(tx, SQL_CLAIM);
+        pg_arg_int8s(tx, b->ids, b->nids);
+        pg_arg_int(tx, x->o.worker);
+        pg_arg_int(tx, x->o.shard);
+        pg_arg_texts(tx, x->o.queues, x->o.nqueues);
+}
+
+/* Without outcomes no wave can have ended: nothing was asked behind the claim. */
+static void claims_done(const struct pg_result *r, const struct err *e, void *arg)
+{
+        batch_done(r, e, arg);
+        batch_ending(NULL, NULL, arg);
+}
+
+static void send_batch(struct exchange *x)
+{
+        struct batch *b = xcalloc(1, sizeof(*b));
+        struct pg_tx *tx = pg_tx_new(), *ends = NULL;
+
+        b->x = x;
+        b->generation = x->generation;
+        list_init(&b->items);
+        take_outcomes(x, b);
+        b->has_settle = b->nitems > 0;
+        if (!x->apart || !b->has_settle)
+                b->nids = x->nclaims < CLAIMS_MAX ? x->nclaims : CLAIMS_MAX;
+        b->has_claim = b->nids > 0;
+        if (x->apart)
+                x->apart--;
+        if (b->has_settle) {
+                ends = pg_tx_new();
+                add_settle(x, b, tx, ends);
+        }
+        if (b->has_claim) {
+                b->ids = xcalloc(b->nids, sizeof(*b->ids));
+                exchange_unclaim(x, b->ids, b->nids);
+                add_claim(x, b, tx);
+        }
+        x->busy = b;
+        pg_send(x->o.pg, tx, ends ? batch_done : claims_done, b);
+        if (ends)
+                pg_send(x->o.pg, ends, batch_ending, b);
+}
+
+void exchange_kick(struct exchange *x)
+{
+        if (x->busy || !pg_up(x->o.pg) || (!x->nclaims && list_empty(&x->outcomes)))
+                return;
+        send_batch(x);
+}

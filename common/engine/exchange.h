@@ -1,0 +1,77 @@
+/*
+ * exchange.h - claims and settlements of one process, through one connection, in batches that come by
+ * themselves: while one transaction is under way the next things gather, and go together.
+ *
+ * An outcome is settled exactly once or refused by the fence (attempt, state, worker). What was sent
+ * and lost its answer is sent again, and is then refused or done. A claim that lost its answer is
+ * asked again; the lease's own check finds what it got (worker.c).
+ *
+ * Free it after the connection and the broker: their callbacks come back to it.
+ */
+#ifndef ENGINE_EXCHANGE_H
+#define ENGINE_EXCHANGE_H
+
+#include "base/config.h"
+#include "broker/broker.h"
+#include "engine/after.h"
+#include "model/job.h"
+#include "store/pg.h"
+
+struct exchange;
+
+/* A claimed id, a due poll, or a refusal, as the claim's answer said. */
+struct claim_row {
+        int64_t id;
+        bool known;               /* such a migration exists */
+        bool claimed;             /* or a due poll: `job` is filled, strings valid during the call */
+        bool twin;                /* refused: its pair runs for another migration */
+        bool full;                /* refused: the window is full */
+        struct job job;
+        struct delivery delivery; /* refused: how its delivery ends */
+};
+
+struct exchange_opts {
+        struct loop *loop;
+        const struct config *cfg;
+        struct pg *pg;
+        struct broker *broker;
+        int64_t worker; /* 0: the API */
+        int shard;
+        const char *const *queues;
+        size_t nqueues;
+        /* The rest is a worker's; NULL for the API. */
+        void (*on_claim)(const struct claim_row *row, void *arg);
+        void (*on_dead)(void *arg);                 /* the claim found this worker dead */
+        void (*on_finished)(int64_t id, void *arg); /* its delivery is over, Redis has been told */
+        void (*on_ids)(const int64_t *ids, size_t n, void *arg); /* taken together with a finish */
+        size_t (*want)(void *arg);                               /* how many ids to take */
+        void *arg;
+};
+/* settled false: refused. state: what the row is now; NULL when refused. */
+typedef void (*exchange_fn)(bool settled, const char *state, void *arg);
+
+struct exchange *exchange_new(const struct exchange_opts *o);
+void exchange_free(struct exchange *x);
+/* A new identity: forgets everything of the old one. */
+void exchange_renew(struct exchange *x, int64_t worker, int shard);
+/* The connection is back, or something was added: send what is waiting. */
+void exchange_kick(struct exchange *x);
+void exchange_claim(struct exchange *x, int64_t id);
+/* Takes ids back that were not sent yet; returns how many were copied to out. */
+size_t exchange_unclaim(struct exchange *x, int64_t *out, size_t max);
+/* Everything is copied. fn may be NULL. */
+void exchange_settle(struct exchange *x, int64_t id, int32_t attempt, bool poll,
+                     const struct outcome *o, exchange_fn fn, void *arg);
+/*
+ * Ends deliveries by what the rows are now: asks PostgreSQL, then tells Redis. `list`: the worker whose
+ * processing list they stand in, 0: none.
+ */
+void exchange_look(struct exchange *x, const int64_t *ids, size_t n, int64_t list);
+/*
+ * What follows a commit, through this exchange's connections; takes over a's content. Asks for waves
+ * that may have ended when `settled` (then a->deliveries name the rows).
+ */
+void exchange_after(struct exchange *x, struct after *a, int64_t list, bool settled);
+size_t exchange_waiting(const struct exchange *x); /* outcomes not settled yet */
+
+#endif

@@ -1,0 +1,94 @@
+#include "engine/settle.h"
+
+#include <string.h>
+
+#include "base/metrics.h"
+
+static const char *outcome_name(enum outcome_kind k)
+{
+        static const char *const names[] = {
+                [OUTCOME_COMPLETED] = "completed",
+                [OUTCOME_PARKED] = "parked",
+                [OUTCOME_FAILED] = "failed",
+                [OUTCOME_HANDED_BACK] = "handed_back",
+        };
+        return names[k];
+}
+
+void settle_add(struct pg_tx *tx, const struct settle_row *rows, size_t n,
+                const struct settle_by *by)
+{
+        int64_t ids[SETTLE_MAX], due[SETTLE_MAX], target[SETTLE_MAX];
+        int32_t attempts[SETTLE_MAX], polls[SETTLE_MAX];
+        const char *kinds[SETTLE_MAX], *classes[SETTLE_MAX], *errors[SETTLE_MAX];
+        const char *results[SETTLE_MAX], *memos[SETTLE_MAX];
+
+        for (size_t i = 0; i < n; i++) {
+                const struct outcome *o = rows[i].o;
+                ids[i] = rows[i].id;
+                attempts[i] = rows[i].attempt;
+                polls[i] = rows[i].poll;
+                kinds[i] = outcome_name(o->kind);
+                classes[i] = error_class_name(o->class);
+                errors[i] = o->error;
+                results[i] = o->result;
+                memos[i] = o->memo;
+                due[i] = o->due_in_ms;
+                target[i] = o->brz_project_id;
+        }
+        pg_stmt(tx, SQL_SETTLE);
+        pg_arg_int8s(tx, ids, n);
+        pg_arg_int4s(tx, attempts, n);
+        pg_arg_texts(tx, kinds, n);
+        pg_arg_texts(tx, classes, n);
+        pg_arg_texts(tx, errors, n);
+        pg_arg_texts(tx, results, n);
+        pg_arg_texts(tx, memos, n);
+        pg_arg_int8s(tx, due, n);
+        pg_arg_int8s(tx, target, n);
+        pg_arg_int(tx, by->reap ? by->reap : by->worker);
+        pg_arg_int(tx, by->shard);
+        pg_arg_int(tx, by->cfg->retry_base_ms);
+        pg_arg_int(tx, by->cfg->retry_cap_ms);
+        pg_arg_int(tx, by->cfg->retry_crash_budget);
+        pg_arg_int4s(tx, polls, n);
+        pg_arg_int(tx, by->reap);
+}
+
+/* Columns of settle: id, attempt, wave_no, state, wait_ms, class, version, wave_state, batch_size,
+ * priority, queue. */
+static const struct facts_cols settle_cols = {2, 6, 7, 8, 9, 10};
+
+void settle_read(const struct pg_result *r, size_t s, struct after *a)
+{
+        for (int row = 0; row < pg_rows(r, s); row++) {
+                const char *state = pg_text(r, s, row, 3);
+                const char *class = pg_text(r, s, row, 5);
+                struct delivery d = {.id = pg_int(r, s, row, 0),
+                                     .wave_no = pg_int(r, s, row, 2),
+                                     .end = end_of_state(state),
+                                     .due_in_ms = pg_int(r, s, row, 4)};
+                struct wave_facts f;
+
+                facts_read(r, s, row, &settle_cols, &f);
+                after_add(a, &d);
+                after_facts(a, &f);
+                metric_add(METRIC_SETTLED, 1, state, NULL);
+                if (class && !strcmp(class, "critical") && !strcmp(state, "failed"))
+                        after_critical(a, d.wave_no,
+                                       "a migration failed in a way that is likely to hit the others");
+        }
+}
+
+int settle_find(const struct pg_result *r, size_t s, int64_t id, int32_t attempt)
+{
+        for (int i = 0; i < pg_rows(r, s); i++)
+                if (pg_int(r, s, i, 0) == id && pg_int(r, s, i, 1) == attempt)
+                        return i;
+        return -1;
+}
+
+const char *settle_state(const struct pg_result *r, size_t s, int row)
+{
+        return pg_text(r, s, row, 3);
+}

@@ -1,0 +1,500 @@
+/* remote_answer.c - reading the migration server's answers, whatever their manners. */
+#include "model/remote_answer.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+enum { TEXT_MAX = 64 * 1024 };
+
+CLEANUP_DEFINE(json, struct json *, json_free)
+
+/* ---- words ---- */
+
+static const struct {
+        const char *word;
+        enum remote_state state;
+} words[] = {
+        {"pending", REMOTE_PENDING},     {"in_progress", REMOTE_RUNNING},
+        {"completed", REMOTE_COMPLETED}, {"error", REMOTE_ERROR},
+        {"success", REMOTE_COMPLETED},   {"failed", REMOTE_ERROR}, /* seen in the wild */
+        {"queued", REMOTE_PENDING},      {"running", REMOTE_RUNNING},
+        {"processing", REMOTE_RUNNING},  {"complete", REMOTE_COMPLETED},
+        {"succeeded", REMOTE_COMPLETED}, {"failure", REMOTE_ERROR},
+};
+
+const char *remote_state_name(enum remote_state s)
+{
+        for (size_t i = 0; i < COUNT_OF(words); i++) {
+                if (words[i].state == s)
+                        return words[i].word;
+        }
+        return "unknown";
+}
+
+/* The same word in other letters: "In-Progress" is in_progress. */
+static bool same_word(const char *a, const char *b)
+{
+        for (; *a && *b; a++, b++) {
+                char c = *a == '-' || *a == ' ' ? '_' : (char)tolower((unsigned char)*a);
+                if (c != *b)
+                        return false;
+        }
+        return !*b && a[strspn(a, " ")] == '\0';
+}
+
+enum remote_state remote_state_parse(const char *word)
+{
+        word += strspn(word, " ");
+        for (size_t i = 0; i < COUNT_OF(words); i++) {
+                if (same_word(word, words[i].word))
+                        return words[i].state;
+        }
+        return REMOTE_NONE;
+}
+
+/* ---- values ---- */
+
+/* The text behind a byte order mark, which some servers put before their JSON. */
+static const char *behind_mark(const char *text, size_t *len)
+{
+        if (*len < 3 || memcmp(text, "\xEF\xBB\xBF", 3) != 0)
+                return text;
+        *len -= 3;
+        return text + 3;
+}
+
+static bool is_blank(const char *s)
+{
+        return s[strspn(s, " \t\r\n")] == '\0';
+}
+
+/* A text or a number as text in the arena; NULL: neither, or blank. */
+static const char *text_of(const struct json *v, const char *name, struct arena *a)
+{
+        const struct json *m = json_get(v, name);
+        if (!m || (json_type_of(m) != JSON_STRING && json_type_of(m) != JSON_NUMBER))
+                return NULL;
+        const char *s = json_get_text(v, name, a);
+        return s && !is_blank(s) ? arena_strdup(a, s) : NULL;
+}
+
+/* A number, or a string that holds one ("42", "42 %"). */
+static bool number_of(const struct json *v, double *out)
+{
+        if (!v)
+                return false;
+        if (json_type_of(v) == JSON_NUMBER) {
+                *out = json_double(v);
+                return true;
+        }
+        const char *s = json_str(v);
+        char *end;
+        if (!s || is_blank(s))
+                return false;
+        double d = strtod(s, &end);
+        end += strspn(end, " %");
+        if (*end || !isfinite(d))
+                return false;
+        *out = d;
+        return true;
+}
+
+static int64_t integer_of(const struct json *v, int64_t otherwise)
+{
+        double d;
+        if (!number_of(v, &d) || d != floor(d) || d < 0 || d > (double)JSON_INT_MAX)
+                return otherwise;
+        return (int64_t)d;
+}
+
+/* Unix time in seconds, or in milliseconds where it could not be seconds of this millennium. */
+static int64_t unix_ms(double d)
+{
+        const double seconds_max = 1e11; /* the year 5138 */
+        if (d <= 0 || d > 1e15)
+                return 0;
+        return (int64_t)(d < seconds_max ? d * 1000 : d);
+}
+
+static struct remote_time time_of(const struct json *v, const char *name)
+{
+        const struct json *m = json_get(v, name);
+        const char *s = json_str(m);
+        struct remote_time t = {0};
+        double d;
+        if (s && clock_parse(s, &t.ms) == 0) {
+                t.zoned = strlen(s) > 19 && strpbrk(s + 19, "Zz+-") != NULL;
+                /* "0001-01-01T00:00:00Z" is how some languages say that there is none. */
+                return t.ms > 0 ? t : (struct remote_time){0};
+        }
+        if (number_of(m, &d))
+                t = (struct remote_time){.ms = unix_ms(d), .zoned = true};
+        return t;
+}
+
+static const struct json *first_of(const struct json *v, const char *const *names)
+{
+        const struct json *m = NULL;
+        for (; *names && !m; names++)
+                m = json_get(v, *names);
+        return m;
+}
+
+/* ---- errors ---- */
+
+static const char *cut(struct arena *a, const char *s)
+{
+        size_t n = 0, step;
+        while (n < REMOTE_ERROR_MAX && (step = utf8_step(s + n, strlen(s + n) < 4 ? strlen(s + n) : 4)))
+                n += step;
+        return arena_strndup(a, s, n > REMOTE_ERROR_MAX ? REMOTE_ERROR_MAX : n);
+}
+
+static const char *printed(const struct json *v, struct arena *a)
+{
+        autobuf text = BUF_INIT(TEXT_MAX);
+        json_print(v, &text);
+        return cut(a, buf_str(&text));
+}
+
+static const char *joined(const struct json *list, struct arena *a)
+{
+        autobuf text = BUF_INIT(TEXT_MAX);
+        for (const struct json *i = json_first(list); i; i = json_next(i)) {
+                if (!json_str(i))
+                        return printed(list, a);
+                buf_adds(&text, text.len ? "; " : "");
+                buf_adds(&text, json_str(i));
+        }
+        return cut(a, buf_str(&text));
+}
+
+/* What an error says; NULL: it says that there is none. */
+static const char *error_words(const struct json *v, struct arena *a)
+{
+        static const char *const names[] = {"message", "error", "detail", "description", "msg", NULL};
+        if (!v)
+                return NULL;
+        switch (json_type_of(v)) {
+        case JSON_STRING:
+                return is_blank(json_str(v)) ? NULL : cut(a, json_str(v));
+        case JSON_OBJECT:
+                for (size_t i = 0; names[i]; i++) {
+                        const struct json *m = json_get(v, names[i]);
+                        if (m && json_str(m) && !is_blank(json_str(m)))
+                                return cut(a, json_str(m));
+                }
+                return json_first(v) ? printed(v, a) : NULL;
+        case JSON_ARRAY:
+                return json_first(v) ? joined(v, a) : NULL;
+        case JSON_NUMBER:
+                return json_double(v) != 0 ? printed(v, a) : NULL;
+        case JSON_BOOL:
+                return json_bool(v) ? "true" : NULL;
+        default:
+                return NULL;
+        }
+}
+
+static bool says(const struct json *v, const char *name, bool wanted)
+{
+        const struct json *m = json_get(v, name);
+        return m && json_type_of(m) == JSON_BOOL && json_bool(m) == wanted;
+}
+
+static enum error_class class_said(const struct json *v)
+{
+        const char *word = json_str(json_get(v, "class"));
+        if (word && strcasecmp(word, "temporary") == 0)
+                return CLASS_TEMPORARY;
+        if (word && strcasecmp(word, "critical") == 0)
+                return CLASS_CRITICAL;
+        if (word && strcasecmp(word, "data") == 0)
+                return CLASS_DATA;
+        return says(v, "permanent", true) || says(v, "retryable", false) ? CLASS_DATA : CLASS_NONE;
+}
+
+static enum error_class class_of(const struct json *body)
+{
+        enum error_class c = class_said(json_get(body, "error"));
+        if (c == CLASS_NONE)
+                c = class_said(body);
+        return c == CLASS_NONE ? CLASS_TEMPORARY : c;
+}
+
+/* ---- progress ---- */
+
+static void read_progress(const struct json *body, struct arena *a, struct remote_progress *out)
+{
+        static const char *const totals[] = {"total_pages", "total", "Total", NULL};
+        static const char *const dones[] = {"processed_pages", "processed", "Success", "done", NULL};
+        static const char *const percents[] = {"progress_percent", "percent", "percentage", NULL};
+        const struct json *p = json_get(body, "progress");
+        bool object = p && json_type_of(p) == JSON_OBJECT;
+        double percent;
+        *out = (struct remote_progress){.total = -1, .done = -1, .percent = -1};
+        if (!object && !number_of(p, &percent))
+                return;
+        out->total = integer_of(first_of(p, totals), -1);
+        out->done = integer_of(first_of(p, dones), -1);
+        out->stage = text_of(p, json_get(p, "current_stage") ? "current_stage" : "stage", a);
+        if (!object || number_of(first_of(p, percents), &percent))
+                out->percent = percent < 0 ? 0 : percent > 100 ? 100 : (int)percent;
+        else if (out->total > 0 && out->done >= 0)
+                out->percent = out->done >= out->total
+                                       ? 100
+                                       : (int)((double)out->done * 100 / (double)out->total);
+        out->there = out->total >= 0 || out->done >= 0 || out->percent >= 0 || out->stage;
+}
+
+static void out_count(struct json_out *o, const char *name, int64_t v)
+{
+        if (v >= 0)
+                json_out_int(o, name, v);
+        else
+                json_out_null(o, name);
+}
+
+const char *remote_progress_json(const struct remote_progress *p, struct arena *a)
+{
+        if (!p->there)
+                return NULL;
+        autobuf text = BUF_INIT(TEXT_MAX);
+        struct json_out o;
+        json_out_init(&o, &text);
+        json_out_object(&o, NULL);
+        out_count(&o, "total", p->total);
+        out_count(&o, "done", p->done);
+        out_count(&o, "percent", p->percent);
+        json_out_str(&o, "stage", p->stage);
+        json_out_object_end(&o);
+        return buf_ok(&text) ? arena_strdup(a, buf_str(&text)) : NULL;
+}
+
+/* ---- answers ---- */
+
+/* All but the state and the body. */
+static void read_answer(const struct json *v, struct arena *a, struct remote_answer *out)
+{
+        out->started = time_of(v, "started_at");
+        out->updated = time_of(v, "updated_at");
+        out->completed = time_of(v, "completed_at");
+        out->failed = time_of(v, "failed_at");
+        read_progress(v, a, &out->progress);
+        out->brizy_project_id = integer_of(json_get(v, "brizy_project_id"), 0);
+        out->domain = text_of(v, "brizy_project_domain", a);
+        out->migration_id = text_of(v, "migration_id", a);
+        out->error = error_words(json_get(v, "error"), a);
+        out->class = class_of(v);
+}
+
+static void settle_error(const struct json *v, struct arena *a, struct remote_answer *out)
+{
+        if (out->state != REMOTE_ERROR)
+                out->error = NULL;
+        else if (!out->error)
+                out->error = error_words(json_get(v, "message"), a);
+        if (out->state == REMOTE_ERROR && !out->error)
+                out->error = "the migration server reports an error without saying which";
+        if (out->state != REMOTE_ERROR)
+                out->class = CLASS_NONE;
+}
+
+/* The object that a text holds, or NULL (code; the reason in e). */
+static struct json *object_of(const char *text, size_t len, enum err_code code, struct err *e)
+{
+        struct err why = ERR_INIT;
+        struct json *v = json_parse(text, len, &why);
+        if (v && json_type_of(v) == JSON_OBJECT)
+                return v;
+        if (v)
+                err_set(e, code, "it is no JSON object");
+        else
+                err_set(e, code, "it is no JSON (%s)", why.text);
+        json_free(v);
+        return NULL;
+}
+
+static const char *as_it_came(struct arena *a, const char *text, size_t len)
+{
+        return arena_strndup(a, text, len);
+}
+
+int remote_answer_parse(const char *text, size_t len, struct arena *a, struct remote_answer *out,
+                        struct err *e)
+{
+        text = behind_mark(text, &len);
+        cleanup(json_cleanup) struct json *v = object_of(text, len, ERR_UPSTREAM, e);
+        if (!v)
+                return -1;
+        const char *word = json_str(json_get(v, "status"));
+        struct remote_answer found = {.state = word ? remote_state_parse(word) : REMOTE_NONE};
+        if (!word)
+                return err_set(e, ERR_UPSTREAM, "it has no status");
+        if (found.state == REMOTE_NONE)
+                return err_set(e, ERR_UPSTREAM, "its status \"%.60s\" is no known word", word);
+        read_answer(v, a, &found);
+        settle_error(v, a, &found);
+        found.body = as_it_came(a, text, len);
+        if (!found.body)
+                return err_set(e, ERR_UPSTREAM, "it is too large");
+        *out = found;
+        return 0;
+}
+
+int remote_start_parse(const char *text, size_t len, const char *project, int64_t brz_project_id,
+                       struct arena *a, struct err *e)
+{
+        text = behind_mark(text, &len);
+        cleanup(json_cleanup) struct json *v = object_of(text, len, ERR_UPSTREAM, e);
+        if (!v)
+                return -1;
+        const char *word = json_str(json_get(v, "status"));
+        enum remote_state s = word ? remote_state_parse(word) : REMOTE_NONE;
+        if (s != REMOTE_PENDING && s != REMOTE_RUNNING)
+                return err_set(e, ERR_UPSTREAM, "it does not say that the migration is in progress");
+        const char *echo = text_of(v, "mb_project_uuid", a);
+        int64_t target = integer_of(json_get(v, "brz_project_id"), 0);
+        if ((echo && strcmp(echo, project) != 0) || (target && target != brz_project_id))
+                return err_set(e, ERR_UPSTREAM, "it is about another migration");
+        return 0;
+}
+
+const char *remote_error_text(const char *text, size_t len, struct arena *a)
+{
+        text = behind_mark(text, &len);
+        cleanup(json_cleanup) struct json *v = object_of(text, len, ERR_UPSTREAM, NULL);
+        const char *said = error_words(json_get(v, "error"), a);
+        return said ? said : error_words(json_get(v, "message"), a);
+}
+
+/* ---- webhook ---- */
+
+static int read_pair(const struct json *v, struct arena *a, struct remote_webhook *out,
+                     struct err *e)
+{
+        const struct json *project = json_get(v, "mb_project_uuid");
+        const struct json *target = json_get(v, "brz_project_id");
+        if (!project || json_type_of(project) == JSON_NULL)
+                return err_set(e, ERR_BAD_REQUEST, "mb_project_uuid is required");
+        if (!target || json_type_of(target) == JSON_NULL)
+                return err_set(e, ERR_BAD_REQUEST, "brz_project_id is required");
+        out->project = text_of(v, "mb_project_uuid", a);
+        if (!out->project)
+                return err_set(e, ERR_WRONG_TYPE, "mb_project_uuid must be a string that is not empty");
+        out->brz_project_id = integer_of(target, 0);
+        if (out->brz_project_id <= 0)
+                return err_set(e, ERR_WRONG_TYPE, "brz_project_id must be an integer above 0");
+        return 0;
+}
+
+static int read_webhook_state(const struct json *v, struct remote_answer *out, struct err *e)
+{
+        const struct json *status = json_get(v, "status");
+        const char *word = json_str(status);
+        if (!status || json_type_of(status) == JSON_NULL || (word && is_blank(word))) {
+                out->state = out->error ? REMOTE_ERROR : REMOTE_COMPLETED;
+                return 0;
+        }
+        if (!word)
+                return err_set(e, ERR_WRONG_TYPE, "status must be a string");
+        out->state = remote_state_parse(word);
+        if (out->state == REMOTE_NONE)
+                return err_set(e, ERR_BAD_REQUEST,
+                               "status must be completed, error or in_progress, not \"%.60s\"", word);
+        return 0;
+}
+
+static const char *warnings_of(const struct json *v, struct arena *a)
+{
+        const struct json *w = json_get(v, "warnings");
+        if (!w || json_type_of(w) != JSON_ARRAY)
+                return NULL;
+        autobuf text = BUF_INIT(1 << 20);
+        json_print(w, &text);
+        return buf_ok(&text) ? arena_strdup(a, buf_str(&text)) : NULL;
+}
+
+int remote_webhook_parse(const char *text, size_t len, struct arena *a, struct remote_webhook *out,
+                         struct err *e)
+{
+        text = behind_mark(text, &len);
+        struct err why = ERR_INIT;
+        cleanup(json_cleanup) struct json *v = json_parse(text, len, &why);
+        if (!v)
+                return err_set(e, ERR_MALFORMED, "the body is no JSON: %s", why.text);
+        if (json_type_of(v) != JSON_OBJECT)
+                return err_set(e, ERR_WRONG_TYPE, "the body must be an object");
+        struct remote_webhook found = {0};
+        if (read_pair(v, a, &found, e) < 0)
+                return -1;
+        read_answer(v, a, &found.answer);
+        if (read_webhook_state(v, &found.answer, e) < 0)
+                return -1;
+        settle_error(v, a, &found.answer);
+        found.answer.body = as_it_came(a, text, len);
+        found.migration_uuid = text_of(v, "migration_uuid", a);
+        found.date = text_of(v, "date", a);
+        found.theme = text_of(v, "theme", a);
+        found.mb_product_name = text_of(v, "mb_product_name", a);
+        found.mb_site_id = text_of(v, "mb_site_id", a);
+        found.mb_project_domain = text_of(v, "mb_project_domain", a);
+        found.warnings = warnings_of(v, a);
+        if (arena_failed(a))
+                return err_set(e, ERR_BAD_REQUEST, "the body is too large");
+        *out = found;
+        return 0;
+}
+
+/* ---- handshake, result ---- */
+
+int remote_handshake_parse(const char *text, size_t len, struct arena *a,
+                           struct remote_handshake *out, struct err *e)
+{
+        text = behind_mark(text, &len);
+        cleanup(json_cleanup) struct json *v = object_of(text, len, ERR_UPSTREAM, e);
+        if (!v)
+                return -1;
+        const char *word = json_str(json_get(v, "handshake_with_dashboard"));
+        struct remote_handshake found = {
+                .ok = word && strcasecmp(word, "ok") == 0,
+                .service = text_of(v, "service", a),
+                .server_id = text_of(v, "server_id", a),
+                .client_ip = text_of(v, "client_ip", a),
+                .timestamp = text_of(v, "timestamp", a),
+                .error = error_words(json_get(v, "handshake_error"), a),
+                .body = as_it_came(a, text, len),
+        };
+        if (!word)
+                return err_set(e, ERR_UPSTREAM, "it does not say how the handshake went");
+        *out = found;
+        return 0;
+}
+
+const char *remote_result_json(const char *text, size_t len, struct arena *a)
+{
+        text = behind_mark(text, &len);
+        cleanup(json_cleanup) struct json *v = json_parse(text, len, NULL);
+        if (v && json_type_of(v) == JSON_OBJECT)
+                return as_it_came(a, text, len);
+        autobuf b = BUF_INIT(len * 6 + TEXT_MAX);
+        if (v) {
+                buf_adds(&b, "{\"body\":");
+                buf_add(&b, text, len);
+        } else {
+                size_t shown = strnlen(text, len < TEXT_MAX ? len : TEXT_MAX);
+                buf_adds(&b, "{\"text\":");
+                json_quote(&b, text, shown);
+        }
+        buf_addc(&b, '}');
+        return arena_strdup(a, buf_str(&b));
+}

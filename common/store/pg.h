@@ -1,0 +1,114 @@
+/*
+ * pg.h - PostgreSQL without waiting: transactions of prepared statements, sent in one go.
+ *
+ * A transaction is built (statements by name, parameters as binary arrays or text), sent through a
+ * connection in pipeline mode and answered with all its results at once: one round trip, one commit.
+ * The statements between two Syncs are one implicit transaction, so BEGIN and COMMIT are not needed;
+ * each statement has a snapshot of its own (READ COMMITTED). Transactions given to one connection run
+ * in that order. A connection that breaks is opened again by itself, with backoff and jitter; host
+ * names are resolved without blocking the loop. Statements are prepared on first use, per connection.
+ *
+ * A transaction that PostgreSQL rolled back for a deadlock or a serialization failure is sent again
+ * (up to 5 times, after a short random wait); everything else is the caller's to decide:
+ *   ERR_UNAVAILABLE  not done, and sure of it: there was no connection, or PostgreSQL said that it
+ *                    is shutting down, out of connections, out of disk, read-only …
+ *   ERR_LOST         sent, but the answer was lost: it may or may not have been done
+ *   ERR_INTERNAL     PostgreSQL refused it (a mistake of ours); pg_last_sqlstate() says why
+ *   ERR_TOO_LARGE    not sent: more than 256 MiB of parameters
+ *   other codes      raised on purpose by our SQL with SQLSTATE WF<http status> (see pg_result)
+ */
+#ifndef STORE_PG_H
+#define STORE_PG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/loop.h"
+#include "store/sql.h"
+
+/* ---- building ---- */
+
+struct pg_tx;
+
+struct pg_tx *pg_tx_new(void);
+void pg_tx_free(struct pg_tx *tx);
+/* Begins the next statement; the parameters that follow are $1, $2, … of it. All are copied. */
+void pg_stmt(struct pg_tx *tx, enum sql_id id);
+/* The same for a statement that is no file: one name for one text, both kept by reference. */
+void pg_stmt_text(struct pg_tx *tx, const char *name, const char *text);
+void pg_arg_int(struct pg_tx *tx, int64_t v);
+void pg_arg_bool(struct pg_tx *tx, bool v);
+void pg_arg_text(struct pg_tx *tx, const char *s); /* NULL: SQL null; also for jsonb, uuid, … */
+/* A NUL byte, which PostgreSQL's text cannot hold, becomes U+FFFD. */
+void pg_arg_textn(struct pg_tx *tx, const char *s, size_t len);
+void pg_arg_bytes(struct pg_tx *tx, const void *p, size_t len); /* bytea */
+void pg_arg_null(struct pg_tx *tx);
+/* Arrays travel in binary: the statement must say $n::bigint[], $n::int[], $n::text[] … */
+void pg_arg_int8s(struct pg_tx *tx, const int64_t *v, size_t n);
+void pg_arg_int4s(struct pg_tx *tx, const int32_t *v, size_t n);
+void pg_arg_bools(struct pg_tx *tx, const bool *v, size_t n);
+void pg_arg_texts(struct pg_tx *tx, const char *const *v, size_t n); /* NULL elements are nulls */
+size_t pg_tx_bytes(const struct pg_tx *tx); /* size of all parameters */
+size_t pg_tx_statements(const struct pg_tx *tx);
+
+/* ---- results ---- */
+
+struct pg_result; /* valid during the callback only */
+
+/* Statement `s` counts from 0. Columns in text format. */
+int pg_rows(const struct pg_result *r, size_t s);
+/* NULL for SQL null. */
+const char *pg_text(const struct pg_result *r, size_t s, int row, int col);
+size_t pg_length(const struct pg_result *r, size_t s, int row, int col);
+int64_t pg_int(const struct pg_result *r, size_t s, int row, int col); /* null: 0 */
+bool pg_bool(const struct pg_result *r, size_t s, int row, int col);   /* null: false */
+bool pg_is_null(const struct pg_result *r, size_t s, int row, int col);
+int64_t pg_affected(const struct pg_result *r, size_t s);
+
+/*
+ * e is NULL on success, r is NULL on failure. Never called from inside pg_send().
+ * A statement may refuse on purpose: RAISE EXCEPTION 'sentence' USING ERRCODE = 'WF409' becomes
+ * err code ERR_CONFLICT (WF404 not found, WF409 conflict, WF422 invalid) with that sentence.
+ */
+typedef void (*pg_fn)(const struct pg_result *r, const struct err *e, void *arg);
+/* During a pg_fn with an error: PostgreSQL's SQLSTATE ("23505"), "" where it said none. */
+const char *pg_last_sqlstate(void);
+
+/* ---- one connection ---- */
+
+struct pg;
+struct pg_opts {
+        const char *url;  /* libpq URI or keywords */
+        const char *name; /* application_name */
+        int64_t connect_timeout_ms;
+        int64_t query_timeout_ms; /* statement_timeout; and the connection is given up 5 s later */
+};
+/* Begins to connect. `on_change` (may be NULL) is told when the connection is there or gone. */
+struct pg *pg_new(struct loop *l, const struct pg_opts *opts, void (*on_change)(bool up, void *arg),
+                  void *arg);
+/* Transactions that are under way get ERR_LOST, waiting ones ERR_UNAVAILABLE. */
+void pg_free(struct pg *pg);
+/* In a child after fork(): closes the descriptor without a word to the server. */
+void pg_forget(struct pg *pg);
+bool pg_up(const struct pg *pg);
+/* Takes the transaction. Without a connection fn gets ERR_UNAVAILABLE in the next turn. */
+void pg_send(struct pg *pg, struct pg_tx *tx, pg_fn fn, void *arg);
+size_t pg_in_flight(const struct pg *pg); /* transactions sent and not answered */
+
+/* ---- a pool of them ---- */
+
+struct pg_pool;
+/* Opens connections as they are needed, up to `size`; the first at once; idle ones stay. */
+struct pg_pool *pg_pool_new(struct loop *l, const struct pg_opts *opts, size_t size,
+                            void (*on_change)(bool up, void *arg), void *arg);
+void pg_pool_free(struct pg_pool *p);
+void pg_pool_forget(struct pg_pool *p);
+bool pg_pool_up(const struct pg_pool *p); /* at least one connection is there */
+/* Through the connection with the fewest transactions in flight. */
+void pg_pool_send(struct pg_pool *p, struct pg_tx *tx, pg_fn fn, void *arg);
+/* Milliseconds the oldest unanswered transaction has been under way; 0: none. */
+int64_t pg_pool_oldest_ms(const struct pg_pool *p);
+
+#endif

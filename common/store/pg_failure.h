@@ -1,0 +1,36 @@
+/*
+ * pg_failure.h - what PostgreSQL's refusals mean: from SQLSTATE to error code, sentence and what to
+ * do about it (PostgreSQL documentation, appendix A, "PostgreSQL Error Codes").
+ */
+#ifndef STORE_PG_FAILURE_H
+#define STORE_PG_FAILURE_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+
+#include "base/err.h"
+
+struct pg_failure {
+        bool set;
+        bool fatal;       /* PostgreSQL ends the connection with it */
+        char sqlstate[6]; /* "" where PostgreSQL did not say it */
+        struct err err;
+};
+
+/* `statement` is the name of the one that failed. */
+void pg_failure_read(struct pg_failure *f, const PGresult *result, const char *statement);
+void pg_failure_clear(struct pg_failure *f);
+/* Rolled back for a deadlock or a serialization failure: the same again may well succeed. */
+bool pg_failure_is_conflict(const struct pg_failure *f);
+/* The prepared statements of this connection are out of date or gone. */
+bool pg_failure_is_stale(const struct pg_failure *f);
+bool pg_failure_is_read_only(const struct pg_failure *f);
+
+/* What pg_last_sqlstate() says from now on; NULL: nothing. */
+void pg_failure_show_sqlstate(const char *sqlstate);
+
+/* The first line of a text of libpq, without what frames it. For reasons in logs and answers. */
+enum { PG_REASON_MAX = 400 };
+void pg_reason(char out[PG_REASON_MAX], const char *text);
+
+#endif

@@ -1,0 +1,117 @@
+-- Settles a batch of outcomes: migrations, attempts, active, dead and progress in one statement. An id
+-- that is missing from the answer was refused: its attempt is over, or another one has it.
+-- $1 bigint[] ids        $2 int[] attempts     $3 text[] outcomes: completed, parked, failed, handed_back
+-- $4 text[] classes      $5 text[] errors      $6 text[] results (JSON)   $7 text[] memos (JSON)
+-- $8 bigint[] due_in_ms (parked: until the next poll; failed: at least so long; -1: by backoff)
+-- $9 bigint[] learnt targets (0: none)         $10 worker_id of bodies; 0: a webhook or a person
+-- $11 shard   $12 retry.base_ms   $13 retry.cap_ms   $14 crash budget
+-- $15 int[] 1: the outcome of a poll, which fits a parked row too
+-- $16 a worker that the same transaction marked dead: its running rows are settled as lost; 0: none
+WITH d AS MATERIALIZED (
+    SELECT * FROM unnest($1::bigint[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[],
+                         $7::text[], $8::bigint[], $9::bigint[], $15::int[])
+             AS d (id, attempt, outcome, class, error, result, memo, due_in_ms, target, poll)
+    UNION ALL
+    SELECT a.migration_id, a.attempt, 'failed', 'lost', 'its worker died', NULL, NULL, -1, 0, 0
+      FROM active a
+     WHERE $16::bigint <> 0 AND a.worker_id = $16::bigint AND a.state = 'running'
+       AND NOT EXISTS (SELECT FROM workers WHERE worker_id = $16::bigint AND alive)),
+f AS MATERIALIZED (
+    SELECT d.*, m.wave_no, m.state AS was, w.state AS wave_state, a.cancel, a.cancel_note,
+           m.spent + CASE WHEN d.outcome = 'failed' AND d.class NOT IN ('dependency', 'lost')
+                          THEN 1 ELSE 0 END AS now_spent,
+           m.crashes + CASE WHEN d.outcome = 'failed' AND d.class IN ('crashed', 'timed_out', 'lost')
+                            THEN 1 ELSE 0 END AS now_crashes,
+           w.max_attempts, random() AS luck, m.worker_id AS ran_on
+      FROM d
+      JOIN migrations m USING (id)
+      JOIN waves w USING (wave_no)
+      LEFT JOIN active a ON a.migration_id = m.id
+     WHERE m.attempt = d.attempt
+       AND CASE WHEN d.poll <> 0 OR $10::bigint = 0 THEN m.state IN ('running', 'parked')
+                ELSE m.state = 'running' AND m.worker_id = $10::bigint END),
+s AS MATERIALIZED (
+    SELECT f.*,
+           CASE WHEN outcome = 'completed' THEN 'completed'
+                WHEN cancel = 'cancel' OR (wave_state = 'stopped' AND cancel IS NULL
+                                           AND next NOT IN ('completed', 'failed')) THEN 'cancelled'
+                WHEN cancel = 'fail' THEN 'failed'
+                WHEN cancel = 'reset' THEN 'pending'
+                ELSE next END::migration_state AS state
+      FROM f CROSS JOIN LATERAL (
+           SELECT CASE outcome
+                  WHEN 'parked' THEN 'parked'
+                  WHEN 'handed_back' THEN 'pending'
+                  WHEN 'failed' THEN
+                      CASE WHEN class IN ('data', 'critical') THEN 'failed'
+                           WHEN class = 'dependency' THEN 'retrying'
+                           WHEN class IN ('crashed', 'timed_out', 'lost')
+                                AND now_crashes > $14::int THEN 'failed'
+                           WHEN now_spent >= max_attempts THEN 'failed'
+                           WHEN class = 'lost' THEN 'pending'
+                           ELSE 'retrying' END
+                  ELSE 'completed' END AS next) n),
+t AS MATERIALIZED (
+    SELECT s.*,
+           CASE WHEN state = 'parked' THEN greatest(due_in_ms, 0)
+                WHEN state = 'retrying' THEN
+                    CASE WHEN due_in_ms >= 0 THEN due_in_ms
+                         ELSE (luck * least($13::float8, $12::float8 * 2.0 ^ least(now_spent - 1, 40)))::bigint
+                    END END AS wait_ms,
+           CASE WHEN cancel IS NOT NULL AND outcome <> 'completed'
+                THEN coalesce(cancel_note, 'stopped by a person') ELSE error END AS says
+      FROM s),
+u AS (
+    UPDATE migrations m
+       SET state = t.state,
+           spent = CASE WHEN t.cancel IS NULL THEN t.now_spent ELSE m.spent END,
+           crashes = CASE WHEN t.cancel IS NULL THEN t.now_crashes ELSE m.crashes END,
+           finished_at = CASE WHEN t.state IN ('completed', 'failed', 'cancelled') THEN now() END,
+           updated_at = now(),
+           class = CASE WHEN t.state IN ('failed', 'retrying') THEN t.class::error_class END,
+           error = CASE WHEN t.state IN ('failed', 'retrying', 'cancelled') THEN t.says END,
+           result = CASE WHEN t.state = 'completed' THEN coalesce(t.result::jsonb, m.result)
+                         ELSE coalesce(t.result::jsonb, m.result) END,
+           memo = coalesce(t.memo::jsonb, m.memo),
+           brz_project_id = coalesce(nullif(t.target, 0), m.brz_project_id)
+      FROM t
+     WHERE m.id = t.id AND m.attempt = t.attempt AND m.state = t.was
+    RETURNING m.id, m.wave_no, m.attempt, m.state, m.started_at, t.was, t.outcome, t.class, t.says,
+              t.wait_ms, t.cancel, t.ran_on),
+gone AS (
+    DELETE FROM active a USING u
+     WHERE a.migration_id = u.id AND u.state NOT IN ('parked', 'retrying')),
+kept AS (
+    UPDATE active a
+       SET state = u.state, attempt = u.attempt, worker_id = NULL,
+           polls = CASE WHEN u.was = 'parked' THEN a.polls + 1 ELSE 0 END,
+           due_at = now() + u.wait_ms * interval '1 ms',
+           progress = CASE WHEN u.state = 'parked' THEN a.progress END
+      FROM u
+     WHERE a.migration_id = u.id AND u.state IN ('parked', 'retrying')),
+ended AS (
+    INSERT INTO attempts (migration_id, attempt, worker_id, started_at, outcome, class, error)
+    SELECT id, attempt, ran_on, started_at,
+           CASE WHEN outcome = 'completed' THEN 'completed'
+                WHEN cancel IS NOT NULL OR state = 'cancelled' THEN 'cancelled'
+                WHEN class = 'lost' THEN 'lost'
+                ELSE outcome END,
+           class::error_class, says
+      FROM u WHERE state <> 'parked'
+        ON CONFLICT (migration_id, attempt) DO NOTHING),
+buried AS (
+    INSERT INTO dead (migration_id, wave_no, class)
+    SELECT id, wave_no, class::error_class FROM u WHERE state = 'failed'
+        ON CONFLICT (migration_id) DO UPDATE SET class = excluded.class, at = excluded.at),
+counted AS (
+    INSERT INTO wave_progress AS p (wave_no, shard, released, completed, failed, cancelled)
+    SELECT wave_no, $11::smallint, count(*) FILTER (WHERE state <> 'parked'),
+           count(*) FILTER (WHERE state = 'completed'), count(*) FILTER (WHERE state = 'failed'),
+           count(*) FILTER (WHERE state = 'cancelled')
+      FROM u GROUP BY wave_no ORDER BY wave_no
+        ON CONFLICT (wave_no, shard) DO UPDATE
+       SET released = p.released + excluded.released, completed = p.completed + excluded.completed,
+           failed = p.failed + excluded.failed, cancelled = p.cancelled + excluded.cancelled)
+SELECT u.id, u.attempt, u.wave_no, u.state, u.wait_ms, u.class, w.version, w.state AS wave_state,
+       w.batch_size, w.priority, w.queue
+  FROM u JOIN waves w USING (wave_no)

@@ -1,0 +1,5 @@
+-- Renews a lease; no row: the worker is dead. Renewal never revives.
+-- $1 worker_id   $2 draining
+UPDATE workers SET beat = beat + 1, draining = $2::boolean
+ WHERE worker_id = $1::bigint AND alive
+RETURNING beat

@@ -1,0 +1,46 @@
+-- A witness inside the test's database, independent of the programs: every
+-- change of state of a wave and of a migration, and every claim that went over
+-- the wave's window. Installed by the harness after the schema is there.
+
+CREATE SCHEMA watch;
+
+CREATE TABLE watch.wave_steps (
+    seq bigint GENERATED ALWAYS AS IDENTITY, wave_no bigint, run_no int, was text, became text,
+    at timestamptz DEFAULT clock_timestamp());
+
+CREATE TABLE watch.steps (
+    seq bigint GENERATED ALWAYS AS IDENTITY, id bigint, wave_no bigint, attempt int, was text, became text,
+    at timestamptz DEFAULT clock_timestamp());
+
+CREATE TABLE watch.breaches (wave_no bigint, found int, allowed int, at timestamptz DEFAULT clock_timestamp());
+
+CREATE FUNCTION watch.on_wave() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO watch.wave_steps (wave_no, run_no, was, became)
+        VALUES (NEW.wave_no, NEW.run_no, OLD.state::text, NEW.state::text);
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER watch_wave AFTER UPDATE ON wavefleet.waves
+    FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION watch.on_wave();
+
+CREATE FUNCTION watch.on_migrations() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO watch.steps (id, wave_no, attempt, was, became)
+        SELECT n.id, n.wave_no, n.attempt, o.state::text, n.state::text
+        FROM new_rows n JOIN old_rows o USING (id) WHERE n.state <> o.state;
+    -- the count sees this statement's own rows and all that is committed
+    INSERT INTO watch.breaches (wave_no, found, allowed)
+        SELECT w.wave_no, c.found, w.batch_size
+        FROM (SELECT DISTINCT n.wave_no FROM new_rows n JOIN old_rows o USING (id)
+              WHERE n.state = 'running' AND o.state NOT IN ('running', 'parked')) t
+        JOIN wavefleet.waves w USING (wave_no)
+        CROSS JOIN LATERAL (SELECT count(*) AS found FROM wavefleet.migrations m
+                            WHERE m.wave_no = t.wave_no AND m.state IN ('running', 'parked')) c
+        WHERE c.found > w.batch_size;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER watch_migrations AFTER UPDATE ON wavefleet.migrations
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION watch.on_migrations();
