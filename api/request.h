@@ -63,5 +63,14 @@ void respond_text(struct request *rq, int status, const char *content_type, cons
 void respond_error(struct request *rq, const struct err *e);
 void respond_errorf(struct request *rq, enum err_code code, const char *fmt, ...)
         __attribute__((format(printf, 3, 4)));
+/* The same with a member "data", JSON, for what there is to say besides (NULL: none). */
+void respond_error_data(struct request *rq, const struct err *e, const char *data_json);
+
+/*
+ * RateLimit-Policy and RateLimit for the answer to come: `quota` calls in `window_s` seconds, of
+ * which `remaining` are left; `reset_s` until there are more.
+ */
+void respond_rate(struct request *rq, int64_t quota, int64_t window_s, int64_t remaining,
+                  int64_t reset_s);
 
 #endif

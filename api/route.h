@@ -1,7 +1,8 @@
 /*
  * route.h - the table of routes. A row says method, path (":name" takes one segment, percent-encoded,
- * slashes included), the role it wants, how large a body it takes and the handler; a path that exists
- * under another method answers 405 with Allow, an unknown one 404.
+ * slashes included; a "*" at the end takes whatever follows), the role it wants, how large a body it
+ * takes and the handler; a path that exists under another method answers 405 with Allow, an unknown
+ * one 404. HEAD goes where GET goes. The first row that fits wins.
  */
 #ifndef API_ROUTE_H
 #define API_ROUTE_H
@@ -16,11 +17,11 @@ enum body_kind {
 };
 
 struct route {
-        const char *method;
+        const char *method; /* "*": any */
         const char *path;
         enum role role;
         enum body_kind body;
-        request_fn handler;
+        request_fn handler; /* NULL: known from elsewhere and not offered here: 404 `not_offered` */
 };
 /* routes.def is the table. */
 extern const struct route routes[];
@@ -36,8 +37,11 @@ struct route_match {
                 const char *value; /* raw, points into the path */
                 size_t value_len;
         } param[ROUTE_PARAMS_MAX];
-        char allow[64]; /* when the path exists under other methods: "GET, POST" */
+        char allow[64]; /* when the path exists under other methods: "GET, HEAD, POST" */
 };
 void route_find(const char *method, const char *path, size_t path_len, struct route_match *out);
+/* In another table. */
+void route_find_in(const struct route *table, size_t count, const char *method, const char *path,
+                   size_t path_len, struct route_match *out);
 
 #endif

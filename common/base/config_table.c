@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/rand.h"
 
 #define MEMBER(member) offsetof(struct config, member)
 
@@ -316,43 +317,43 @@ static void *member(struct config *c, const struct config_row *row)
         return (char *)c + row->offset;
 }
 
-static int store_int(struct config *c, const struct config_row *row, const char *text, struct err *e)
+static int store_int(struct config *c, const struct config_row *row, const char *s, struct err *e)
 {
         char *end;
         errno = 0;
-        long long v = strtoll(text, &end, 10);
-        bool digits = isdigit((unsigned char)text[0]) ||
-                      (text[0] == '-' && isdigit((unsigned char)text[1]));
+        long long v = strtoll(s, &end, 10);
+        bool digits = isdigit((unsigned char)s[0]) || (s[0] == '-' && isdigit((unsigned char)s[1]));
         if (!digits || *end || errno || v < row->min || v > row->max)
                 return err_set(e, ERR_CONFIG, "must be an integer from %lld to %lld, not \"%s\"",
-                               (long long)row->min, (long long)row->max, text);
+                               (long long)row->min, (long long)row->max, s);
         *(int64_t *)member(c, row) = v * (row->multiplier ? row->multiplier : 1);
         return 0;
 }
 
-static int store_bool(struct config *c, const struct config_row *row, const char *text,
-                      struct err *e)
+static int store_bool(struct config *c, const struct config_row *row, const char *s, struct err *e)
 {
         static const char *const yes[] = {"true", "yes", "on", "1"};
         static const char *const no[] = {"false", "no", "off", "0"};
         for (size_t i = 0; i < COUNT_OF(yes); i++) {
-                bool is_yes = strcasecmp(text, yes[i]) == 0;
-                if (is_yes || strcasecmp(text, no[i]) == 0) {
+                bool is_yes = strcasecmp(s, yes[i]) == 0;
+                if (is_yes || strcasecmp(s, no[i]) == 0) {
                         *(bool *)member(c, row) = is_yes;
                         return 0;
                 }
         }
-        return err_set(e, ERR_CONFIG, "must be true or false, not \"%s\"", text);
+        return err_set(e, ERR_CONFIG, "must be true or false, not \"%s\"", s);
 }
 
 /* The text is not repeated: it may be a secret. */
-static int store_str(struct config *c, const struct config_row *row, const char *text, struct err *e)
+static int store_str(struct config *c, const struct config_row *row, const char *s, struct err *e)
 {
-        if (row->valid && !row->valid(text))
+        if (row->valid && !row->valid(s))
                 return err_set(e, ERR_CONFIG, "%s", row->mistaken);
-        char **s = member(c, row);
-        free(*s);
-        *s = xstrdup(text);
+        char **kept = member(c, row);
+        if (*kept && (row->flags & SECRET))
+                mem_wipe(*kept, strlen(*kept));
+        free(*kept);
+        *kept = xstrdup(s);
         return 0;
 }
 

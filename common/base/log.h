@@ -49,11 +49,12 @@ uint64_t log_lines_dropped(void);
 void log_write(enum log_level level, const char *event, const struct log_field *fields);
 bool log_enabled(enum log_level level);
 
-#define LOG_AT(level, event, ...)                                                                  \
+#define LOG_END ((struct log_field){.name = NULL})
+#define LOG_AT(level, ...) LOG_AT_(level, __VA_ARGS__, LOG_END)
+#define LOG_AT_(level, event, ...)                                                                 \
         do {                                                                                       \
                 if (log_enabled(level))                                                            \
-                        log_write((level), (event),                                                \
-                                  (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}});      \
+                        log_write((level), (event), (const struct log_field[]){__VA_ARGS__});      \
         } while (0)
 #define log_error(...) LOG_AT(LOG_ERROR, __VA_ARGS__)
 #define log_warn(...) LOG_AT(LOG_WARN, __VA_ARGS__)

@@ -103,7 +103,8 @@ struct loop *loop_new(void)
         struct event_config *config = event_config_new();
         assert(config);
         /* Without the cached time, a timer started late in a slow callback is not early. */
-        event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER | EVENT_BASE_FLAG_NO_CACHE_TIME);
+        const int flags = EVENT_BASE_FLAG_PRECISE_TIMER | EVENT_BASE_FLAG_NO_CACHE_TIME;
+        event_config_set_flag(config, flags);
         struct loop *l = xcalloc(1, sizeof(*l));
         l->base = event_base_new_with_config(config);
         event_config_free(config);

@@ -95,7 +95,7 @@ static void format_labels(struct buf *out, const struct row *row, const char *co
         size_t n = label_names(row, space, names);
         for (size_t i = 0; i < n; i++) {
                 buf_addf(out, "%s%s=\"", i ? "," : "", names[i]);
-                add_label_value(out, values ? values[i] : "other");
+                add_label_value(out, values && values[i] ? values[i] : "other");
                 buf_addc(out, '"');
         }
 }
@@ -157,7 +157,7 @@ static struct series *create(enum metric_id id, const char *labels)
 
 static struct series *series_of(enum metric_id id, va_list ap)
 {
-        const char *values[LABELS_MAX];
+        const char *values[LABELS_MAX] = {NULL};
         collect(&rows[id], ap, values);
         autobuf labels = BUF_INIT(SIZE_MAX);
         format_labels(&labels, &rows[id], values);

@@ -4,6 +4,7 @@
  */
 #include "engine/after.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"

@@ -21,7 +21,6 @@ enum {
         C_MEMO,
         C_POLLS,
         C_STARTED_MS,
-        C_FULL,
 };
 /* Columns of claim_lock.sql. */
 enum {
@@ -74,8 +73,7 @@ static void read_delivery(const struct pg_result *r, size_t s, int row, struct c
                 d->end = END_RETRYING;
                 d->due_in_ms = TWIN_WAIT_MS;
         }
-        out->full = d->end == END_PENDING && pg_bool(r, s, row, C_OPEN) && !out->twin &&
-                    pg_bool(r, s, row, C_FULL);
+        out->full = d->end == END_PENDING && pg_bool(r, s, row, C_OPEN);
 }
 
 static void read_job(const struct pg_result *r, size_t lock, int l, size_t s, int row,

@@ -46,6 +46,8 @@ void engine_worker_settle(struct engine_worker *w, int64_t id, int32_t attempt,
 /* A log line of a body: stream "out", "err" or "log"; without newline. Dropped past the limit. */
 void engine_worker_log(struct engine_worker *w, int64_t id, int32_t attempt, const char *stream,
                        const char *line, size_t len);
+/* So much of logs waits for PostgreSQL that bodies which talk should be read no further for a while. */
+bool engine_worker_log_full(const struct engine_worker *w);
 /* Progress of a body, a JSON object; only the newest is kept until it is written. */
 void engine_worker_progress(struct engine_worker *w, int64_t id, int32_t attempt, const char *json);
 

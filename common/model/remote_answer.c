@@ -2,16 +2,13 @@
 #include "model/remote_answer.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "model/loose.h"
 
 enum { TEXT_MAX = 64 * 1024 };
 
@@ -61,8 +58,6 @@ enum remote_state remote_state_parse(const char *word)
         return REMOTE_NONE;
 }
 
-/* ---- values ---- */
-
 /* The text behind a byte order mark, which some servers put before their JSON. */
 static const char *behind_mark(const char *text, size_t *len)
 {
@@ -72,138 +67,7 @@ static const char *behind_mark(const char *text, size_t *len)
         return text + 3;
 }
 
-static bool is_blank(const char *s)
-{
-        return s[strspn(s, " \t\r\n")] == '\0';
-}
-
-/* A text or a number as text in the arena; NULL: neither, or blank. */
-static const char *text_of(const struct json *v, const char *name, struct arena *a)
-{
-        const struct json *m = json_get(v, name);
-        if (!m || (json_type_of(m) != JSON_STRING && json_type_of(m) != JSON_NUMBER))
-                return NULL;
-        const char *s = json_get_text(v, name, a);
-        return s && !is_blank(s) ? arena_strdup(a, s) : NULL;
-}
-
-/* A number, or a string that holds one ("42", "42 %"). */
-static bool number_of(const struct json *v, double *out)
-{
-        if (!v)
-                return false;
-        if (json_type_of(v) == JSON_NUMBER) {
-                *out = json_double(v);
-                return true;
-        }
-        const char *s = json_str(v);
-        char *end;
-        if (!s || is_blank(s))
-                return false;
-        double d = strtod(s, &end);
-        end += strspn(end, " %");
-        if (*end || !isfinite(d))
-                return false;
-        *out = d;
-        return true;
-}
-
-static int64_t integer_of(const struct json *v, int64_t otherwise)
-{
-        double d;
-        if (!number_of(v, &d) || d != floor(d) || d < 0 || d > (double)JSON_INT_MAX)
-                return otherwise;
-        return (int64_t)d;
-}
-
-/* Unix time in seconds, or in milliseconds where it could not be seconds of this millennium. */
-static int64_t unix_ms(double d)
-{
-        const double seconds_max = 1e11; /* the year 5138 */
-        if (d <= 0 || d > 1e15)
-                return 0;
-        return (int64_t)(d < seconds_max ? d * 1000 : d);
-}
-
-static struct remote_time time_of(const struct json *v, const char *name)
-{
-        const struct json *m = json_get(v, name);
-        const char *s = json_str(m);
-        struct remote_time t = {0};
-        double d;
-        if (s && clock_parse(s, &t.ms) == 0) {
-                t.zoned = strlen(s) > 19 && strpbrk(s + 19, "Zz+-") != NULL;
-                /* "0001-01-01T00:00:00Z" is how some languages say that there is none. */
-                return t.ms > 0 ? t : (struct remote_time){0};
-        }
-        if (number_of(m, &d))
-                t = (struct remote_time){.ms = unix_ms(d), .zoned = true};
-        return t;
-}
-
-static const struct json *first_of(const struct json *v, const char *const *names)
-{
-        const struct json *m = NULL;
-        for (; *names && !m; names++)
-                m = json_get(v, *names);
-        return m;
-}
-
 /* ---- errors ---- */
-
-static const char *cut(struct arena *a, const char *s)
-{
-        size_t n = 0, step;
-        while (n < REMOTE_ERROR_MAX && (step = utf8_step(s + n, strlen(s + n) < 4 ? strlen(s + n) : 4)))
-                n += step;
-        return arena_strndup(a, s, n > REMOTE_ERROR_MAX ? REMOTE_ERROR_MAX : n);
-}
-
-static const char *printed(const struct json *v, struct arena *a)
-{
-        autobuf text = BUF_INIT(TEXT_MAX);
-        json_print(v, &text);
-        return cut(a, buf_str(&text));
-}
-
-static const char *joined(const struct json *list, struct arena *a)
-{
-        autobuf text = BUF_INIT(TEXT_MAX);
-        for (const struct json *i = json_first(list); i; i = json_next(i)) {
-                if (!json_str(i))
-                        return printed(list, a);
-                buf_adds(&text, text.len ? "; " : "");
-                buf_adds(&text, json_str(i));
-        }
-        return cut(a, buf_str(&text));
-}
-
-/* What an error says; NULL: it says that there is none. */
-static const char *error_words(const struct json *v, struct arena *a)
-{
-        static const char *const names[] = {"message", "error", "detail", "description", "msg", NULL};
-        if (!v)
-                return NULL;
-        switch (json_type_of(v)) {
-        case JSON_STRING:
-                return is_blank(json_str(v)) ? NULL : cut(a, json_str(v));
-        case JSON_OBJECT:
-                for (size_t i = 0; names[i]; i++) {
-                        const struct json *m = json_get(v, names[i]);
-                        if (m && json_str(m) && !is_blank(json_str(m)))
-                                return cut(a, json_str(m));
-                }
-                return json_first(v) ? printed(v, a) : NULL;
-        case JSON_ARRAY:
-                return json_first(v) ? joined(v, a) : NULL;
-        case JSON_NUMBER:
-                return json_double(v) != 0 ? printed(v, a) : NULL;
-        case JSON_BOOL:
-                return json_bool(v) ? "true" : NULL;
-        default:
-                return NULL;
-        }
-}
 
 static bool says(const struct json *v, const char *name, bool wanted)
 {
@@ -242,12 +106,12 @@ static void read_progress(const struct json *body, struct arena *a, struct remot
         bool object = p && json_type_of(p) == JSON_OBJECT;
         double percent;
         *out = (struct remote_progress){.total = -1, .done = -1, .percent = -1};
-        if (!object && !number_of(p, &percent))
+        if (!object && !loose_number(p, &percent))
                 return;
-        out->total = integer_of(first_of(p, totals), -1);
-        out->done = integer_of(first_of(p, dones), -1);
-        out->stage = text_of(p, json_get(p, "current_stage") ? "current_stage" : "stage", a);
-        if (!object || number_of(first_of(p, percents), &percent))
+        out->total = loose_integer(loose_first(p, totals), -1);
+        out->done = loose_integer(loose_first(p, dones), -1);
+        out->stage = loose_text(p, json_get(p, "current_stage") ? "current_stage" : "stage", a);
+        if (!object || loose_number(loose_first(p, percents), &percent))
                 out->percent = percent < 0 ? 0 : percent > 100 ? 100 : (int)percent;
         else if (out->total > 0 && out->done >= 0)
                 out->percent = out->done >= out->total
@@ -285,15 +149,15 @@ const char *remote_progress_json(const struct remote_progress *p, struct arena *
 /* All but the state and the body. */
 static void read_answer(const struct json *v, struct arena *a, struct remote_answer *out)
 {
-        out->started = time_of(v, "started_at");
-        out->updated = time_of(v, "updated_at");
-        out->completed = time_of(v, "completed_at");
-        out->failed = time_of(v, "failed_at");
+        out->started = loose_time(v, "started_at");
+        out->updated = loose_time(v, "updated_at");
+        out->completed = loose_time(v, "completed_at");
+        out->failed = loose_time(v, "failed_at");
         read_progress(v, a, &out->progress);
-        out->brizy_project_id = integer_of(json_get(v, "brizy_project_id"), 0);
-        out->domain = text_of(v, "brizy_project_domain", a);
-        out->migration_id = text_of(v, "migration_id", a);
-        out->error = error_words(json_get(v, "error"), a);
+        out->brizy_project_id = loose_integer(json_get(v, "brizy_project_id"), 0);
+        out->domain = loose_text(v, "brizy_project_domain", a);
+        out->migration_id = loose_text(v, "migration_id", a);
+        out->error = loose_words(json_get(v, "error"), a);
         out->class = class_of(v);
 }
 
@@ -302,7 +166,7 @@ static void settle_error(const struct json *v, struct arena *a, struct remote_an
         if (out->state != REMOTE_ERROR)
                 out->error = NULL;
         else if (!out->error)
-                out->error = error_words(json_get(v, "message"), a);
+                out->error = loose_words(json_get(v, "message"), a);
         if (out->state == REMOTE_ERROR && !out->error)
                 out->error = "the migration server reports an error without saying which";
         if (out->state != REMOTE_ERROR)
@@ -362,8 +226,8 @@ int remote_start_parse(const char *text, size_t len, const char *project, int64_
         enum remote_state s = word ? remote_state_parse(word) : REMOTE_NONE;
         if (s != REMOTE_PENDING && s != REMOTE_RUNNING)
                 return err_set(e, ERR_UPSTREAM, "it does not say that the migration is in progress");
-        const char *echo = text_of(v, "mb_project_uuid", a);
-        int64_t target = integer_of(json_get(v, "brz_project_id"), 0);
+        const char *echo = loose_text(v, "mb_project_uuid", a);
+        int64_t target = loose_integer(json_get(v, "brz_project_id"), 0);
         if ((echo && strcmp(echo, project) != 0) || (target && target != brz_project_id))
                 return err_set(e, ERR_UPSTREAM, "it is about another migration");
         return 0;
@@ -373,8 +237,8 @@ const char *remote_error_text(const char *text, size_t len, struct arena *a)
 {
         text = behind_mark(text, &len);
         cleanup(json_cleanup) struct json *v = object_of(text, len, ERR_UPSTREAM, NULL);
-        const char *said = error_words(json_get(v, "error"), a);
-        return said ? said : error_words(json_get(v, "message"), a);
+        const char *said = loose_words(json_get(v, "error"), a);
+        return said ? said : loose_words(json_get(v, "message"), a);
 }
 
 /* ---- webhook ---- */
@@ -388,10 +252,11 @@ static int read_pair(const struct json *v, struct arena *a, struct remote_webhoo
                 return err_set(e, ERR_BAD_REQUEST, "mb_project_uuid is required");
         if (!target || json_type_of(target) == JSON_NULL)
                 return err_set(e, ERR_BAD_REQUEST, "brz_project_id is required");
-        out->project = text_of(v, "mb_project_uuid", a);
+        out->project = loose_text(v, "mb_project_uuid", a);
         if (!out->project)
-                return err_set(e, ERR_WRONG_TYPE, "mb_project_uuid must be a string that is not empty");
-        out->brz_project_id = integer_of(target, 0);
+                return err_set(e, ERR_WRONG_TYPE,
+                               "mb_project_uuid must be a string that is not empty");
+        out->brz_project_id = loose_integer(target, 0);
         if (out->brz_project_id <= 0)
                 return err_set(e, ERR_WRONG_TYPE, "brz_project_id must be an integer above 0");
         return 0;
@@ -401,7 +266,7 @@ static int read_webhook_state(const struct json *v, struct remote_answer *out, s
 {
         const struct json *status = json_get(v, "status");
         const char *word = json_str(status);
-        if (!status || json_type_of(status) == JSON_NULL || (word && is_blank(word))) {
+        if (!status || json_type_of(status) == JSON_NULL || (word && loose_is_blank(word))) {
                 out->state = out->error ? REMOTE_ERROR : REMOTE_COMPLETED;
                 return 0;
         }
@@ -410,7 +275,8 @@ static int read_webhook_state(const struct json *v, struct remote_answer *out, s
         out->state = remote_state_parse(word);
         if (out->state == REMOTE_NONE)
                 return err_set(e, ERR_BAD_REQUEST,
-                               "status must be completed, error or in_progress, not \"%.60s\"", word);
+                               "status must be completed, error or in_progress, not \"%.60s\"",
+                               word);
         return 0;
 }
 
@@ -442,12 +308,12 @@ int remote_webhook_parse(const char *text, size_t len, struct arena *a, struct r
                 return -1;
         settle_error(v, a, &found.answer);
         found.answer.body = as_it_came(a, text, len);
-        found.migration_uuid = text_of(v, "migration_uuid", a);
-        found.date = text_of(v, "date", a);
-        found.theme = text_of(v, "theme", a);
-        found.mb_product_name = text_of(v, "mb_product_name", a);
-        found.mb_site_id = text_of(v, "mb_site_id", a);
-        found.mb_project_domain = text_of(v, "mb_project_domain", a);
+        found.migration_uuid = loose_text(v, "migration_uuid", a);
+        found.date = loose_text(v, "date", a);
+        found.theme = loose_text(v, "theme", a);
+        found.mb_product_name = loose_text(v, "mb_product_name", a);
+        found.mb_site_id = loose_text(v, "mb_site_id", a);
+        found.mb_project_domain = loose_text(v, "mb_project_domain", a);
         found.warnings = warnings_of(v, a);
         if (arena_failed(a))
                 return err_set(e, ERR_BAD_REQUEST, "the body is too large");
@@ -467,11 +333,11 @@ int remote_handshake_parse(const char *text, size_t len, struct arena *a,
         const char *word = json_str(json_get(v, "handshake_with_dashboard"));
         struct remote_handshake found = {
                 .ok = word && strcasecmp(word, "ok") == 0,
-                .service = text_of(v, "service", a),
-                .server_id = text_of(v, "server_id", a),
-                .client_ip = text_of(v, "client_ip", a),
-                .timestamp = text_of(v, "timestamp", a),
-                .error = error_words(json_get(v, "handshake_error"), a),
+                .service = loose_text(v, "service", a),
+                .server_id = loose_text(v, "server_id", a),
+                .client_ip = loose_text(v, "client_ip", a),
+                .timestamp = loose_text(v, "timestamp", a),
+                .error = loose_words(json_get(v, "handshake_error"), a),
                 .body = as_it_came(a, text, len),
         };
         if (!word)

@@ -17,6 +17,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "model/loose.h"
 #include "model/state.h"
 
 enum remote_state { REMOTE_NONE, REMOTE_PENDING, REMOTE_RUNNING, REMOTE_COMPLETED, REMOTE_ERROR };
@@ -25,11 +26,6 @@ const char *remote_state_name(enum remote_state s);
 /* Any case, synonyms too; REMOTE_NONE: a word that is none. */
 enum remote_state remote_state_parse(const char *word);
 
-struct remote_time {
-        int64_t ms; /* since 1970; 0: not said */
-        bool zoned; /* false: it came without a zone and was read as UTC */
-};
-
 struct remote_progress {
         bool there;          /* something of it was said */
         int64_t total, done; /* pages; -1: not said */
@@ -37,17 +33,15 @@ struct remote_progress {
         const char *stage;   /* or NULL */
 };
 
-enum { REMOTE_ERROR_MAX = 4096 };
-
 struct remote_answer {
         enum remote_state state;
-        struct remote_time started, updated, completed, failed;
+        struct loose_time started, updated, completed, failed;
         struct remote_progress progress;
         int64_t brizy_project_id; /* 0: not said */
         const char *domain;       /* brizy_project_domain, or NULL */
         const char *migration_id; /* or NULL */
         /*
-         * Its words, in whatever language, at most REMOTE_ERROR_MAX bytes; NULL: none. Their class is
+         * Its words, in whatever language, at most LOOSE_TEXT_MAX bytes; NULL: none. Their class is
          * CLASS_TEMPORARY: prose in two languages is not guessed at. Only a field says otherwise, in
          * the error's object or beside it: "class" (temporary, data, critical), "permanent": true or
          * "retryable": false (both data).

@@ -49,7 +49,7 @@ static void ask(const char *name, struct answer *a)
         }
         for (struct addrinfo *i = found; i && a->n < LOOKUP_ADDRESSES_MAX; i = i->ai_next) {
                 if (getnameinfo(i->ai_addr, i->ai_addrlen, a->addresses[a->n], LOOKUP_ADDRESS_SIZE,
-                            NULL, 0, NI_NUMERICHOST) == 0)
+                                NULL, 0, NI_NUMERICHOST) == 0)
                         a->n++;
         }
         freeaddrinfo(found);

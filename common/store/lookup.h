@@ -17,7 +17,7 @@ enum { LOOKUP_ADDRESS_SIZE = 64, LOOKUP_ADDRESSES_MAX = 16 };
 struct lookup;
 /* Addresses in text, in the order in which they should be tried; n 0: `problem` says why. */
 typedef void (*lookup_fn)(const char (*addresses)[LOOKUP_ADDRESS_SIZE], size_t n,
-        const char *problem, void *arg);
+                          const char *problem, void *arg);
 
 /* fn is called once, never from inside; the lookup is gone before it is called. */
 struct lookup *lookup_start(struct loop *l, const char *name, lookup_fn fn, void *arg);

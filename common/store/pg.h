@@ -50,7 +50,7 @@ void pg_arg_int8s(struct pg_tx *tx, const int64_t *v, size_t n);
 void pg_arg_int4s(struct pg_tx *tx, const int32_t *v, size_t n);
 void pg_arg_bools(struct pg_tx *tx, const bool *v, size_t n);
 void pg_arg_texts(struct pg_tx *tx, const char *const *v, size_t n); /* NULL elements are nulls */
-size_t pg_tx_bytes(const struct pg_tx *tx); /* size of all parameters */
+size_t pg_tx_bytes(const struct pg_tx *tx);                          /* size of all parameters */
 size_t pg_tx_statements(const struct pg_tx *tx);
 
 /* ---- results ---- */

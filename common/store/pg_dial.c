@@ -3,43 +3,30 @@
 
 #include <assert.h>
 #include <event2/event.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "base/log.h"
 #include "base/mem.h"
 #include "store/lookup.h"
-#include "store/pg_failure.h"
+#include "store/pg_libpq.h"
 
 struct pg_dial {
         struct loop *loop;
         const struct pg_params *params;
         pg_dial_fn fn;
         void *arg;
-        size_t host;    /* the one that is being tried */
-        size_t address; /* likewise, of those that were looked up for it */
+        size_t host;                            /* the one that is being tried */
+        size_t address;                         /* likewise, of those that were looked up for it */
         char (*addresses)[LOOKUP_ADDRESS_SIZE]; /* of the host; none: it needs no lookup */
         size_t n_addresses;
         struct lookup *lookup;
         PGconn *conn;
-        struct event *event;      /* the socket's */
-        struct loop_timer *timer; /* the time-out, or the next host at once */
+        struct event *event;             /* the socket's */
+        struct loop_timer *timer;        /* the time-out, or the next host at once */
         char reason[PG_REASON_MAX + 64]; /* why the first failure */
 };
 
 static void try_host(struct pg_dial *d);
-
-/* PostgreSQL's notices and warnings; libpq would print them. */
-static void on_notice(void *arg, const PGresult *notice)
-{
-        (void)arg;
-        const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
-        const char *text = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
-        log_debug("postgres.notice", LS("severity", severity), LS("reason", text));
-}
 
 /* ---- ending ---- */
 
@@ -63,22 +50,10 @@ void pg_dial_cancel(struct pg_dial *d)
         free(d);
 }
 
-void pg_dial_detach(PGconn *conn)
-{
-        int fd = conn ? PQsocket(conn) : -1;
-        int other = fd >= 0 ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
-        if (fd < 0)
-                return;
-        if (other < 0 || dup3(other, fd, O_CLOEXEC) < 0)
-                close(fd);
-        if (other >= 0)
-                close(other);
-}
-
 void pg_dial_forget(struct pg_dial *d)
 {
         if (d)
-                pg_dial_detach(d->conn);
+                pg_detach(d->conn);
 }
 
 static void finish(struct pg_dial *d, PGconn *conn)
@@ -154,7 +129,7 @@ static void connect_to(struct pg_dial *d, const struct pg_host *h)
                 fail(d, "out of memory");
                 return;
         }
-        PQsetNoticeReceiver(d->conn, on_notice, NULL);
+        PQsetNoticeReceiver(d->conn, pg_log_notice, NULL);
         if (PQstatus(d->conn) == CONNECTION_BAD) {
                 fail(d, PQerrorMessage(d->conn));
                 return;
@@ -166,13 +141,13 @@ static void connect_to(struct pg_dial *d, const struct pg_host *h)
 /* ---- one host ---- */
 
 static void on_lookup(const char (*addresses)[LOOKUP_ADDRESS_SIZE], size_t n, const char *problem,
-        void *arg)
+                      void *arg)
 {
         struct pg_dial *d = arg;
         d->lookup = NULL;
         if (!n) {
                 autofree char *text = xasprintf("could not find the address of host \"%s\": %s",
-                        pg_params_host(d->params, d->host)->name, problem);
+                                                pg_params_host(d->params, d->host)->name, problem);
                 fail(d, text);
                 return;
         }
@@ -207,13 +182,13 @@ static void on_timer(void *arg)
                 return;
         }
         autofree char *text = xasprintf("no answer from %s within %lld ms",
-                PQhost(d->conn) ? PQhost(d->conn) : "the server",
-                (long long)pg_params_connect_timeout_ms(d->params));
+                                        PQhost(d->conn) ? PQhost(d->conn) : "the server",
+                                        (long long)pg_params_connect_timeout_ms(d->params));
         fail(d, text);
 }
 
 struct pg_dial *pg_dial_start(struct loop *l, const struct pg_params *params, pg_dial_fn fn,
-        void *arg)
+                              void *arg)
 {
         struct pg_dial *d = xcalloc(1, sizeof(*d));
         *d = (struct pg_dial){.loop = l, .params = params, .fn = fn, .arg = arg};

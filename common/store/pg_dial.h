@@ -18,12 +18,10 @@ typedef void (*pg_dial_fn)(PGconn *conn, const char *reason, void *arg);
 
 /* fn is called once, never from inside. `params` must outlive the dial. */
 struct pg_dial *pg_dial_start(struct loop *l, const struct pg_params *params, pg_dial_fn fn,
-        void *arg);
+                              void *arg);
 /* fn will not be called. NULL is fine. */
 void pg_dial_cancel(struct pg_dial *d);
 /* In a child after fork(): as pg_forget(). */
 void pg_dial_forget(struct pg_dial *d);
-/* Leaves the descriptor open but no longer the connection's. */
-void pg_dial_detach(PGconn *conn);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "store/pg.h"
+#include "store/pg_libpq.h"
 
 /* The first row whose prefix fits counts; what fits none is a mistake of ours. */
 static const struct meaning {
@@ -68,20 +69,24 @@ static void describe(struct pg_failure *f, const char *text, const char *stateme
                 err_set(&f->err, m->code, "%s", text);
 }
 
+void pg_failure_set(struct pg_failure *f, const char *sqlstate, const char *text,
+                    const char *statement, bool fatal)
+{
+        *f = (struct pg_failure){.set = true, .fatal = fatal, .err = ERR_INIT};
+        snprintf(f->sqlstate, sizeof(f->sqlstate), "%s", sqlstate);
+        describe(f, text, statement);
+}
+
 void pg_failure_read(struct pg_failure *f, const PGresult *result, const char *statement)
 {
         const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-        const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
         const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
         char reason[PG_REASON_MAX];
         if (!text) {
                 pg_reason(reason, PQresultErrorMessage(result));
                 text = reason;
         }
-        *f = (struct pg_failure){.set = true, .err = ERR_INIT};
-        f->fatal = severity && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0);
-        snprintf(f->sqlstate, sizeof(f->sqlstate), "%s", sqlstate ? sqlstate : "");
-        describe(f, text, statement);
+        pg_failure_set(f, sqlstate ? sqlstate : "", text, statement, pg_notice_is_fatal(result));
 }
 
 void pg_failure_clear(struct pg_failure *f)
@@ -99,24 +104,10 @@ bool pg_failure_is_conflict(const struct pg_failure *f)
 bool pg_failure_is_stale(const struct pg_failure *f)
 {
         return strcmp(f->sqlstate, "26000") == 0 ||
-                (strcmp(f->sqlstate, "0A000") == 0 && strstr(f->err.text, "cached plan"));
+               (strcmp(f->sqlstate, "0A000") == 0 && strstr(f->err.text, "cached plan"));
 }
 
 bool pg_failure_is_read_only(const struct pg_failure *f)
 {
         return strcmp(f->sqlstate, "25006") == 0;
-}
-
-void pg_reason(char out[PG_REASON_MAX], const char *text)
-{
-        size_t n = 0;
-        while (*text == ' ' || *text == '\n' || *text == '\t')
-                text++;
-        for (; *text && *text != '\n' && n < PG_REASON_MAX - 1; text++) {
-                if (*text != ' ' || (n && out[n - 1] != ' ')) /* "FATAL:  sorry" */
-                        out[n++] = *text;
-        }
-        out[n] = '\0';
-        if (!n)
-                snprintf(out, PG_REASON_MAX, "no reason given");
 }

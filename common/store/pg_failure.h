@@ -19,6 +19,9 @@ struct pg_failure {
 
 /* `statement` is the name of the one that failed. */
 void pg_failure_read(struct pg_failure *f, const PGresult *result, const char *statement);
+/* The same from its parts; sqlstate "" where there is none. */
+void pg_failure_set(struct pg_failure *f, const char *sqlstate, const char *text,
+                    const char *statement, bool fatal);
 void pg_failure_clear(struct pg_failure *f);
 /* Rolled back for a deadlock or a serialization failure: the same again may well succeed. */
 bool pg_failure_is_conflict(const struct pg_failure *f);
@@ -28,9 +31,5 @@ bool pg_failure_is_read_only(const struct pg_failure *f);
 
 /* What pg_last_sqlstate() says from now on; NULL: nothing. */
 void pg_failure_show_sqlstate(const char *sqlstate);
-
-/* The first line of a text of libpq, without what frames it. For reasons in logs and answers. */
-enum { PG_REASON_MAX = 400 };
-void pg_reason(char out[PG_REASON_MAX], const char *text);
 
 #endif

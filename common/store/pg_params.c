@@ -17,8 +17,8 @@ struct pg_params {
         size_t count;
         char *options; /* settings of the session: the URL's, then ours, which win */
         char *name;
-        char connect_timeout_s[16]; /* as libpq wants it; for who connects without a loop */
-        char user_timeout_ms[16];
+        char connect_timeout_s[24]; /* as libpq wants it; for who connects without a loop */
+        char user_timeout_ms[24];
         int64_t connect_timeout_ms, query_timeout_ms;
 };
 
@@ -68,14 +68,14 @@ static bool is_port(const char *s)
 {
         size_t len = strlen(s);
         return len >= 1 && len <= 5 && strspn(s, "0123456789") == len && strtol(s, NULL, 10) > 0 &&
-                strtol(s, NULL, 10) <= 65535;
+               strtol(s, NULL, 10) <= 65535;
 }
 
 static bool is_address(const char *s)
 {
         unsigned char space[sizeof(struct in6_addr)];
         return inet_pton(AF_INET, s, space) == 1 || inet_pton(AF_INET6, s, space) == 1 ||
-                (strchr(s, ':') && strchr(s, '%')); /* fe80::1%eth0 */
+               (strchr(s, ':') && strchr(s, '%')); /* fe80::1%eth0 */
 }
 
 bool pg_host_needs_lookup(const struct pg_host *h)
@@ -87,11 +87,12 @@ bool pg_host_needs_lookup(const struct pg_host *h)
 static int check_host(const struct pg_host *h, struct err *e)
 {
         if (h->name && *h->name != '@' && strchr(h->name, '@'))
-                return err_set(e, ERR_CONFIG,
+                return err_set(
+                        e, ERR_CONFIG,
                         "the database URL has '@' in a host name: write %%40 for it in a password");
         if (h->port && !is_port(h->port))
                 return err_set(e, ERR_CONFIG,
-                        "the database URL has a port that is no number from 1 to 65535");
+                               "the database URL has a port that is no number from 1 to 65535");
         return 0;
 }
 
@@ -103,7 +104,8 @@ static int read_hosts(struct pg_params *p, struct err *e)
         size_t n = count_items(addresses ? addresses : names);
         size_t n_ports = count_items(ports);
         if ((names && addresses && count_items(names) != n) || (n_ports > 1 && n_ports != n))
-                return err_set(e, ERR_CONFIG,
+                return err_set(
+                        e, ERR_CONFIG,
                         "the database URL does not name as many hosts as addresses or ports");
         p->hosts = xcalloc(n, sizeof(*p->hosts));
         for (p->count = 0; p->count < n;) {
@@ -129,8 +131,8 @@ static char *session_options(const struct pg_params *p)
                          " -c statement_timeout=%lld -c lock_timeout=%lld"
                          " -c idle_in_transaction_session_timeout=%lld"
                          " -c jit=off -c plan_cache_mode=force_generic_plan -c enable_seqscan=off",
-                theirs ? theirs : "", theirs ? " " : "", (long long)p->query_timeout_ms,
-                (long long)(p->query_timeout_ms + 1) / 2, (long long)p->query_timeout_ms);
+                         theirs ? theirs : "", theirs ? " " : "", (long long)p->query_timeout_ms,
+                         (long long)(p->query_timeout_ms + 1) / 2, (long long)p->query_timeout_ms);
 }
 
 struct pg_params *pg_params_new(const struct pg_opts *opts, struct err *e)
@@ -147,15 +149,15 @@ struct pg_params *pg_params_new(const struct pg_opts *opts, struct err *e)
         }
         if (read_hosts(p, e) < 0)
                 return NULL;
-        p->connect_timeout_ms = opts->connect_timeout_ms > 0 ? opts->connect_timeout_ms
-                                                             : CONNECT_TIMEOUT_MS;
-        p->query_timeout_ms = opts->query_timeout_ms > 0 ? opts->query_timeout_ms
-                                                         : QUERY_TIMEOUT_MS;
+        p->connect_timeout_ms =
+                opts->connect_timeout_ms > 0 ? opts->connect_timeout_ms : CONNECT_TIMEOUT_MS;
+        p->query_timeout_ms =
+                opts->query_timeout_ms > 0 ? opts->query_timeout_ms : QUERY_TIMEOUT_MS;
         /* libpq takes 1 for 2. */
         snprintf(p->connect_timeout_s, sizeof(p->connect_timeout_s), "%lld",
-                (long long)(p->connect_timeout_ms + 999) / 1000);
+                 (long long)(p->connect_timeout_ms + 999) / 1000);
         snprintf(p->user_timeout_ms, sizeof(p->user_timeout_ms), "%lld",
-                (long long)p->query_timeout_ms);
+                 (long long)p->query_timeout_ms);
         p->options = session_options(p);
         p->name = xstrdup(opts->name ? opts->name : "wavefleet");
         return take(p);
@@ -226,11 +228,11 @@ static const struct {
 static bool names_a_place(const char *keyword)
 {
         return strcmp(keyword, "host") == 0 || strcmp(keyword, "hostaddr") == 0 ||
-                strcmp(keyword, "port") == 0;
+               strcmp(keyword, "port") == 0;
 }
 
 void pg_params_fill(const struct pg_params *p, const struct pg_host *h,
-        const char *keywords[PG_KEYWORDS_MAX], const char *values[PG_KEYWORDS_MAX])
+                    const char *keywords[PG_KEYWORDS_MAX], const char *values[PG_KEYWORDS_MAX])
 {
         struct keyword_list l = {keywords, values, 0};
         /* A later value replaces an earlier one of the same keyword. */

@@ -47,6 +47,6 @@ int64_t pg_params_query_timeout_ms(const struct pg_params *p);
  * They point into p and h.
  */
 void pg_params_fill(const struct pg_params *p, const struct pg_host *h,
-        const char *keywords[PG_KEYWORDS_MAX], const char *values[PG_KEYWORDS_MAX]);
+                    const char *keywords[PG_KEYWORDS_MAX], const char *values[PG_KEYWORDS_MAX]);
 
 #endif

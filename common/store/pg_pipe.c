@@ -2,15 +2,13 @@
 #include "store/pg_pipe.h"
 
 #include <assert.h>
-#include <dlfcn.h>
 #include <event2/event.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
-#include "store/pg_dial.h"
+#include "store/pg_libpq.h"
 
 enum { LARGE_BYTES = 1024 * 1024 };
 
@@ -28,19 +26,19 @@ struct pg_pipe {
         loop_fn fn;
         void *arg;
         struct event *readable, *writable;
-        struct loop_timer *soon;     /* says at the next turn that it broke */
-        struct loop_timer *watch;    /* for answers that do not come */
+        struct loop_timer *soon;  /* says at the next turn that it broke */
+        struct loop_timer *watch; /* for answers that do not come */
         bool watching;
         int64_t patience_ms;
-        int64_t progress_ms;         /* when PostgreSQL last said something, or was given something */
-        bool blocked;                /* the socket takes no more for now */
+        int64_t progress_ms; /* when PostgreSQL last said something, or was given something */
+        bool blocked;        /* the socket takes no more for now */
         bool stale, worn;
         char last_words[PG_REASON_MAX]; /* a FATAL message: what comes after it was not done */
         char broken[PG_REASON_MAX];
-        struct list flying;          /* sent whole, in the order of their answers */
+        struct list flying; /* sent whole, in the order of their answers */
         struct list answered;
-        size_t in_flight;            /* flying and next */
-        struct pg_tx *next;          /* its statements are being prepared; comes after all flying */
+        size_t in_flight;   /* flying and next */
+        struct pg_tx *next; /* its statements are being prepared; comes after all flying */
         const struct pg_statement **asked; /* of next; each a segment of its own */
         size_t asked_count, asked_cap, asked_done;
         unsigned char known[SQL_COUNT + 1]; /* enum known, by id */
@@ -81,11 +79,9 @@ static void on_soon(void *arg)
 static void on_notice(void *arg, const PGresult *notice)
 {
         struct pg_pipe *p = arg;
-        const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
-        const char *text = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
-        log_debug("postgres.notice", LS("severity", severity), LS("reason", text));
-        if (severity && text && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
-                pg_reason(p->last_words, text);
+        pg_log_notice(NULL, notice);
+        if (pg_notice_is_fatal(notice))
+                pg_reason(p->last_words, PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY));
 }
 
 static void on_watch(void *arg)
@@ -102,7 +98,7 @@ static void on_watch(void *arg)
         }
         char text[PG_REASON_MAX];
         snprintf(text, sizeof(text), "PostgreSQL has not answered for %lld ms",
-                (long long)p->patience_ms);
+                 (long long)p->patience_ms);
         set_broken(p, text);
 }
 
@@ -179,7 +175,7 @@ static bool send_statement(struct pg_pipe *p, const struct pg_tx *tx, const stru
         struct pg_args args;
         pg_tx_args(tx, s, &args);
         return PQsendQueryPrepared(p->conn, s->name, (int)s->params, args.values, args.lengths,
-                args.formats, 0);
+                                   args.formats, 0);
 }
 
 /* Without its Sync nothing of a transaction is done: it stays `next` when it cannot be sent. */
@@ -257,7 +253,7 @@ static bool is_good(const PGresult *result)
 {
         ExecStatusType status = PQresultStatus(result);
         return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK ||
-                status == PGRES_EMPTY_QUERY;
+               status == PGRES_EMPTY_QUERY;
 }
 
 /* The result of a statement of the first transaction. Its commit may fail too, after the last. */
@@ -269,12 +265,13 @@ static void on_statement(struct pg_pipe *p, struct pg_tx *tx, PGresult *result)
         }
         if (PQresultStatus(result) == PGRES_FATAL_ERROR) {
                 struct pg_failure f;
-                const char *name = tx->answered < tx->count ? tx->statements[tx->answered].name
-                                                            : "commit";
+                const char *name =
+                        tx->answered < tx->count ? tx->statements[tx->answered].name : "commit";
                 pg_failure_read(&f, result, name);
                 if (f.fatal)
                         pg_reason(p->last_words, f.err.text);
-                pg_tx_fail(tx, &f);
+                if (!f.fatal || tx->answered < tx->count) /* else it may have been committed */
+                        pg_tx_fail(tx, &f);
         } else if (PQresultStatus(result) != PGRES_PIPELINE_ABORTED) {
                 set_broken(p, "an answer that is out of place");
         }
@@ -322,9 +319,8 @@ static bool expects_answers(const struct pg_pipe *p)
 /* libpq makes up a result when the connection is gone; PostgreSQL's own have a SQLSTATE. */
 static bool is_made_up(const struct pg_pipe *p, const PGresult *result)
 {
-        return PQstatus(p->conn) == CONNECTION_BAD &&
-                PQresultStatus(result) == PGRES_FATAL_ERROR &&
-                !PQresultErrorField(result, PG_DIAG_SQLSTATE);
+        return PQstatus(p->conn) == CONNECTION_BAD && PQresultStatus(result) == PGRES_FATAL_ERROR &&
+               !PQresultErrorField(result, PG_DIAG_SQLSTATE);
 }
 
 /* Each statement's result is followed by a NULL, a Sync's is not. */
@@ -353,21 +349,6 @@ static void take_answers(struct pg_pipe *p)
         }
 }
 
-/*
- * libpq reads 8 KiB at a time; a TLS record of a newer server may be longer, and its rest is in
- * OpenSSL, where no event on the socket tells of it. OpenSSL is libpq's, we are not linked with it.
- */
-static bool more_in_tls(const struct pg_pipe *p)
-{
-        static int (*pending)(const void *ssl);
-        void *ssl = PQsslInUse(p->conn) ? PQsslStruct(p->conn, "OpenSSL") : NULL;
-        if (!ssl)
-                return false;
-        if (!pending)
-                *(void **)&pending = dlsym(RTLD_DEFAULT, "SSL_pending");
-        return pending && pending(ssl) > 0;
-}
-
 /* What was read before the connection broke still counts. */
 static void receive(struct pg_pipe *p)
 {
@@ -377,7 +358,7 @@ static void receive(struct pg_pipe *p)
                 take_answers(p);
                 if (!there)
                         set_broken(p, PQerrorMessage(p->conn));
-        } while (!*p->broken && more_in_tls(p));
+        } while (!*p->broken && pg_more_in_tls(p->conn));
         flush(p);
 }
 
@@ -404,8 +385,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
 /* ---- for the owner ---- */
 
-struct pg_pipe *pg_pipe_new(struct loop *l, PGconn *conn, int64_t patience_ms, loop_fn fn,
-        void *arg)
+struct pg_pipe *pg_pipe_new(struct loop *l, PGconn *conn, int64_t patience_ms, loop_fn fn, void *arg)
 {
         struct pg_pipe *p = xcalloc(1, sizeof(*p));
         p->loop = l;
@@ -418,7 +398,8 @@ struct pg_pipe *pg_pipe_new(struct loop *l, PGconn *conn, int64_t patience_ms, l
         p->soon = loop_timer_new(l, on_soon, p);
         p->watch = loop_timer_new(l, on_watch, p);
         p->readable = event_new(loop_base(l), PQsocket(conn), EV_READ | EV_PERSIST, on_readable, p);
-        p->writable = event_new(loop_base(l), PQsocket(conn), EV_WRITE | EV_PERSIST, on_writable, p);
+        p->writable =
+                event_new(loop_base(l), PQsocket(conn), EV_WRITE | EV_PERSIST, on_writable, p);
         assert(p->readable && p->writable);
         event_add(p->readable, NULL);
         PQsetNoticeReceiver(conn, on_notice, p);
@@ -445,7 +426,7 @@ void pg_pipe_free(struct pg_pipe *p)
 void pg_pipe_forget(struct pg_pipe *p)
 {
         if (p)
-                pg_dial_detach(p->conn);
+                pg_detach(p->conn);
 }
 
 size_t pg_pipe_in_flight(const struct pg_pipe *p)
@@ -453,10 +434,10 @@ size_t pg_pipe_in_flight(const struct pg_pipe *p)
         return p->in_flight;
 }
 
-int64_t pg_pipe_oldest_us(const struct pg_pipe *p)
+int64_t pg_pipe_oldest_us(struct pg_pipe *p)
 {
         int64_t oldest = p->next ? p->next->taken_us : INT64_MAX;
-        LIST_EACH(l, (struct list *)&p->flying)
+        LIST_EACH(l, &p->flying)
         {
                 if (tx_of(l)->taken_us < oldest)
                         oldest = tx_of(l)->taken_us;

@@ -27,7 +27,7 @@ struct pg_pipe;
  * something is under way the pipe is broken.
  */
 struct pg_pipe *pg_pipe_new(struct loop *l, PGconn *conn, int64_t patience_ms, loop_fn fn,
-        void *arg);
+                            void *arg);
 /* Closes the connection. Transactions must have been taken out. NULL is fine. */
 void pg_pipe_free(struct pg_pipe *p);
 void pg_pipe_forget(struct pg_pipe *p);
@@ -36,7 +36,7 @@ bool pg_pipe_takes(const struct pg_pipe *p);
 void pg_pipe_send(struct pg_pipe *p, struct pg_tx *tx);
 size_t pg_pipe_in_flight(const struct pg_pipe *p);
 /* The oldest `taken_us` of what is in flight, INT64_MAX: nothing is. */
-int64_t pg_pipe_oldest_us(const struct pg_pipe *p);
+int64_t pg_pipe_oldest_us(struct pg_pipe *p);
 
 /* The next that was answered, in order: PG_DONE or PG_FAILED. NULL: none. */
 struct pg_tx *pg_pipe_answered(struct pg_pipe *p);

@@ -74,8 +74,8 @@ static void add_statement(struct pg_tx *tx, int id, const char *name, const char
 {
         if (tx->count == tx->statements_cap) {
                 tx->statements_cap = tx->statements_cap ? tx->statements_cap * 2 : 4;
-                tx->statements = xreallocarray(tx->statements, tx->statements_cap,
-                        sizeof(*tx->statements));
+                tx->statements =
+                        xreallocarray(tx->statements, tx->statements_cap, sizeof(*tx->statements));
         }
         tx->statements[tx->count++] = (struct pg_statement){
                 .name = name, .text = text, .id = id, .first = tx->params_count};
@@ -201,12 +201,12 @@ static char *put_head(char *at, size_t n, bool nulls, uint32_t element_oid)
 
 /* Begins an array parameter with room for all its bytes; NULL: too large. */
 static char *begin_array(struct pg_tx *tx, size_t n, size_t element_bytes, bool nulls, uint32_t oid,
-        struct pg_param **p)
+                         struct pg_param **p)
 {
         *p = add_param(tx, true);
         size_t size = head_bytes(n);
         if (__builtin_mul_overflow(n, element_bytes, &element_bytes) ||
-                __builtin_add_overflow(size, element_bytes, &size))
+            __builtin_add_overflow(size, element_bytes, &size))
                 size = SIZE_MAX - 1;
         char *at = buf_reserve(&tx->data, size);
         if (!at)

@@ -30,7 +30,7 @@ struct pg_param {
 struct pg_statement {
         const char *name;
         const char *text;
-        int id; /* enum sql_id; -1: pg_stmt_text() */
+        int id;       /* enum sql_id; -1: pg_stmt_text() */
         size_t first; /* its parameters */
         size_t params;
 };

@@ -8,7 +8,8 @@
 START_TEST(doubles_up_to_the_cap)
 {
         struct backoff b = {.base_ms = 2000, .cap_ms = 300000, .factor = 2};
-        static const int64_t want[] = {2000, 4000, 8000, 16000, 32000, 64000, 128000, 256000, 300000};
+        static const int64_t want[] = {2000,  4000,   8000,   16000, 32000,
+                                       64000, 128000, 256000, 300000};
         for (unsigned n = 1; n <= 9; n++)
                 ck_assert_int_eq(backoff_ceiling(&b, n), want[n - 1]);
         ck_assert_int_eq(backoff_ceiling(&b, 0), 2000);

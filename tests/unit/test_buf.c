@@ -97,7 +97,7 @@ START_TEST(reserve_and_consume)
         autobuf b = BUF_INIT(100);
         char *at = buf_reserve(&b, 6);
         ck_assert_ptr_nonnull(at);
-        memcpy(at, "abcdef", 6);
+        memcpy(at, "abcdefgh", 6);
         b.len += 6;
         buf_consume(&b, 2);
         buf_addc(&b, 'g');

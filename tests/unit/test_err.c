@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
 
@@ -52,19 +53,17 @@ START_TEST(long_text_is_cut_at_a_character)
 {
         static const char *const pieces[] = {"a", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80"};
         const char *piece = pieces[_i / 4];
-        char text[3 * ERR_TEXT_MAX] = "";
-        size_t len = (size_t)(_i % 4); /* moves the characters against the end */
-        memset(text, 'x', len);
-        while (len < 2 * ERR_TEXT_MAX) {
-                memcpy(text + len, piece, strlen(piece));
-                len += strlen(piece);
-        }
+        autobuf text = BUF_INIT(SIZE_MAX);
+        for (int k = _i % 4; k > 0; k--) /* moves the characters against the end */
+                buf_addc(&text, 'x');
+        while (text.len < 2 * ERR_TEXT_MAX)
+                buf_adds(&text, piece);
         struct err e = ERR_INIT;
-        err_set(&e, ERR_INVALID, "%s", text);
+        err_set(&e, ERR_INVALID, "%s", buf_str(&text));
         size_t left = strlen(e.text);
         ck_assert_uint_ge(left, ERR_TEXT_MAX - 4);
         ck_assert(utf8_valid(e.text, left));
-        ck_assert_int_eq(strncmp(e.text, text, left), 0);
+        ck_assert_int_eq(strncmp(e.text, buf_str(&text), left), 0);
         err_wrap(&e, "could not");
         ck_assert(utf8_valid(e.text, strlen(e.text)));
         ck_assert_int_eq(strncmp(e.text, "could not: ", 11), 0);

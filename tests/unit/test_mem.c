@@ -112,7 +112,8 @@ START_TEST(lists_keep_order)
         list_splice(&head, &other);
         ck_assert(list_empty(&other));
         int n = 0;
-        LIST_EACH(it, &head) {
+        LIST_EACH(it, &head)
+        {
                 ck_assert_int_eq(CONTAINER_OF(it, struct item, link)->n, n++);
                 list_remove(it);
         }

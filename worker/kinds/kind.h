@@ -35,7 +35,11 @@ void body_progress(struct body *b, const char *json);
 /* A question to the supervisor (see engine/worker.h). The answer is in the arena. 0 or -1. */
 int body_ask(struct body *b, const char *op, const char *arg1, const char *arg2, const char **answer,
              struct err *e);
-/* The process that is to be ended with the body: its group is killed when the body is ended. */
+/*
+ * The program that the body has started, in its own process group, and waits for; 0: none any more.
+ * The group gets SIGTERM and, after the grace, SIGKILL when the body is ended: a body with a program
+ * outlives the SIGTERM, so that the program may end in its own way; one without is gone at once.
+ */
 void body_child(struct body *b, int pid);
 
 /* Outcomes in a line. */

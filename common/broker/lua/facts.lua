@@ -1,5 +1,5 @@
 -- Takes over what a transaction saw of waves, enlists them (looking whether they really are in turn),
--- releases. KEYS and ARGV: lib/waves, nothing of its own. Returns the queues left early.
+-- releases. KEYS and ARGV: lib/waves, nothing of its own. Returns what release() does.
 -- include: waves
 -- include: release
 for _, w in ipairs(waves) do

@@ -4,7 +4,7 @@
 --             for each wave: how many are settled, pending, retrying, parked, running;
 --               their ids in that order; then ms until due of each retrying and each parked
 --             how many ids belong to no wave that is known; these ids
--- Returns how many queues were left early, their indexes, then the ids taken.
+-- Returns what release() does, then the ids taken.
 -- include: waves
 -- include: release
 local delayed, processing = KEYS[own_key], KEYS[own_key + 1]
@@ -70,7 +70,6 @@ if #due > 0 then call('ZADD', delayed, unpack(due)) end
 
 for _, w in ipairs(waves) do enlist(w) end
 local out = release()
-table.insert(out, 1, #out)
 
 -- One id from each queue in turn.
 local function take()

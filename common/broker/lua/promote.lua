@@ -2,7 +2,7 @@
 --   own KEYS  delayed
 --   own ARGV  for each wave, and once more for ids of no known wave: how many, then for each:
 --             id, score, end (0 settled, 1 running, 2 parked, 3 retrying, 4 pending), ms until due
--- Returns the queues left early.
+-- Returns what release() does.
 -- include: waves
 -- include: release
 local delayed = KEYS[own_key]

@@ -1,7 +1,7 @@
 -- Puts ids (at most a thousand) into the backlog of an open wave.
 --   own KEYS  depth:<queue>
 --   own ARGV  open, release (lib/backlog), front (1: LPUSH), the ids (none: only opens)
--- Returns the queues left early.
+-- Returns what release() does.
 -- include: waves
 -- include: release
 -- include: backlog

@@ -1,4 +1,4 @@
--- Tops up queues. KEYS and ARGV: lib/waves, nothing of its own. Returns the queues left early.
+-- Tops up queues. KEYS and ARGV: lib/waves, nothing of its own. Returns what release() does.
 -- include: waves
 -- include: release
 return release()

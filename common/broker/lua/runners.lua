@@ -1,6 +1,6 @@
 -- How long a queue is kept, for a few minutes; then releases.
 --   KEYS and ARGV: lib/waves with one queue; own ARGV: target, ms that it holds.
--- Returns the queues left early.
+-- Returns what release() does.
 -- include: waves
 -- include: release
 call('SET', queues[1].target, ARGV[own_arg], 'PX', ARGV[own_arg + 1])

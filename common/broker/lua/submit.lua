@@ -1,7 +1,7 @@
 -- Appends the ids first..last (at most a thousand) to the backlog of an open wave.
 --   own KEYS  depth:<queue>
 --   own ARGV  open, release (lib/backlog), first, last
--- Returns the queues left early.
+-- Returns what release() does.
 -- include: waves
 -- include: release
 -- include: backlog

@@ -1,6 +1,6 @@
 -- Mends a wave's window, with or without its hash; then enlists and releases.
 --   own ARGV  release (1: enlists and releases), how many to add, these ids, the ids to remove
--- Returns the queues left early.
+-- Returns what release() does.
 -- include: waves
 -- include: release
 local w = waves[1]
@@ -17,4 +17,4 @@ if ARGV[own_arg] == '1' then
   return release()
 end
 write_turns()
-return {}
+return { 0 }

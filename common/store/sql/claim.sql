@@ -52,9 +52,7 @@ SELECT g.id, c.attempt AS claimed, (SELECT count(*) FROM me) AS alive, s.wave_no
        s.due, greatest(0, ceil(extract(epoch FROM s.due_at - now()) * 1000))::bigint AS due_in_ms,
        s.open, s.twin, s.project, s.brz_project_id, s.spent, s.params::text, s.memo::text, s.polls,
        (extract(epoch FROM coalesce(CASE WHEN c.id IS NULL THEN s.started_at END, now())) * 1000)::bigint
-           AS started_ms,
-       (r.room <= 0) AS full
+           AS started_ms
   FROM given g
   LEFT JOIN seen s USING (id)
-  LEFT JOIN room r USING (wave_no)
   LEFT JOIN claimed c ON c.id = g.id

@@ -118,11 +118,14 @@ local function write_turns()
   end
 end
 
--- Releases every queue of the call. Returns the indexes of those left early.
+-- Releases every queue of the call. Returns how many were left early, and their indexes.
 local function release()
-  local early = {}
+  local early = { 0 }
   for _, q in ipairs(queues) do
-    if release_queue(q) then early[#early + 1] = q.index end
+    if release_queue(q) then
+      early[1] = early[1] + 1
+      early[#early + 1] = q.index
+    end
   end
   write_turns()
   return early

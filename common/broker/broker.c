@@ -1,0 +1,95 @@
+/* broker.c - see broker.h: the life of the broker and of its command connection. */
+#include "broker/broker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "broker/inner.h"
+
+static void on_open(void *arg)
+{
+        setup_start(arg);
+}
+
+static void on_close(const char *reason, void *arg)
+{
+        struct broker *b = arg;
+        bool was_up = b->up;
+        (void)reason;
+        b->up = false;
+        loop_timer_stop(b->guard_timer);
+        if (was_up && b->ev.on_down)
+                b->ev.on_down(b->ev.arg);
+}
+
+struct broker *broker_new(struct loop *l, const struct broker_opts *opts,
+                          const struct broker_events *events)
+{
+        static const struct conn_events conn_events = {.on_open = on_open, .on_close = on_close};
+        struct broker *b = xcalloc(1, sizeof(*b));
+        struct err e = ERR_INIT;
+        b->loop = l;
+        b->prefix = xstrdup(opts->prefix);
+        b->timeout_ms = opts->timeout_ms;
+        if (events)
+                b->ev = *events;
+        list_init(&b->deferred);
+        list_init(&b->toppings);
+        list_init(&b->pops);
+        list_init(&b->controls);
+        b->guard_timer = loop_timer_new(l, setup_guard, b);
+        b->defer_timer = loop_timer_new(l, call_run_deferred, b);
+        if (redis_url_parse(opts->url, &b->url, &e) < 0) { /* the caller has not asked */
+                log_error("redis.url", LE(&e));
+                abort();
+        }
+        struct conn_events ev = conn_events;
+        ev.arg = b;
+        b->conn = conn_new(l, &b->url, "wavefleet:commands", b->timeout_ms, &ev);
+        return b;
+}
+
+void broker_free(struct broker *b)
+{
+        if (!b)
+                return;
+        if (b->freed)
+                *b->freed = true;
+        b->freed = NULL;
+        b->up = false;
+        pops_orphan(b);
+        controls_orphan(b);
+        loop_timer_free(take(b->guard_timer));
+        loop_timer_free(take(b->defer_timer));
+        conn_free(take(b->conn));
+        call_fail_deferred(b);
+        free(b->prefix);
+        redis_url_fini(&b->url);
+        free(b);
+}
+
+void broker_forget(struct broker *b)
+{
+        if (!b)
+                return;
+        conn_forget(b->conn);
+        pops_forget(b);
+        controls_forget(b);
+}
+
+bool broker_up(const struct broker *b)
+{
+        return b->up && b->conn && conn_is_open(b->conn);
+}
+
+int64_t broker_oldest_ms(const struct broker *b)
+{
+        return conn_oldest_ms(b->conn);
+}
+
+const char *const *broker_complaints(const struct broker *b)
+{
+        return b->server.complaints;
+}

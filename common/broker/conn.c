@@ -1,0 +1,497 @@
+/*
+ * conn.c - see conn.h. A connection is in one of five states; drop() is the one way back to WAITING,
+ * whatever happened. Callbacks may free the connection: `busy` counts how deep we are in them, and
+ * the memory goes when the last has returned.
+ */
+#include "broker/conn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/util.h>
+#include <hiredis/hiredis.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/backoff.h"
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/metrics.h"
+#include "base/rand.h"
+#include "broker/resolve.h"
+
+enum { STEADY_MS = 1000, SECOND_LOOK_MS = 20, REASON_SIZE = 256 };
+
+enum conn_state { CONN_WAITING, CONN_RESOLVING, CONN_CONNECTING, CONN_GREETING, CONN_OPEN };
+
+struct request {
+        struct list link;
+        int64_t sent_ms;
+        conn_fn fn;
+        void *arg;
+};
+
+struct conn {
+        struct loop *loop;
+        const struct redis_url *url;
+        const char *name;
+        int64_t timeout_ms, extra_ms;
+        struct conn_events ev;
+        enum conn_state state;
+        struct resolve *resolve;
+        struct addrinfo *found, *next; /* addresses, and the one to try next */
+        struct bufferevent *bev;
+        redisReader *reader;
+        struct list pending;    /* request.link, oldest first */
+        int64_t since_ms;       /* when this state began */
+        int64_t heard_ms;       /* when something came last */
+        bool second_look;       /* the time is over, but perhaps only our loop was late */
+        unsigned failures;      /* since it was last open for a while */
+        char reason[REASON_SIZE];
+        char logged[REASON_SIZE]; /* the reason that the log has already */
+        struct loop_timer *retry, *watch;
+        bool watching;
+        unsigned busy;
+        bool doomed;
+};
+
+static void attempt_failed(struct conn *c, const char *reason);
+static void connect_next(struct conn *c);
+
+static void enter(struct conn *c)
+{
+        c->busy++;
+}
+
+static void leave(struct conn *c)
+{
+        if (--c->busy > 0 || !c->doomed)
+                return;
+        loop_timer_free(c->retry);
+        loop_timer_free(c->watch);
+        free(c);
+}
+
+static void set_state(struct conn *c, enum conn_state state)
+{
+        c->state = state;
+        c->since_ms = clock_mono_ms();
+}
+
+/* ---- the time-out ---- */
+
+/* Since when we have been waiting for the server; 0: we are not. */
+static int64_t waiting_since_ms(const struct conn *c)
+{
+        if (c->state == CONN_RESOLVING || c->state == CONN_CONNECTING)
+                return c->since_ms;
+        if (list_empty(&c->pending))
+                return 0;
+        const struct request *oldest = CONTAINER_OF(c->pending.next, struct request, link);
+        return oldest->sent_ms > c->heard_ms ? oldest->sent_ms : c->heard_ms;
+}
+
+static void watch(struct conn *c)
+{
+        if (c->watching)
+                return;
+        c->watching = true;
+        loop_timer_start(c->watch, c->timeout_ms + c->extra_ms);
+}
+
+static void on_watch(void *arg)
+{
+        struct conn *c = arg;
+        int64_t since_ms = waiting_since_ms(c);
+        c->watching = false;
+        if (since_ms == 0)
+                return;
+        int64_t left_ms = since_ms + c->timeout_ms + c->extra_ms - clock_mono_ms();
+        if (left_ms <= 0 && c->second_look) {
+                char reason[96];
+                snprintf(reason, sizeof(reason), "no answer within %lld ms",
+                        (long long)(c->timeout_ms + c->extra_ms));
+                attempt_failed(c, reason);
+                return;
+        }
+        c->second_look = left_ms <= 0;
+        c->watching = true;
+        loop_timer_start(c->watch, left_ms > 0 ? left_ms : SECOND_LOOK_MS);
+}
+
+/* ---- going down, coming back ---- */
+
+static void close_transport(struct conn *c)
+{
+        resolve_cancel(c->resolve);
+        c->resolve = NULL;
+        if (c->found)
+                evutil_freeaddrinfo(c->found);
+        c->found = c->next = NULL;
+        if (c->bev)
+                bufferevent_free(c->bev);
+        c->bev = NULL;
+        if (c->reader)
+                redisReaderFree(c->reader);
+        c->reader = NULL;
+        loop_timer_stop(c->watch);
+        c->watching = c->second_look = false;
+        c->heard_ms = 0;
+}
+
+static void fail_pending(struct conn *c, const char *reason)
+{
+        struct err e = ERR_INIT;
+        struct list *at;
+        err_set(&e, ERR_LOST, "lost the connection to redis at %s: %s", c->url->shown, reason);
+        while ((at = list_pop_front(&c->pending))) { /* one of them may free the connection */
+                struct request *r = CONTAINER_OF(at, struct request, link);
+                r->fn(NULL, &e, r->arg);
+                free(r);
+        }
+}
+
+static void start_retry(struct conn *c)
+{
+        static const struct backoff back = {.base_ms = 200, .cap_ms = 5000, .factor = 2};
+        int64_t wait_ms = 0;
+        if (c->failures > 0) {
+                int64_t half_ms = backoff_ceiling(&back, c->failures) / 2;
+                wait_ms = half_ms + rand_below((uint32_t)half_ms + 1);
+        }
+        c->failures++;
+        loop_timer_start(c->retry, wait_ms);
+}
+
+static void drop(struct conn *c, const char *reason)
+{
+        char why[REASON_SIZE];
+        snprintf(why, sizeof(why), "%s", reason); /* it may stand in what is closed now */
+        bool was_open = c->state == CONN_OPEN;
+        if (was_open && clock_mono_ms() - c->since_ms >= STEADY_MS)
+                c->failures = 0;
+        if (!was_open)
+                metric_add(METRIC_REDIS_CONNECTS, 1, "failed", NULL);
+        enter(c);
+        close_transport(c);
+        set_state(c, CONN_WAITING);
+        memcpy(c->reason, why, sizeof(why));
+        if (was_open || strcmp(c->logged, why) != 0)
+                log_warn("redis.down", LS("connection", c->name), LS("server", c->url->shown),
+                        LS("reason", why));
+        memcpy(c->logged, why, sizeof(why));
+        fail_pending(c, why);
+        if (!c->doomed)
+                start_retry(c);
+        if (!c->doomed)
+                c->ev.on_close(why, c->ev.arg);
+        leave(c);
+}
+
+/* An address that fails is followed by the next of its host. */
+static void attempt_failed(struct conn *c, const char *reason)
+{
+        if (c->state == CONN_CONNECTING && c->next) {
+                if (c->bev)
+                        bufferevent_free(c->bev);
+                c->bev = NULL;
+                c->second_look = false;
+                connect_next(c);
+                return;
+        }
+        drop(c, reason);
+}
+
+/* ---- greeting ---- */
+
+static void say(struct conn *c, const struct cmd *cmd, conn_fn fn)
+{
+        struct request *r = xmalloc(sizeof(*r));
+        *r = (struct request){.sent_ms = clock_mono_ms(), .fn = fn, .arg = c};
+        list_push_back(&c->pending, &r->link);
+        conn_cast(c, cmd);
+        watch(c);
+}
+
+static void on_greeted(redisReply *reply, const struct err *e, void *arg)
+{
+        struct conn *c = arg;
+        if (e || c->state != CONN_GREETING)
+                return;
+        if (reply->type == REDIS_REPLY_ERROR) {
+                char reason[REASON_SIZE];
+                snprintf(reason, sizeof(reason), "refused: %s", reply->str);
+                drop(c, reason);
+        }
+}
+
+/* The last word: that it is answered at all is what counts; a name may be forbidden. */
+static void on_named(redisReply *reply, const struct err *e, void *arg)
+{
+        struct conn *c = arg;
+        if (e || c->state != CONN_GREETING)
+                return;
+        if (reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "NOPERM", 6) != 0) {
+                on_greeted(reply, e, arg);
+                return;
+        }
+        set_state(c, CONN_OPEN);
+        c->logged[0] = '\0';
+        metric_add(METRIC_REDIS_CONNECTS, 1, "ok", NULL);
+        c->ev.on_open(c->ev.arg);
+}
+
+static void greet(struct conn *c)
+{
+        struct cmd cmd;
+        set_state(c, CONN_GREETING);
+        c->reader = redisReaderCreate();
+        assert(c->reader);
+        cmd_init(&cmd);
+        if (c->url->password || c->url->user) {
+                cmd_str(&cmd, "AUTH");
+                if (c->url->user)
+                        cmd_str(&cmd, c->url->user);
+                cmd_str(&cmd, c->url->password ? c->url->password : "");
+                say(c, &cmd, on_greeted);
+                mem_wipe(cmd.body.data, cmd.body.len);
+                cmd_fini(&cmd);
+                cmd_init(&cmd);
+        }
+        if (c->url->db > 0) {
+                cmd_str(&cmd, "SELECT");
+                cmd_int(&cmd, c->url->db);
+                say(c, &cmd, on_greeted);
+                cmd_fini(&cmd);
+                cmd_init(&cmd);
+        }
+        cmd_words(&cmd, "CLIENT", "SETNAME", c->name, NULL);
+        say(c, &cmd, on_named);
+        cmd_fini(&cmd);
+}
+
+/* ---- reading ---- */
+
+static void dispatch(struct conn *c, redisReply *reply)
+{
+        struct list *at = list_pop_front(&c->pending);
+        if (at) {
+                struct request *r = CONTAINER_OF(at, struct request, link);
+                r->fn(reply, NULL, r->arg);
+                free(r);
+        } else if (c->ev.on_push && c->state == CONN_OPEN) {
+                c->ev.on_push(reply, c->ev.arg);
+        } else {
+                drop(c, reply->type == REDIS_REPLY_ERROR ? reply->str : "an answer to no question");
+        }
+}
+
+static void read_replies(struct conn *c)
+{
+        redisReader *reader = c->reader;
+        while (c->reader == reader) {
+                void *reply = NULL;
+                if (redisReaderGetReply(reader, &reply) != REDIS_OK) {
+                        drop(c, reader->errstr);
+                        break;
+                }
+                if (!reply)
+                        break;
+                dispatch(c, reply);
+                freeReplyObject(reply);
+        }
+}
+
+static void on_readable(struct bufferevent *bev, void *arg)
+{
+        struct conn *c = arg;
+        struct evbuffer *in = bufferevent_get_input(bev);
+        c->heard_ms = clock_mono_ms();
+        c->second_look = false;
+        while (evbuffer_get_length(in) > 0) {
+                size_t len = evbuffer_get_contiguous_space(in);
+                redisReaderFeed(c->reader, (char *)evbuffer_pullup(in, (ev_ssize_t)len), len);
+                evbuffer_drain(in, len);
+        }
+        enter(c);
+        read_replies(c);
+        leave(c);
+}
+
+/* ---- connecting ---- */
+
+static void on_event(struct bufferevent *bev, short what, void *arg)
+{
+        struct conn *c = arg;
+        if (what & BEV_EVENT_CONNECTED) {
+                bufferevent_enable(bev, EV_READ | EV_WRITE);
+                greet(c);
+        } else if (what & BEV_EVENT_EOF) {
+                attempt_failed(c, "closed by the server");
+        } else {
+                int code = EVUTIL_SOCKET_ERROR();
+                attempt_failed(c, code ? evutil_socket_error_to_string(code) : "broken off");
+        }
+}
+
+static void connect_to(struct conn *c, const struct sockaddr *address, int len)
+{
+        int one = 1;
+        set_state(c, CONN_CONNECTING);
+        watch(c);
+        int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        if (fd < 0) {
+                attempt_failed(c, strerror(errno));
+                return;
+        }
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)); /* fails on a socket: fine */
+        c->bev = bufferevent_socket_new(loop_base(c->loop), fd, BEV_OPT_CLOSE_ON_FREE);
+        assert(c->bev);
+        bufferevent_setcb(c->bev, on_readable, NULL, on_event, c);
+        bufferevent_set_max_single_read(c->bev, 64 << 10);
+        bufferevent_set_max_single_write(c->bev, 256 << 10);
+        if (address->sa_family == AF_UNIX) { /* at once or not at all, and libevent loses the errno */
+                if (connect(fd, address, (socklen_t)len) < 0) {
+                        attempt_failed(c, strerror(errno));
+                } else {
+                        bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+                        greet(c);
+                }
+        } else if (bufferevent_socket_connect(c->bev, address, len) < 0) {
+                attempt_failed(c, strerror(errno));
+        }
+}
+
+static void connect_next(struct conn *c)
+{
+        struct addrinfo *at = c->next;
+        c->next = at->ai_next;
+        connect_to(c, at->ai_addr, (int)at->ai_addrlen);
+}
+
+static void on_found(struct addrinfo *found, const char *problem, void *arg)
+{
+        struct conn *c = arg;
+        if (!found) {
+                char reason[REASON_SIZE];
+                snprintf(reason, sizeof(reason), "could not find the host: %s", problem);
+                drop(c, reason);
+                return;
+        }
+        c->found = c->next = found;
+        connect_next(c);
+}
+
+static void start(void *arg)
+{
+        struct conn *c = arg;
+        enter(c);
+        if (c->url->path) {
+                struct sockaddr_un address = {.sun_family = AF_UNIX};
+                snprintf(address.sun_path, sizeof(address.sun_path), "%s", c->url->path);
+                connect_to(c, (struct sockaddr *)&address, sizeof(address));
+        } else {
+                set_state(c, CONN_RESOLVING);
+                watch(c);
+                resolve_start(c->loop, c->url->host, c->url->port, &c->resolve, on_found, c);
+        }
+        leave(c);
+}
+
+/* ---- for others ---- */
+
+struct conn *conn_new(struct loop *l, const struct redis_url *url, const char *name,
+                      int64_t timeout_ms, const struct conn_events *events)
+{
+        struct conn *c = xcalloc(1, sizeof(*c));
+        c->loop = l;
+        c->url = url;
+        c->name = name;
+        c->timeout_ms = timeout_ms;
+        c->ev = *events;
+        list_init(&c->pending);
+        c->retry = loop_timer_new(l, start, c);
+        c->watch = loop_timer_new(l, on_watch, c);
+        start_retry(c);
+        return c;
+}
+
+void conn_free(struct conn *c)
+{
+        if (!c || c->doomed)
+                return;
+        enter(c);
+        c->doomed = true;
+        set_state(c, CONN_WAITING);
+        close_transport(c);
+        loop_timer_stop(c->retry);
+        fail_pending(c, "it is closed for good");
+        leave(c);
+}
+
+void conn_forget(struct conn *c)
+{
+        if (c && c->bev && bufferevent_getfd(c->bev) >= 0)
+                close(bufferevent_getfd(c->bev));
+}
+
+void conn_close(struct conn *c, const char *reason)
+{
+        if (c->state != CONN_WAITING)
+                drop(c, reason);
+}
+
+bool conn_is_open(const struct conn *c)
+{
+        return c->state == CONN_OPEN;
+}
+
+const char *conn_reason(const struct conn *c)
+{
+        return c->reason;
+}
+
+int64_t conn_oldest_ms(const struct conn *c)
+{
+        if (list_empty(&c->pending))
+                return 0;
+        int64_t age = clock_mono_ms() - CONTAINER_OF(c->pending.next, struct request, link)->sent_ms;
+        return age > 0 ? age : 1;
+}
+
+int64_t conn_heard_ms(const struct conn *c)
+{
+        return c->heard_ms;
+}
+
+void conn_set_extra(struct conn *c, int64_t extra_ms)
+{
+        c->extra_ms = extra_ms;
+}
+
+void conn_send(struct conn *c, const struct cmd *cmd, conn_fn fn, void *arg)
+{
+        struct request *r = xmalloc(sizeof(*r));
+        assert(c->state == CONN_OPEN);
+        *r = (struct request){.sent_ms = clock_mono_ms(), .fn = fn, .arg = arg};
+        list_push_back(&c->pending, &r->link);
+        conn_cast(c, cmd);
+        watch(c);
+}
+
+void conn_cast(struct conn *c, const struct cmd *cmd)
+{
+        struct evbuffer *out = bufferevent_get_output(c->bev);
+        assert(buf_ok(&cmd->body) && cmd->argc > 0);
+        evbuffer_add_printf(out, "*%u\r\n", cmd->argc);
+        evbuffer_add(out, cmd->body.data, cmd->body.len);
+}

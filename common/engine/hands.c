@@ -1,0 +1,167 @@
+/*
+ * hands.c - the table of what this worker has in hand, and its comparison with the worker's processing
+ * list in Redis and its rows in PostgreSQL: a reply that was lost leaves an id that only they know.
+ */
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "engine/worker_internal.h"
+
+void hands_new(struct engine_worker *w)
+{
+        w->hands = map_new();
+        w->strangers = map_new();
+        w->repairs = map_new();
+}
+
+static void empty(struct map *m, bool free_values)
+{
+        size_t at;
+        int64_t id;
+        void *v;
+
+        while (at = 0, (v = map_next(m, &at, &id))) {
+                map_remove(m, id);
+                if (free_values)
+                        free(v);
+        }
+}
+
+void hands_clear(struct engine_worker *w)
+{
+        empty(w->hands, true);
+        empty(w->strangers, false);
+        w->claiming = 0;
+}
+
+void hands_free(struct engine_worker *w)
+{
+        hands_clear(w);
+        map_free(w->hands);
+        map_free(w->strangers);
+        map_free(w->repairs);
+}
+
+/* A delivery that comes while the last one is not over waits for its end: only then does PostgreSQL
+ * say what the row has become. */
+void hands_take(struct engine_worker *w, int64_t id)
+{
+        struct hand *h = map_get(w->hands, id);
+
+        if (!w->id || w->dead)
+                return;
+        map_remove(w->strangers, id);
+        if (h) {
+                h->again = true;
+                return;
+        }
+        if (w->draining) {
+                exchange_look(w->exchange, &id, 1, w->id);
+                return;
+        }
+        h = xcalloc(1, sizeof(*h));
+        h->id = id;
+        h->state = HAND_CLAIMING;
+        map_put(w->hands, id, h);
+        w->claiming++;
+        exchange_claim(w->exchange, id);
+}
+
+void hands_want(struct engine_worker *w)
+{
+        bool wanted = w->id && !w->dead && !w->draining && settings_known(w->settings) &&
+                      w->idle > w->claiming;
+
+        for (size_t i = 0; i < w->nqueues; i++)
+                if (w->pops[i])
+                        broker_pop_want(w->pops[i], wanted);
+}
+
+/* ---- the processing list ---- */
+
+struct list_check {
+        struct engine_worker *w;
+        int64_t worker;
+        bool at_once;
+};
+
+static void list_seen(const int64_t *ids, size_t n, const struct err *e, void *arg)
+{
+        struct list_check *c = arg;
+        struct engine_worker *w = c->w;
+        struct map *before = w->strangers;
+
+        if (e || w->id != c->worker || w->dead) {
+                free(c);
+                return;
+        }
+        w->strangers = map_new();
+        for (size_t i = 0; i < n; i++) {
+                if (map_get(w->hands, ids[i]))
+                        continue;
+                if (c->at_once || map_get(before, ids[i])) {
+                        log_info("delivery.taken_up", LI("id", ids[i]));
+                        hands_take(w, ids[i]);
+                } else {
+                        map_put(w->strangers, ids[i], w);
+                }
+        }
+        map_free(before);
+        free(c);
+        exchange_kick(w->exchange);
+}
+
+void hands_check_list(struct engine_worker *w, bool at_once)
+{
+        struct list_check *c;
+
+        if (!w->id || w->dead || !broker_up(w->broker))
+                return;
+        c = xmalloc(sizeof(*c));
+        *c = (struct list_check){w, w->id, at_once};
+        broker_processing(w->broker, w->id, list_seen, c);
+}
+
+/* ---- the rows ---- */
+
+static void hand_back(struct engine_worker *w, int64_t id, int32_t attempt)
+{
+        struct outcome o = {.kind = OUTCOME_HANDED_BACK, .due_in_ms = -1};
+
+        log_warn("attempt.handed_back", LI("id", id), LI("attempt", attempt),
+                 LS("why", "the answer to its claim was lost"));
+        exchange_settle(w->exchange, id, attempt, false, &o, NULL, NULL);
+}
+
+/*
+ * r: worker_rows, asked after check number w->checks. Rows that no hand knows are handed back; bodies
+ * that ran before the question and have no row are ended, and so are those that people asked to end.
+ */
+void hands_check_rows(struct engine_worker *w, const struct pg_result *r, size_t s)
+{
+        struct map *rows = map_new();
+        size_t at = 0;
+        int64_t id;
+        struct hand *h;
+
+        for (int i = 0; i < pg_rows(r, s); i++) {
+                int32_t attempt = (int32_t)pg_int(r, s, i, 1);
+                const char *cancel = pg_text(r, s, i, 2), *note = pg_text(r, s, i, 3);
+                id = pg_int(r, s, i, 0);
+                map_put(rows, id, w);
+                h = map_get(w->hands, id);
+                if (!h)
+                        hand_back(w, id, attempt);
+                else if (h->state == HAND_RUNNING && h->attempt == attempt && cancel)
+                        w->ev.on_cancel(id, attempt, note ? note : cancel, w->ev.arg);
+        }
+        while ((h = map_next(w->hands, &at, &id)))
+                if (h->state == HAND_RUNNING && !h->poll && h->since < w->checks &&
+                    !map_get(rows, id)) {
+                        log_warn("attempt.given_up", LI("id", id), LI("attempt", h->attempt));
+                        w->ev.on_cancel(id, h->attempt, "the attempt was given up", w->ev.arg);
+                }
+        map_free(rows);
+        exchange_kick(w->exchange);
+}

@@ -1,0 +1,272 @@
+/*
+ * lease.c - a worker's row: registered with a random name, renewed every fifth of the lease, and the
+ * deadline of all bodies: the moment the last confirmed renewal was sent, plus four fifths of the lease.
+ * A worker that finds its row dead ends everything and comes back as another one.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/rand.h"
+#include "engine/worker_internal.h"
+
+#ifndef WAVEFLEET_VERSION
+#define WAVEFLEET_VERSION "dev"
+#endif
+
+enum { REGISTER_AGAIN_MS = 500 };
+
+static int64_t beat_every(const struct engine_worker *w)
+{
+        return w->cfg->worker_lease_ms / 5;
+}
+
+static void on_control(const char *text, void *arg)
+{
+        struct engine_worker *w = arg;
+        long long id = 0;
+        char word[16] = "";
+
+        if (!strcmp(text, "drain"))
+                w->ev.on_drain(w->ev.arg);
+        else if (sscanf(text, "%15s %lld", word, &id) == 2 && !strcmp(word, "cancel"))
+                loop_timer_start(w->tick, 0); /* the row says what is asked for */
+}
+
+static void on_popped(int64_t id, void *arg)
+{
+        struct engine_worker *w = arg;
+
+        hands_take(w, id);
+        hands_want(w);
+        exchange_kick(w->exchange);
+}
+
+static void drop_consumers(struct engine_worker *w)
+{
+        for (size_t i = 0; i < w->nqueues; i++) {
+                broker_pop_free(w->pops[i]);
+                w->pops[i] = NULL;
+        }
+        broker_control_free(w->control);
+        w->control = NULL;
+}
+
+static void registered(const struct pg_result *r, const struct err *e, void *arg)
+{
+        struct engine_worker *w = arg;
+
+        w->registering = false;
+        if (e || pg_rows(r, 0) != 1) {
+                log_warn("worker.not_registered", LS("reason", e ? e->text : "no free slot"));
+                loop_timer_start(w->tick, REGISTER_AGAIN_MS);
+                return;
+        }
+        w->id = pg_int(r, 0, 0, 0);
+        w->shard = (int)pg_int(r, 0, 0, 1);
+        exchange_renew(w->exchange, w->id, w->shard);
+        w->control = broker_control_new(w->broker, w->id, on_control, w);
+        for (size_t i = 0; i < w->nqueues; i++)
+                w->pops[i] = broker_pop_new(w->broker, w->queues[i], w->id, on_popped, w);
+        log_info("worker.registered", LI("worker", w->id), LI("slot", w->shard));
+        loop_timer_start(w->tick, 0);
+}
+
+static void lease_register(struct engine_worker *w)
+{
+        struct pg_tx *tx;
+        char uuid[UUID_SIZE];
+
+        if (w->registering || w->left || !pg_up(w->beat))
+                return;
+        w->registering = true;
+        rand_uuid(uuid);
+        tx = pg_tx_new();
+        pg_stmt(tx, SQL_WORKER_REGISTER);
+        pg_arg_text(tx, uuid);
+        pg_arg_text(tx, w->me.host);
+        pg_arg_text(tx, w->me.boot_id);
+        pg_arg_text(tx, w->me.pid_ns);
+        pg_arg_int(tx, w->me.pid);
+        pg_arg_int(tx, w->me.pid_started);
+        pg_arg_texts(tx, w->queues, w->nqueues);
+        pg_arg_int(tx, w->cfg->worker_concurrency);
+        pg_arg_text(tx, WAVEFLEET_VERSION);
+        pg_arg_int(tx, w->cfg->worker_lease_ms);
+        pg_send(w->beat, tx, registered, w);
+}
+
+void lease_dead(struct engine_worker *w, const char *how)
+{
+        if (w->dead || !w->id)
+                return;
+        log_error("worker.dead", LI("worker", w->id), LS("how", how));
+        w->dead = true;
+        w->fence_ms = 0;
+        drop_consumers(w);
+        hands_clear(w);
+        exchange_renew(w->exchange, 0, 0);
+        loop_timer_stop(w->fence);
+        w->ev.on_dead(w->ev.arg);
+}
+
+void engine_worker_bodies_gone(struct engine_worker *w)
+{
+        if (!w->dead)
+                return;
+        reap_former(w->reap, w->id);
+        w->dead = false;
+        w->id = 0;
+        loop_timer_start(w->tick, 0);
+}
+
+/* ---- renewal ---- */
+
+struct beat {
+        struct engine_worker *w;
+        int64_t worker;
+        int64_t sent_ms;
+        uint64_t check;
+};
+
+static void fleet_runners(struct engine_worker *w, const struct pg_result *r, size_t s)
+{
+        for (size_t q = 0; q < w->nqueues; q++) {
+                int64_t runners = w->cfg->worker_concurrency;
+                for (int i = 0; i < pg_rows(r, s); i++) {
+                        const char *list = pg_text(r, s, i, 9);
+                        const char *at = list ? strstr(list, w->queues[q]) : NULL;
+                        size_t len = strlen(w->queues[q]);
+                        if (pg_bool(r, s, i, 2) && at && (at == list || at[-1] == ',') &&
+                            (at[len] == ',' || !at[len]))
+                                runners += pg_int(r, s, i, 8);
+                }
+                if (broker_up(w->broker))
+                        broker_set_runners(w->broker, w->queues[q], runners);
+        }
+}
+
+static void beaten(const struct pg_result *r, const struct err *e, void *arg)
+{
+        struct beat *b = arg;
+        struct engine_worker *w = b->w;
+
+        if (w->id != b->worker || w->dead || e) {
+                if (e && w->id == b->worker)
+                        log_warn("lease.not_renewed", LI("worker", w->id), LE(e));
+        } else if (pg_rows(r, 0) == 0) {
+                lease_dead(w, "its row says so");
+        } else {
+                w->fence_ms = b->sent_ms + w->cfg->worker_lease_ms * 4 / 5;
+                w->ev.on_fence(w->fence_ms, w->ev.arg);
+                if (w->fence_ms > clock_mono_ms())
+                        loop_timer_start(w->fence, w->fence_ms - clock_mono_ms());
+                hands_check_rows(w, r, 1);
+                fleet_runners(w, r, 2);
+                reap_look(w->reap, r, 2, b->sent_ms);
+                hands_want(w);
+        }
+        free(b);
+}
+
+static void leave(struct engine_worker *w);
+
+/* One round trip: renew, what runs under our name, who else is there. */
+static void beat(struct engine_worker *w)
+{
+        struct beat *b = xmalloc(sizeof(*b));
+        struct pg_tx *tx = pg_tx_new();
+
+        *b = (struct beat){w, w->id, clock_mono_ms(), ++w->checks};
+        pg_stmt(tx, SQL_WORKER_BEAT);
+        pg_arg_int(tx, w->id);
+        pg_arg_bool(tx, w->draining);
+        pg_stmt(tx, SQL_WORKER_ROWS);
+        pg_arg_int(tx, w->id);
+        pg_stmt(tx, SQL_WORKER_PEERS);
+        pg_arg_int(tx, w->id);
+        pg_send(w->beat, tx, beaten, b);
+        hands_check_list(w, false);
+        settings_refresh(w->settings);
+}
+
+static void tick(void *arg)
+{
+        struct engine_worker *w = arg;
+
+        loop_timer_start(w->tick, beat_every(w));
+        if (w->dead || w->left)
+                return;
+        if (!pg_up(w->beat))
+                return;
+        if (!w->id)
+                lease_register(w);
+        else if (w->draining && !map_count(w->hands) && !exchange_waiting(w->exchange) &&
+                 lines_quiet(w->lines))
+                leave(w);
+        else
+                beat(w);
+}
+
+/* Nobody confirmed the renewal in time: whoever watches us may count us as dead any moment now. The
+ * runners' own deadline has ended the bodies; here they are ended for good. */
+static void fence_passed(void *arg)
+{
+        struct engine_worker *w = arg;
+
+        if (w->id && !w->dead && clock_mono_ms() >= w->fence_ms)
+                lease_dead(w, "its lease ran out before it could be renewed");
+}
+
+static void left(const struct pg_result *r, const struct err *e, void *arg)
+{
+        struct engine_worker *w = arg;
+
+        w->leaving = false;
+        if (e || pg_rows(r, 0) == 0) {
+                loop_timer_start(w->tick, REGISTER_AGAIN_MS);
+                beat(w); /* rows under our name that we do not know: they are handed back first */
+                return;
+        }
+        log_info("worker.left", LI("worker", w->id));
+        w->left = true;
+        w->id = 0;
+}
+
+static void leave(struct engine_worker *w)
+{
+        struct pg_tx *tx;
+
+        if (w->leaving)
+                return;
+        w->leaving = true;
+        drop_consumers(w);
+        tx = pg_tx_new();
+        pg_stmt(tx, SQL_WORKER_LEAVE);
+        pg_arg_int(tx, w->id);
+        pg_send(w->beat, tx, left, w);
+}
+
+void lease_start(struct engine_worker *w)
+{
+        identity_read(&w->me);
+        w->tick = loop_timer_new(w->loop, tick, w);
+        w->fence = loop_timer_new(w->loop, fence_passed, w);
+        loop_timer_start(w->tick, 0);
+}
+
+void lease_stop(struct engine_worker *w)
+{
+        drop_consumers(w);
+        loop_timer_free(w->tick);
+        loop_timer_free(w->fence);
+}
+
+void lease_hurry(struct engine_worker *w)
+{
+        if (w->draining && !w->leaving && !w->left && !map_count(w->hands))
+                loop_timer_start(w->tick, 0);
+}

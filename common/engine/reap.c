@@ -1,0 +1,241 @@
+/*
+ * reap.c - finding the dead. A peer is dead when its heartbeat has not moved for a whole lease on our
+ * monotonic clock while PostgreSQL answered, or when it ran on this host and its process is gone. The
+ * mark and the outcome `lost` of what it ran are one transaction; then what it held is delivered again,
+ * and its processing list is emptied for as long as anything appears in it.
+ */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/metrics.h"
+#include "engine/settle.h"
+#include "engine/worker_internal.h"
+
+enum { LOOK_MS = 1000 };
+
+struct peer {
+        int64_t id;
+        int64_t beat;
+        int64_t seen_ms; /* since when this beat was seen, and PostgreSQL answered all along */
+        int64_t lease_ms;
+        int pid;
+        int64_t pid_started;
+        bool here; /* its process can be judged from here */
+        int gone;  /* how many looks in a row found no process */
+        bool alive;
+        bool reaping;
+        uint64_t round;
+};
+
+struct reap {
+        struct engine_worker *w;
+        struct map *peers;
+        uint64_t round;
+        struct loop_timer *timer;
+        int64_t last_answer_ms;
+};
+
+static void look_at_processes(void *arg);
+
+struct reap *reap_new(struct engine_worker *w)
+{
+        struct reap *r = xcalloc(1, sizeof(*r));
+
+        r->w = w;
+        r->peers = map_new();
+        r->timer = loop_timer_new(w->loop, look_at_processes, r);
+        loop_timer_start(r->timer, LOOK_MS);
+        return r;
+}
+
+static void drop_unseen(struct reap *r, bool all)
+{
+        size_t at = 0;
+        int64_t id;
+        struct peer *p;
+
+        while ((p = map_next(r->peers, &at, &id))) {
+                if (!all && (p->round == r->round || p->reaping))
+                        continue;
+                map_remove(r->peers, id);
+                free(p);
+                at = 0;
+        }
+}
+
+void reap_free(struct reap *r)
+{
+        if (!r)
+                return;
+        drop_unseen(r, true);
+        map_free(r->peers);
+        loop_timer_free(r->timer);
+        free(r);
+}
+
+/* ---- emptying the list of a dead one ---- */
+
+struct emptying {
+        struct engine_worker *w;
+        int64_t worker;
+};
+
+static void list_seen(const int64_t *ids, size_t n, const struct err *e, void *arg)
+{
+        struct emptying *m = arg;
+
+        if (!e && n) {
+                log_info("worker.list_emptied", LI("worker", m->worker), LI("ids", n));
+                exchange_look(m->w->exchange, ids, n, m->worker);
+        }
+        free(m);
+}
+
+static void empty_list(struct engine_worker *w, int64_t worker)
+{
+        struct emptying *m;
+
+        if (!broker_up(w->broker))
+                return;
+        m = xmalloc(sizeof(*m));
+        *m = (struct emptying){w, worker};
+        broker_processing(w->broker, worker, list_seen, m);
+}
+
+/* ---- marking ---- */
+
+struct marking {
+        struct reap *r;
+        int64_t worker;
+        char reason[16];
+};
+
+static void marked(const struct pg_result *res, const struct err *e, void *arg)
+{
+        struct marking *m = arg;
+        struct engine_worker *w = m->r->w;
+        struct peer *p = map_get(m->r->peers, m->worker);
+        struct after a;
+
+        if (p)
+                p->reaping = false;
+        if (e) {
+                log_warn("reap.failed", LI("worker", m->worker), LE(e));
+        } else if (pg_rows(res, 0) > 0) {
+                after_init(&a);
+                settle_read(res, 2, &a);
+                log_warn("worker.reaped", LI("worker", m->worker), LS("reason", m->reason),
+                         LI("lost", a.n));
+                metric_add(METRIC_REAPED, 1, m->reason, NULL);
+                exchange_after(w->exchange, &a, m->worker, true);
+                empty_list(w, m->worker);
+                after_fini(&a);
+        }
+        free(m);
+}
+
+static void mark(struct reap *r, int64_t worker, int64_t beat, const char *reason)
+{
+        struct engine_worker *w = r->w;
+        struct settle_by by = {.cfg = w->cfg, .shard = w->shard, .reap = worker};
+        struct marking *m = xcalloc(1, sizeof(*m));
+        struct pg_tx *tx = pg_tx_new();
+
+        m->r = r;
+        m->worker = worker;
+        snprintf(m->reason, sizeof(m->reason), "%s", reason);
+        pg_stmt(tx, SQL_REAP_MARK);
+        pg_arg_int(tx, worker);
+        pg_arg_int(tx, beat);
+        pg_arg_text(tx, reason);
+        pg_stmt(tx, SQL_REAP_LOCK);
+        pg_arg_int(tx, worker);
+        settle_add(tx, NULL, 0, &by);
+        pg_send(w->pg, tx, marked, m);
+}
+
+void reap_former(struct reap *r, int64_t worker)
+{
+        mark(r, worker, -1, "former");
+}
+
+/* ---- looking ---- */
+
+static struct peer *peer_of(struct reap *r, int64_t id)
+{
+        struct peer *p = map_get(r->peers, id);
+
+        if (p)
+                return p;
+        p = xcalloc(1, sizeof(*p));
+        p->id = id;
+        p->beat = -1;
+        map_put(r->peers, id, p);
+        return p;
+}
+
+/* Columns of worker_peers: worker_id, beat, alive, boot_id, pid_ns, pid, pid_started, lease_ms, … */
+static void peer_seen(struct reap *r, const struct pg_result *res, size_t s, int row, int64_t asked)
+{
+        struct peer *p = peer_of(r, pg_int(res, s, row, 0));
+        int64_t beat = pg_int(res, s, row, 1);
+
+        p->round = r->round;
+        p->alive = pg_bool(res, s, row, 2);
+        p->here = identity_same_table(&r->w->me, pg_text(res, s, row, 3), pg_text(res, s, row, 4));
+        p->pid = (int)pg_int(res, s, row, 5);
+        p->pid_started = pg_int(res, s, row, 6);
+        p->lease_ms = pg_int(res, s, row, 7);
+        if (!p->alive) {
+                empty_list(r->w, p->id);
+                return;
+        }
+        if (beat != p->beat) {
+                p->beat = beat;
+                p->seen_ms = clock_mono_ms();
+        } else if (!p->reaping && asked - p->seen_ms >= p->lease_ms) {
+                p->reaping = true;
+                mark(r, p->id, p->beat, "lease");
+        }
+}
+
+void reap_look(struct reap *r, const struct pg_result *res, size_t s, int64_t asked_at_ms)
+{
+        size_t at = 0;
+        int64_t id;
+        struct peer *p;
+        int64_t now = clock_mono_ms();
+
+        /* A gap in PostgreSQL's answers is nobody's death: they may not have been able to renew. */
+        if (now - r->last_answer_ms > r->w->cfg->worker_lease_ms / 2)
+                while ((p = map_next(r->peers, &at, &id)))
+                        p->seen_ms = now;
+        r->last_answer_ms = now;
+        r->round++;
+        for (int i = 0; i < pg_rows(res, s); i++)
+                peer_seen(r, res, s, i, asked_at_ms);
+        drop_unseen(r, false);
+}
+
+static void look_at_processes(void *arg)
+{
+        struct reap *r = arg;
+        size_t at = 0;
+        int64_t id;
+        struct peer *p;
+
+        loop_timer_start(r->timer, LOOK_MS);
+        if (!r->w->id || r->w->dead || !pg_up(r->w->pg))
+                return;
+        while ((p = map_next(r->peers, &at, &id))) {
+                if (!p->alive || !p->here || p->reaping || p->pid == r->w->me.pid)
+                        continue;
+                p->gone = identity_process_exists(p->pid, p->pid_started) ? 0 : p->gone + 1;
+                if (p->gone < 2) /* its runners' watchdogs have a moment to follow it */
+                        continue;
+                p->reaping = true;
+                mark(r, p->id, -1, "process_gone");
+        }
+}

@@ -1,0 +1,248 @@
+/*
+ * reconcile.c - the leader: takes the lock, runs a pass at its interval or at once when Redis is another
+ * one, renews the depths that monitoring reads, and keeps house in PostgreSQL once an hour.
+ */
+#include "engine/reconcile.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+enum { UPKEEP_MS = 3600 * 1000 };
+
+struct reconcile {
+        struct engine_worker *w;
+        struct loop_timer *timer;
+        bool leader, asking, passing, closing;
+        int64_t pass_at_ms, upkeep_at_ms;
+        int64_t *wave_nos; /* the open waves of the last pass or look, by queue */
+        struct wave_view *waves;
+        size_t nwaves;
+};
+
+static void tick(void *arg);
+
+struct reconcile *reconcile_new(struct engine_worker *w)
+{
+        struct reconcile *r = xcalloc(1, sizeof(*r));
+
+        r->w = w;
+        r->timer = loop_timer_new(w->loop, tick, r);
+        loop_timer_start(r->timer, 0);
+        return r;
+}
+
+static void really_free(struct reconcile *r)
+{
+        free(r->wave_nos);
+        free(r->waves);
+        free(r);
+}
+
+void reconcile_free(struct reconcile *r)
+{
+        if (!r)
+                return;
+        loop_timer_free(r->timer);
+        r->closing = true;
+        if (!r->asking && !r->passing)
+                really_free(r);
+}
+
+void reconcile_now(struct reconcile *r)
+{
+        r->pass_at_ms = 0;
+        if (!r->closing)
+                loop_timer_start(r->timer, 0);
+}
+
+void reconcile_forget_lock(struct reconcile *r)
+{
+        r->leader = false;
+}
+
+/* ---- depths ---- */
+
+static void depth_set(int64_t n, const struct err *e, void *arg)
+{
+        (void)n;
+        (void)arg;
+        if (e)
+                log_debug("depth.not_set", LE(e));
+}
+
+static bool queue_first(const struct reconcile *r, size_t i)
+{
+        for (size_t k = 0; k < i; k++)
+                if (!strcmp(r->waves[k].facts.queue, r->waves[i].facts.queue))
+                        return false;
+        return true;
+}
+
+static void set_depths(struct reconcile *r)
+{
+        bool own_seen[QUEUES_MAX] = {false};
+
+        for (size_t i = 0; i < r->nwaves; i++) {
+                const char *queue = r->waves[i].facts.queue;
+                int64_t due = 0;
+                size_t n = 0;
+                if (!queue_first(r, i))
+                        continue;
+                for (size_t k = i; k < r->nwaves; k++) {
+                        if (strcmp(r->waves[k].facts.queue, queue) != 0)
+                                continue;
+                        r->wave_nos[n++] = r->waves[k].facts.wave_no;
+                        due += r->waves[k].retrying;
+                }
+                for (size_t q = 0; q < r->w->nqueues; q++)
+                        own_seen[q] |= !strcmp(r->w->queues[q], queue);
+                broker_set_depth(r->w->broker, queue, r->wave_nos, n, due, depth_set, NULL);
+        }
+        for (size_t q = 0; q < r->w->nqueues; q++)
+                if (!own_seen[q])
+                        broker_set_depth(r->w->broker, r->w->queues[q], NULL, 0, 0, depth_set, NULL);
+}
+
+/* ---- a pass, or a look at the open waves for the depths alone ---- */
+
+static void keep_waves(struct reconcile *r, const struct wave_view *waves, size_t n)
+{
+        r->waves = xreallocarray(r->waves, n ? n : 1, sizeof(*waves));
+        r->wave_nos = xreallocarray(r->wave_nos, n ? n : 1, sizeof(*r->wave_nos));
+        if (n)
+                memcpy(r->waves, waves, n * sizeof(*waves));
+        r->nwaves = n;
+}
+
+static void passed(bool complete, const struct wave_view *waves, size_t n, void *arg)
+{
+        struct reconcile *r = arg;
+
+        r->passing = false;
+        if (r->closing) {
+                really_free(r);
+                return;
+        }
+        if (!complete) {
+                r->pass_at_ms = clock_mono_ms() + 1000;
+                return;
+        }
+        keep_waves(r, waves, n);
+        set_depths(r);
+}
+
+static void waves_seen(const struct pg_result *res, const struct err *e, void *arg)
+{
+        struct reconcile *r = arg;
+        size_t n = e ? 0 : (size_t)pg_rows(res, 0);
+        autofree struct wave_view *v = xcalloc(n ? n : 1, sizeof(*v));
+
+        r->asking = false;
+        if (r->closing) {
+                really_free(r);
+                return;
+        }
+        if (e)
+                return;
+        for (size_t i = 0; i < n; i++) {
+                static const struct facts_cols cols = {0, 1, 2, 3, 4, 5};
+                facts_read(res, 0, (int)i, &cols, &v[i].facts);
+                v[i].retrying = pg_int(res, 0, (int)i, 9);
+        }
+        keep_waves(r, v, n);
+        set_depths(r);
+}
+
+static void upkept(const struct pg_result *res, const struct err *e, void *arg)
+{
+        (void)res;
+        (void)arg;
+        if (e)
+                log_warn("upkeep.failed", LE(e));
+}
+
+static void upkeep(struct reconcile *r)
+{
+        struct pg_tx *tx = pg_tx_new();
+
+        r->upkeep_at_ms = clock_mono_ms() + UPKEEP_MS;
+        pg_stmt(tx, SQL_UPKEEP);
+        pg_arg_int(tx, r->w->cfg->logs_retention_days);
+        pg_send(r->w->stream, tx, upkept, NULL);
+}
+
+static void lead(struct reconcile *r)
+{
+        int64_t now = clock_mono_ms();
+
+        if (now >= r->upkeep_at_ms)
+                upkeep(r);
+        if (r->passing)
+                return;
+        if (now >= r->pass_at_ms) {
+                r->passing = true;
+                r->pass_at_ms = now + r->w->cfg->reconciler_interval_ms;
+                pass_start(r->w, passed, r);
+                return;
+        }
+        struct pg_tx *tx = pg_tx_new();
+        r->asking = true;
+        pg_stmt(tx, SQL_RECONCILE_WAVES);
+        pg_send(r->w->beat, tx, waves_seen, r);
+}
+
+static void tried(const struct pg_result *res, const struct err *e, void *arg)
+{
+        struct reconcile *r = arg;
+
+        r->asking = false;
+        if (r->closing) {
+                really_free(r);
+                return;
+        }
+        if (e || !pg_bool(res, 0, 0, 0))
+                return;
+        r->leader = true;
+        log_info("reconciler.leading", LI("worker", r->w->id));
+        lead(r);
+}
+
+static void ignore(const struct pg_result *res, const struct err *e, void *arg)
+{
+        (void)res;
+        (void)e;
+        (void)arg;
+}
+
+static void tick(void *arg)
+{
+        struct reconcile *r = arg;
+        struct engine_worker *w = r->w;
+        struct pg_tx *tx;
+        int64_t every = w->cfg->monitoring_interval_s * 1000;
+
+        if (every > w->cfg->reconciler_interval_ms)
+                every = w->cfg->reconciler_interval_ms;
+        loop_timer_start(r->timer, every);
+        if (r->asking || !pg_up(w->beat))
+                return;
+        if (r->leader && (!broker_up(w->broker) || w->draining || w->dead)) {
+                tx = pg_tx_new(); /* somebody else may be able to */
+                pg_stmt(tx, SQL_LEADER_LEAVE);
+                pg_send(w->beat, tx, ignore, NULL);
+                r->leader = false;
+                return;
+        }
+        if (r->leader) {
+                lead(r);
+        } else if (broker_up(w->broker) && w->id && !w->draining && !w->dead) {
+                r->asking = true;
+                tx = pg_tx_new();
+                pg_stmt(tx, SQL_LEADER_TRY);
+                pg_send(w->beat, tx, tried, r);
+        }
+}

@@ -1,0 +1,34 @@
+/*
+ * reconcile.h - holding Redis against PostgreSQL. reconcile.c leads and keeps the depths, a pass compares
+ * counts wave by wave (reconcile_pass.c), and only what differs is read id by id and put right
+ * (reconcile_wave.c). Its cost depends on what is active, never on the size of a backlog that is right.
+ */
+#ifndef ENGINE_RECONCILE_H
+#define ENGINE_RECONCILE_H
+
+#include "engine/worker_internal.h"
+
+/* A wave as PostgreSQL has it, and its counts in Redis. */
+struct wave_view {
+        struct wave_facts facts;
+        int64_t total, done, inflight, retrying;
+        struct wave_counts redis;
+};
+static inline int64_t wave_view_pending(const struct wave_view *v)
+{
+        return v->total - v->done - v->inflight - v->retrying;
+}
+
+struct pass; /* one pass, all waves */
+typedef void (*pass_fn)(bool complete, const struct wave_view *waves, size_t n, void *arg);
+/* Runs one pass; fn is called at its end with the waves as they were seen. */
+void pass_start(struct engine_worker *w, pass_fn fn, void *arg);
+
+/*
+ * Reads one wave id by id and puts right what is missing or wrong; fn at the end. Not `whole`: only its
+ * slots are looked at, and the backlog only when one of them is nobody's.
+ */
+void rebuild_start(struct engine_worker *w, const struct wave_view *v, bool whole,
+                   const int64_t *workers, size_t nworkers, void (*fn)(void *arg), void *arg);
+
+#endif

@@ -1,0 +1,287 @@
+/*
+ * worker.c - a worker's half of the engine, put together: connections, and the way of a job from the
+ * claim through the supervisor's hands back to the settlement.
+ */
+#include "engine/worker.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "engine/worker_internal.h"
+
+/* ---- from the exchange ---- */
+
+static void on_claim(const struct claim_row *row, void *arg)
+{
+        struct engine_worker *w = arg;
+        struct hand *h = map_get(w->hands, row->id);
+
+        if (!h || h->state != HAND_CLAIMING)
+                return;
+        if (w->claiming)
+                w->claiming--;
+        if (!row->claimed) {
+                h->state = HAND_FINISHING;
+                if (row->full)
+                        repair_window(w, row->delivery.wave_no);
+                return;
+        }
+        h->attempt = row->job.attempt;
+        h->poll = row->job.poll;
+        if (!w->idle || w->draining || clock_mono_ms() >= w->fence_ms) {
+                struct outcome o = {.kind = OUTCOME_HANDED_BACK, .due_in_ms = -1};
+                if (h->poll)
+                        o = (struct outcome){.kind = OUTCOME_PARKED, .due_in_ms = 1000};
+                h->state = HAND_RUNNING;
+                engine_worker_settle(w, h->id, h->attempt, &o);
+                return;
+        }
+        h->state = HAND_RUNNING;
+        h->since = w->checks;
+        w->idle--;
+        struct job job = row->job;
+        settings_dress(w->settings, &job);
+        w->ev.on_job(&job, w->ev.arg);
+}
+
+static void on_finished(int64_t id, void *arg)
+{
+        struct engine_worker *w = arg;
+        struct hand *h = map_get(w->hands, id);
+
+        if (!h || (h->state != HAND_FINISHING && h->state != HAND_SETTLING))
+                return;
+        map_remove(w->hands, id);
+        if (h->again)
+                hands_take(w, id);
+        free(h);
+        lease_hurry(w);
+}
+
+static void on_ids(const int64_t *ids, size_t n, void *arg)
+{
+        struct engine_worker *w = arg;
+
+        for (size_t i = 0; i < n; i++)
+                hands_take(w, ids[i]);
+        hands_want(w);
+        exchange_kick(w->exchange);
+}
+
+static size_t want(void *arg)
+{
+        struct engine_worker *w = arg;
+
+        if (w->draining || w->dead || !w->id || w->idle <= w->claiming)
+                return 0;
+        return w->idle - w->claiming;
+}
+
+static void on_dead(void *arg)
+{
+        lease_dead(arg, "a claim found it dead");
+}
+
+/* ---- connections ---- */
+
+static void pg_changed(bool up, void *arg)
+{
+        struct engine_worker *w = arg;
+
+        if (up && w->exchange)
+                exchange_kick(w->exchange);
+}
+
+static void beat_changed(bool up, void *arg)
+{
+        struct engine_worker *w = arg;
+
+        if (!up && w->reconcile)
+                reconcile_forget_lock(w->reconcile);
+        if (up && w->tick)
+                loop_timer_start(w->tick, 0);
+}
+
+static void stream_changed(bool up, void *arg)
+{
+        struct engine_worker *w = arg;
+
+        if (up && w->lines)
+                lines_kick(w->lines);
+}
+
+static void broker_came_up(void *arg)
+{
+        struct engine_worker *w = arg;
+
+        hands_check_list(w, true);
+        if (w->promote)
+                promote_within(w->promote, 0);
+        if (w->tick)
+                loop_timer_start(w->tick, 0);
+}
+
+static void broker_other_server(void *arg)
+{
+        struct engine_worker *w = arg;
+
+        hands_check_list(w, true);
+        if (w->reconcile)
+                reconcile_now(w->reconcile);
+}
+
+static struct pg *connect_pg(struct engine_worker *w, const char *name,
+                             void (*changed)(bool up, void *arg))
+{
+        struct pg_opts o = {.url = w->cfg->database_url,
+                            .name = name,
+                            .connect_timeout_ms = w->cfg->database_connect_timeout_ms,
+                            .query_timeout_ms = w->cfg->database_query_timeout_ms};
+        return pg_new(w->loop, &o, changed, w);
+}
+
+static void split_queues(struct engine_worker *w)
+{
+        char *save = NULL;
+
+        w->queue_names = xstrdup(w->cfg->worker_queues);
+        for (char *q = strtok_r(w->queue_names, ", ", &save); q && w->nqueues < QUEUES_MAX;
+             q = strtok_r(NULL, ", ", &save))
+                w->queues[w->nqueues++] = q;
+}
+
+static void make_exchange(struct engine_worker *w)
+{
+        struct exchange_opts o = {.loop = w->loop,
+                                  .cfg = w->cfg,
+                                  .pg = w->pg,
+                                  .broker = w->broker,
+                                  .queues = w->queues,
+                                  .nqueues = w->nqueues,
+                                  .on_claim = on_claim,
+                                  .on_dead = on_dead,
+                                  .on_finished = on_finished,
+                                  .on_ids = on_ids,
+                                  .want = want,
+                                  .arg = w};
+        w->exchange = exchange_new(&o);
+}
+
+struct engine_worker *engine_worker_new(struct loop *l, const struct config *cfg,
+                                        const struct engine_worker_events *events)
+{
+        struct engine_worker *w = xcalloc(1, sizeof(*w));
+        struct broker_events be = {.on_up = broker_came_up,
+                                   .on_other_server = broker_other_server,
+                                   .arg = w};
+        struct broker_opts bo = {.url = cfg->redis_url,
+                                 .prefix = cfg->redis_prefix,
+                                 .timeout_ms = cfg->redis_timeout_ms};
+
+        w->loop = l;
+        w->cfg = cfg;
+        w->ev = *events;
+        split_queues(w);
+        hands_new(w);
+        w->pg = connect_pg(w, "wavefleet-worker settle", pg_changed);
+        w->beat = connect_pg(w, "wavefleet-worker lease", beat_changed);
+        w->stream = connect_pg(w, "wavefleet-worker stream", stream_changed);
+        w->broker = broker_new(l, &bo, &be);
+        make_exchange(w);
+        w->settings = settings_new(w);
+        w->promote = promote_new(w);
+        w->reap = reap_new(w);
+        w->lines = lines_new(w);
+        w->reconcile = reconcile_new(w);
+        lease_start(w);
+        return w;
+}
+
+void engine_worker_free(struct engine_worker *w)
+{
+        if (!w)
+                return;
+        lease_stop(w);
+        reconcile_free(w->reconcile);
+        promote_free(w->promote);
+        reap_free(w->reap);
+        pg_free(w->pg);
+        pg_free(w->beat);
+        pg_free(w->stream);
+        broker_free(w->broker);
+        lines_free(w->lines);
+        settings_free(w->settings);
+        exchange_free(w->exchange);
+        hands_free(w);
+        free(w->queue_names);
+        free(w);
+}
+
+void engine_worker_forget(struct engine_worker *w)
+{
+        pg_forget(w->pg);
+        pg_forget(w->beat);
+        pg_forget(w->stream);
+        broker_forget(w->broker);
+}
+
+/* ---- from the supervisor ---- */
+
+void engine_worker_idle(struct engine_worker *w, unsigned idle)
+{
+        w->idle = idle;
+        hands_want(w);
+}
+
+void engine_worker_settle(struct engine_worker *w, int64_t id, int32_t attempt,
+                          const struct outcome *o)
+{
+        struct hand *h = map_get(w->hands, id);
+
+        if (!h || h->state != HAND_RUNNING || h->attempt != attempt)
+                return; /* of an identity that is gone, or ended already */
+        h->state = HAND_SETTLING;
+        lines_end(w->lines, id);
+        exchange_settle(w->exchange, id, attempt, h->poll, o, NULL, NULL);
+        exchange_kick(w->exchange);
+        if (o->kind == OUTCOME_PARKED || o->kind == OUTCOME_FAILED)
+                promote_within(w->promote, o->due_in_ms >= 0 ? o->due_in_ms : 0);
+}
+
+void engine_worker_drain(struct engine_worker *w)
+{
+        int64_t ids[64];
+        size_t n;
+
+        if (w->draining)
+                return;
+        w->draining = true;
+        hands_want(w);
+        while ((n = exchange_unclaim(w->exchange, ids, COUNT_OF(ids)))) {
+                for (size_t i = 0; i < n; i++) {
+                        struct hand *h = map_get(w->hands, ids[i]);
+                        if (h)
+                                h->state = HAND_FINISHING;
+                }
+                exchange_look(w->exchange, ids, n, w->id);
+        }
+        w->claiming = 0;
+        loop_timer_start(w->tick, 0);
+}
+
+bool engine_worker_quiet(const struct engine_worker *w)
+{
+        return w->left || (!w->id && !w->dead && !w->registering);
+}
+
+bool engine_worker_ready(const struct engine_worker *w)
+{
+        if (!w->id || w->dead || !pg_up(w->pg) || !broker_up(w->broker))
+                return false;
+        for (size_t i = 0; i < w->nqueues; i++)
+                if (!w->pops[i] || !broker_pop_ready(w->pops[i]))
+                        return false;
+        return true;
+}

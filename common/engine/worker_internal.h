@@ -1,0 +1,135 @@
+/*
+ * worker_internal.h - what the files of a worker's half of the engine share.
+ */
+#ifndef ENGINE_WORKER_INTERNAL_H
+#define ENGINE_WORKER_INTERNAL_H
+
+#include "base/map.h"
+#include "broker/broker.h"
+#include "engine/exchange.h"
+#include "engine/worker.h"
+#include "store/pg.h"
+
+enum { QUEUES_MAX = 16 };
+
+/* What this worker has in hand: an id from its pop until Redis was told how its delivery ended. */
+enum hand_state {
+        HAND_CLAIMING,  /* popped, the claim not answered */
+        HAND_RUNNING,   /* a body has it */
+        HAND_SETTLING,  /* its outcome waits for PostgreSQL */
+        HAND_FINISHING, /* PostgreSQL knows, Redis is being told */
+};
+struct hand {
+        int64_t id;
+        int32_t attempt;
+        enum hand_state state;
+        bool poll;
+        bool again;     /* delivered once more meanwhile: claim again after the end */
+        uint64_t since; /* the number of the last check before it ran */
+};
+
+struct identity {
+        char host[256];
+        char boot_id[64];
+        char pid_ns[64];
+        int pid;
+        int64_t pid_started;
+};
+
+struct engine_worker {
+        struct loop *loop;
+        const struct config *cfg;
+        struct engine_worker_events ev;
+        struct pg *pg;     /* claims and settlements */
+        struct pg *beat;   /* lease, looking around, reaping */
+        struct pg *stream; /* log lines, progress, questions of bodies */
+        struct broker *broker;
+        struct broker_control *control;
+        struct exchange *exchange;
+
+        struct identity me;
+        int64_t id;   /* workers.worker_id; 0: none yet, or dead */
+        int shard;
+        bool registering, dead, draining, leaving, left;
+        int64_t fence_ms; /* bodies may live until then */
+
+        const char *queues[QUEUES_MAX];
+        size_t nqueues;
+        char *queue_names;
+        struct broker_pop *pops[QUEUES_MAX];
+
+        struct map *hands; /* id -> struct hand */
+        unsigned idle;     /* runners, as told */
+        size_t claiming;   /* hands that will want a runner */
+
+        struct map *repairs;   /* wave_no -> a repair of its window under way */
+        struct map *strangers; /* ids in the processing list that were unknown at the last check */
+        uint64_t checks;       /* numbers the checks of hands against PostgreSQL */
+        struct loop_timer *tick;
+        struct loop_timer *fence;
+
+        struct settings *settings;
+        struct promote *promote;
+        struct reap *reap;
+        struct lines *lines;
+        struct reconcile *reconcile;
+};
+
+/* identity.c: who this process is, for the others on its host. */
+void identity_read(struct identity *me);
+/* Whether the process with this id that started then is still there. */
+bool identity_process_exists(int pid, int64_t started);
+/* Whether a process of that boot and namespace can be judged from here. */
+bool identity_same_table(const struct identity *me, const char *boot_id, const char *pid_ns);
+
+/* hands.c: taking ids up and ending their deliveries. */
+void hands_new(struct engine_worker *w);
+void hands_free(struct engine_worker *w);
+void hands_clear(struct engine_worker *w);
+void hands_take(struct engine_worker *w, int64_t id);
+void hands_want(struct engine_worker *w); /* tells the pops whether ids are wanted */
+void hands_check_list(struct engine_worker *w, bool at_once); /* the processing list against ours */
+void hands_check_rows(struct engine_worker *w, const struct pg_result *r, size_t s);
+
+/* lease.c: registering, renewing, being found dead, leaving. */
+void lease_start(struct engine_worker *w);
+void lease_hurry(struct engine_worker *w); /* draining and nothing in hand: leave now */
+void lease_dead(struct engine_worker *w, const char *how);
+void lease_stop(struct engine_worker *w);
+
+/* settings.c: what bodies need that stands in PostgreSQL. */
+struct settings *settings_new(struct engine_worker *w);
+void settings_free(struct settings *s);
+void settings_refresh(struct settings *s);
+bool settings_known(const struct settings *s);
+/* Fills webhook_url, site_id and site_secret of a remote job; valid until the next call. */
+void settings_dress(struct settings *s, struct job *job);
+
+struct promote *promote_new(struct engine_worker *w);
+void promote_free(struct promote *p);
+void promote_within(struct promote *p, int64_t ms); /* something comes due then */
+
+struct reap *reap_new(struct engine_worker *w);
+void reap_free(struct reap *r);
+/* A row of this very process, whose bodies are gone: it need not be watched for a lease. */
+void reap_former(struct reap *r, int64_t worker);
+/* The peers as PostgreSQL showed them just now (worker_peers). */
+void reap_look(struct reap *r, const struct pg_result *res, size_t s, int64_t asked_at_ms);
+
+/* repair.c: a claim was refused for a full window. */
+void repair_window(struct engine_worker *w, int64_t wave_no);
+
+struct lines *lines_new(struct engine_worker *w);
+void lines_free(struct lines *l);
+void lines_kick(struct lines *l);
+bool lines_quiet(const struct lines *l);
+/* An attempt is over: its count of lines is forgotten. */
+void lines_end(struct lines *l, int64_t id);
+
+/* reconcile.c: one worker at a time holds Redis against PostgreSQL and keeps the depths. */
+struct reconcile *reconcile_new(struct engine_worker *w);
+void reconcile_free(struct reconcile *r);
+void reconcile_now(struct reconcile *r); /* Redis is another one, or was flushed */
+void reconcile_forget_lock(struct reconcile *r); /* its connection is gone, and the lock with it */
+
+#endif

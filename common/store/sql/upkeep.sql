@@ -1,0 +1,9 @@
+-- Once an hour: days of the log ahead, days that are too old, keys of requests that nobody repeats now.
+-- $1 logs.retention_days
+WITH days AS (
+    SELECT logs_day(current_date + n) FROM generate_series(0, 2) n),
+old AS (
+    SELECT logs_drop_before(current_date - $1::int)),
+keys AS (
+    DELETE FROM idempotency WHERE at < now() - interval '24 hours')
+SELECT (SELECT count(*) FROM days), (SELECT count(*) FROM old)

@@ -1,0 +1,42 @@
+/*
+ * channel.h - the supervisor's end of a runner's pipe: never blocks, and holds little.
+ *
+ * What comes is read into one buffer that all channels share and decoded there; only the beginning of
+ * a message whose rest has not come is kept, at most MESSAGE_MAX_BYTES. At most 32 KiB are taken per
+ * turn of the loop, so that a runner that talks without end leaves room for the others; one that is not
+ * listened to (channel_pause) waits in its write. What the runner does not take at once is kept too:
+ * one job or answers to its questions.
+ */
+#ifndef WORKER_CHANNEL_H
+#define WORKER_CHANNEL_H
+
+#include <stdbool.h>
+
+#include "base/loop.h"
+#include "worker/message.h"
+
+struct channel;
+struct channel_events {
+        /* Valid during the call. The channel may not be freed in it. */
+        void (*on_message)(const struct message *m, void *arg);
+        /* Nothing comes any more: NULL for the end of the stream, else what is wrong with it. */
+        void (*on_end)(const char *wrong, void *arg);
+        void *arg;
+};
+
+/* Takes fd. */
+struct channel *channel_new(struct loop *l, int fd, const struct channel_events *events);
+void channel_free(struct channel *c); /* NULL is fine */
+/*
+ * 0; -1 where the message is larger than MESSAGE_MAX_BYTES, ERR_TOO_LARGE, or the runner is gone,
+ * ERR_LOST (on_end is not called for it). secret: no copy stays behind.
+ */
+int channel_send(struct channel *c, enum message_type type, const void *body, bool secret,
+                 struct err *e);
+/* Stops reading, until channel_resume(). */
+void channel_pause(struct channel *c);
+void channel_resume(struct channel *c);
+/* Hands out all that is still there of a dead runner's words, on_end included. */
+void channel_drain(struct channel *c);
+
+#endif

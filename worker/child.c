@@ -1,0 +1,477 @@
+/* child.c - the table of a runner's life, and what each step does. */
+#include "worker/child.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/metrics.h"
+
+enum {
+        START_GRACE_MS = 30000,
+        EOF_GRACE_MS = 200,  /* from the end of its pipe to its death */
+        GROUP_GRACE_MS = 2000, /* for the rest of its group to be gone */
+        TEXT_BYTES = 512,
+};
+
+static const char *const state_names[] = {
+        [CHILD_STARTING] = "starting", [CHILD_IDLE] = "idle",       [CHILD_BUSY] = "busy",
+        [CHILD_ENDING] = "ending",     [CHILD_KILLING] = "killing", [CHILD_DEAD] = "dead",
+};
+_Static_assert(COUNT_OF(state_names) == CHILD_STATE_COUNT, "each state has a name");
+
+const char *child_state_name(enum child_state s)
+{
+        return state_names[s];
+}
+
+/* ---- why it died ---- */
+
+/* By the event that ended it; reason is a label of the metric, and stands in the obituary. */
+static const struct {
+        const char *reason;
+        bool expected; /* nobody need look at it */
+} ends[CHILD_EVENT_COUNT] = {
+        [CHILD_EXIT] = {"crashed", false},      [CHILD_RETIRE] = {"recycled", true},
+        [CHILD_CANCEL] = {"cancelled", true},   [CHILD_HAND_BACK] = {"stopped", true},
+        [CHILD_FENCE] = {"fenced", false},      [CHILD_RUBBISH] = {"rubbish", false},
+        [CHILD_EOF] = {"closed_pipe", false},   [CHILD_LEFTOVERS] = {"leftovers", true},
+        [CHILD_DUE] = {"timed_out", false},
+};
+
+static const char *reason_of(const struct child *c)
+{
+        return c->left.fenced ? ends[CHILD_FENCE].reason : ends[c->why].reason;
+}
+
+/* "killed by signal 9 (KILL)" or "exited with status 3". */
+static void describe_status(int status, char out[TEXT_BYTES])
+{
+        const char *name = WIFSIGNALED(status) ? sigabbrev_np(WTERMSIG(status)) : NULL;
+        if (WIFSIGNALED(status))
+                snprintf(out, TEXT_BYTES, "killed by signal %d (%s)", WTERMSIG(status),
+                         name ? name : "?");
+        else
+                snprintf(out, TEXT_BYTES, "exited with status %d", WEXITSTATUS(status));
+}
+
+/* By our SIGKILL: what its status says is not news. */
+static bool was_killed(const struct child *c)
+{
+        return WIFSIGNALED(c->status) && WTERMSIG(c->status) == SIGKILL;
+}
+
+static void set_failed(struct outcome *o, enum error_class class, const char *error)
+{
+        *o = (struct outcome){
+                .kind = OUTCOME_FAILED, .class = class, .error = error, .due_in_ms = -1};
+}
+
+/* How the job of a dead runner ends, where the body has not said it. */
+static void judge(const struct child *c, struct outcome *o, char text[TEXT_BYTES])
+{
+        if (c->left.fenced) {
+                set_failed(o, CLASS_LOST, "the worker's lease ran out before it was renewed: the body "
+                                          "was ended");
+        } else if (c->why == CHILD_DUE) {
+                snprintf(text, TEXT_BYTES, "ran longer than its %.10g s and was ended",
+                         (double)c->timeout_ms / 1000);
+                set_failed(o, CLASS_TIMED_OUT, text);
+        } else if (c->why == CHILD_CANCEL) {
+                snprintf(text, TEXT_BYTES, "ended: %s", c->detail);
+                set_failed(o, CLASS_TEMPORARY, text);
+        } else if (c->why == CHILD_HAND_BACK || c->left.begun < c->jobs) {
+                *o = (struct outcome){.kind = OUTCOME_HANDED_BACK, .due_in_ms = -1};
+        } else if (c->why == CHILD_RUBBISH) {
+                snprintf(text, TEXT_BYTES, "the runner was killed, it sent rubbish: %s", c->detail);
+                set_failed(o, CLASS_CRASHED, text);
+        } else if (c->why == CHILD_EOF && was_killed(c)) {
+                set_failed(o, CLASS_CRASHED, "the runner closed its pipe, or was killed by signal 9 "
+                                             "(KILL)");
+        } else {
+                describe_status(c->status, text);
+                set_failed(o, CLASS_CRASHED, text);
+        }
+}
+
+/* What was on its way to be completed or parked is; a failure under SIGTERM is ours. */
+static bool word_counts(const struct child *c, const struct outcome *o)
+{
+        bool ended = c->why == CHILD_DUE || c->why == CHILD_CANCEL || c->why == CHILD_HAND_BACK;
+        return !ended || o->kind == OUTCOME_COMPLETED || o->kind == OUTCOME_PARKED;
+}
+
+/* ---- its job ---- */
+
+static void clear_job(struct child *c)
+{
+        c->id = 0;
+        c->due_ms = INT64_MAX;
+        buf_fini(&c->word);
+}
+
+static void settle(struct child *c, const struct outcome *o)
+{
+        int64_t id = c->id;
+        c->id = 0;
+        if (id != 0 && c->why != CHILD_FENCE)
+                c->owner->on_settle(id, c->attempt, o, c->owner->arg);
+        clear_job(c);
+}
+
+static void settle_dead(struct child *c)
+{
+        char text[TEXT_BYTES];
+        struct outcome o;
+        struct message m;
+        if (c->word.len > 0 &&
+            message_decode(c->word.data, c->word.len, MESSAGE_UP, &m, NULL) == 0 &&
+            word_counts(c, &m.u.outcome.outcome))
+                o = m.u.outcome.outcome;
+        else
+                judge(c, &o, text);
+        settle(c, &o);
+}
+
+/* ---- what a step does ---- */
+
+enum action {
+        NOTHING,
+        BUG,
+        RUBBISH, /* happens, as if it had come */
+        BEGIN,
+        SETTLE,
+        KEEP,      /* the outcome, until it is dead */
+        KEEP_KILL, /* that, and SIGKILL */
+        TERM,
+        WAIT, /* a moment, for its death */
+        KILL,
+        DISOWN, /* nothing of its job counts any more */
+        BURY
+};
+
+static void signal_group(const struct child *c, int signo)
+{
+        if (c->pid > 0)
+                kill(-c->pid, signo);
+}
+
+static void keep_word(struct child *c, const struct message *m)
+{
+        if (c->id == 0 || c->word.len > 0 || !m)
+                return;
+        c->word = BUF_INIT(MESSAGE_MAX_BYTES);
+        message_encode(&c->word, MESSAGE_OUTCOME, &m->u.outcome);
+}
+
+static void act(struct child *c, enum action action, const struct message *m)
+{
+        int64_t now = clock_mono_ms();
+        switch (action) {
+        case NOTHING:
+        case BURY:
+                break;
+        case BUG:
+        case RUBBISH:
+                assert(!"decided before");
+                break;
+        case BEGIN:
+                c->due_ms = c->timeout_ms > 0 ? now + c->timeout_ms : INT64_MAX;
+                break;
+        case SETTLE:
+                settle(c, &m->u.outcome.outcome);
+                break;
+        case KEEP:
+                keep_word(c, m);
+                break;
+        case KEEP_KILL:
+                keep_word(c, m);
+                signal_group(c, SIGKILL);
+                c->due_ms = INT64_MAX;
+                break;
+        case TERM:
+                signal_group(c, SIGTERM);
+                signal_group(c, SIGCONT); /* a stopped one takes it too */
+                c->due_ms = now + c->owner->kill_grace_ms;
+                break;
+        case WAIT:
+                c->due_ms = now + EOF_GRACE_MS;
+                break;
+        case KILL:
+        case DISOWN:
+                signal_group(c, SIGKILL);
+                c->due_ms = INT64_MAX;
+                break;
+        }
+}
+
+/* ---- the table ---- */
+
+struct step {
+        enum child_state to;
+        enum action action;
+};
+/* clang-format off */
+#define STAY(s) {CHILD_##s, NOTHING}
+static const struct step steps[CHILD_STATE_COUNT][CHILD_EVENT_COUNT] = {
+        [CHILD_STARTING] = {
+                [CHILD_READY]     = {CHILD_IDLE, NOTHING},
+                [CHILD_JOB]       = {CHILD_STARTING, BUG},
+                [CHILD_OUTCOME]   = {CHILD_STARTING, RUBBISH},
+                [CHILD_LEFTOVERS] = {CHILD_STARTING, RUBBISH},
+                [CHILD_RETIRE]    = {CHILD_ENDING, TERM},
+                [CHILD_CANCEL]    = STAY(STARTING),
+                [CHILD_HAND_BACK] = STAY(STARTING),
+                [CHILD_FENCE]     = STAY(STARTING),
+                [CHILD_RUBBISH]   = {CHILD_KILLING, KILL},
+                [CHILD_EOF]       = {CHILD_ENDING, WAIT},
+                [CHILD_DUE]       = {CHILD_KILLING, KILL},
+                [CHILD_DYING]     = {CHILD_KILLING, KILL},
+                [CHILD_EXIT]      = {CHILD_DEAD, BURY},
+        },
+        [CHILD_IDLE] = {
+                [CHILD_READY]     = {CHILD_IDLE, RUBBISH},
+                [CHILD_JOB]       = {CHILD_BUSY, BEGIN},
+                [CHILD_OUTCOME]   = {CHILD_IDLE, RUBBISH},
+                [CHILD_LEFTOVERS] = {CHILD_IDLE, RUBBISH},
+                [CHILD_RETIRE]    = {CHILD_ENDING, TERM},
+                [CHILD_CANCEL]    = STAY(IDLE),
+                [CHILD_HAND_BACK] = STAY(IDLE),
+                [CHILD_FENCE]     = STAY(IDLE),
+                [CHILD_RUBBISH]   = {CHILD_KILLING, KILL},
+                [CHILD_EOF]       = {CHILD_ENDING, WAIT},
+                [CHILD_DUE]       = STAY(IDLE),
+                [CHILD_DYING]     = {CHILD_KILLING, KILL},
+                [CHILD_EXIT]      = {CHILD_DEAD, BURY},
+        },
+        [CHILD_BUSY] = {
+                [CHILD_READY]     = {CHILD_BUSY, RUBBISH},
+                [CHILD_JOB]       = {CHILD_BUSY, BUG},
+                [CHILD_OUTCOME]   = {CHILD_IDLE, SETTLE},
+                [CHILD_LEFTOVERS] = {CHILD_KILLING, KEEP_KILL},
+                [CHILD_RETIRE]    = STAY(BUSY),
+                [CHILD_CANCEL]    = {CHILD_ENDING, TERM},
+                [CHILD_HAND_BACK] = {CHILD_ENDING, TERM},
+                [CHILD_FENCE]     = {CHILD_KILLING, DISOWN},
+                [CHILD_RUBBISH]   = {CHILD_KILLING, KILL},
+                [CHILD_EOF]       = {CHILD_ENDING, WAIT},
+                [CHILD_DUE]       = {CHILD_ENDING, TERM},
+                [CHILD_DYING]     = {CHILD_KILLING, KILL},
+                [CHILD_EXIT]      = {CHILD_DEAD, BURY},
+        },
+        [CHILD_ENDING] = {
+                [CHILD_READY]     = STAY(ENDING),
+                [CHILD_JOB]       = {CHILD_ENDING, BUG},
+                [CHILD_OUTCOME]   = {CHILD_KILLING, KEEP_KILL},
+                [CHILD_LEFTOVERS] = {CHILD_KILLING, KEEP_KILL},
+                [CHILD_RETIRE]    = STAY(ENDING),
+                [CHILD_CANCEL]    = STAY(ENDING),
+                [CHILD_HAND_BACK] = STAY(ENDING),
+                [CHILD_FENCE]     = {CHILD_KILLING, DISOWN},
+                [CHILD_RUBBISH]   = {CHILD_KILLING, KILL},
+                [CHILD_EOF]       = STAY(ENDING),
+                [CHILD_DUE]       = {CHILD_KILLING, KILL},
+                [CHILD_DYING]     = {CHILD_KILLING, KILL},
+                [CHILD_EXIT]      = {CHILD_DEAD, BURY},
+        },
+        [CHILD_KILLING] = {
+                [CHILD_READY]     = STAY(KILLING),
+                [CHILD_JOB]       = {CHILD_KILLING, BUG},
+                [CHILD_OUTCOME]   = {CHILD_KILLING, KEEP},
+                [CHILD_LEFTOVERS] = {CHILD_KILLING, KEEP},
+                [CHILD_RETIRE]    = STAY(KILLING),
+                [CHILD_CANCEL]    = STAY(KILLING),
+                [CHILD_HAND_BACK] = STAY(KILLING),
+                [CHILD_FENCE]     = {CHILD_KILLING, DISOWN},
+                [CHILD_RUBBISH]   = STAY(KILLING),
+                [CHILD_EOF]       = STAY(KILLING),
+                [CHILD_DUE]       = STAY(KILLING),
+                [CHILD_DYING]     = STAY(KILLING),
+                [CHILD_EXIT]      = {CHILD_DEAD, BURY},
+        },
+        [CHILD_DEAD] = {
+                [CHILD_READY]     = STAY(DEAD),
+                [CHILD_JOB]       = {CHILD_DEAD, BUG},
+                [CHILD_OUTCOME]   = STAY(DEAD),
+                [CHILD_LEFTOVERS] = STAY(DEAD),
+                [CHILD_RETIRE]    = STAY(DEAD),
+                [CHILD_CANCEL]    = STAY(DEAD),
+                [CHILD_HAND_BACK] = STAY(DEAD),
+                [CHILD_FENCE]     = {CHILD_DEAD, DISOWN},
+                [CHILD_RUBBISH]   = STAY(DEAD),
+                [CHILD_EOF]       = STAY(DEAD),
+                [CHILD_DUE]       = STAY(DEAD),
+                [CHILD_DYING]     = STAY(DEAD),
+                [CHILD_EXIT]      = {CHILD_DEAD, BUG},
+        },
+};
+/* clang-format on */
+
+/* The first that ends it says why; that nothing counts goes before all. */
+static void note_why(struct child *c, enum child_event event, enum action action,
+                     const char *detail)
+{
+        bool ends_it = action == TERM || action == WAIT || action == KILL || action == KEEP_KILL;
+        if (action == DISOWN) {
+                c->why = CHILD_FENCE;
+        } else if (ends_it && c->why == CHILD_EXIT && event != CHILD_DYING &&
+                   event != CHILD_OUTCOME) {
+                c->why = event;
+                snprintf(c->detail, sizeof(c->detail), "%s", detail ? detail : "");
+        }
+}
+
+static void step(struct child *c, enum child_event event, const char *detail,
+                 const struct message *m)
+{
+        const struct step *s = &steps[c->state][event];
+        assert(s->action != BUG);
+        if (s->action == RUBBISH) {
+                step(c, CHILD_RUBBISH, "a word out of turn", NULL);
+                return;
+        }
+        enum child_state before = c->state;
+        note_why(c, event, s->action, detail);
+        c->state = s->to;
+        act(c, s->action, m);
+        if (c->state == CHILD_IDLE && before != CHILD_IDLE)
+                c->due_ms = INT64_MAX;
+        if (c->state == CHILD_IDLE && c->jobs >= (uint64_t)c->owner->recycle_jobs) {
+                c->why = CHILD_RETIRE;
+                c->state = steps[CHILD_IDLE][CHILD_RETIRE].to;
+                act(c, steps[CHILD_IDLE][CHILD_RETIRE].action, NULL);
+        }
+        c->owner->on_change(c, before, c->owner->arg);
+}
+
+void child_happens(struct child *c, enum child_event event, const char *detail)
+{
+        step(c, event, detail, NULL);
+}
+
+/* ---- its words ---- */
+
+static void on_message(const struct message *m, void *arg)
+{
+        struct child *c = arg;
+        switch (m->type) {
+        case MESSAGE_READY:
+                step(c, CHILD_READY, NULL, m);
+                break;
+        case MESSAGE_OUTCOME:
+                if (m->u.outcome.lines_dropped > 0)
+                        metric_add(METRIC_LOG_LINES, (double)m->u.outcome.lines_dropped, "dropped",
+                                   NULL);
+                step(c, m->u.outcome.leftovers ? CHILD_LEFTOVERS : CHILD_OUTCOME, NULL, m);
+                break;
+        default:
+                if (c->id != 0)
+                        c->owner->on_word(c, m, c->owner->arg);
+                else if (c->state == CHILD_IDLE || c->state == CHILD_STARTING)
+                        step(c, CHILD_RUBBISH, "a word out of turn", NULL);
+        }
+}
+
+static void on_end(const char *wrong, void *arg)
+{
+        struct child *c = arg;
+        step(c, wrong ? CHILD_RUBBISH : CHILD_EOF, wrong, NULL);
+}
+
+struct child *child_new(struct loop *l, pid_t pid, int pipe, unsigned slot,
+                        const struct child_owner *owner)
+{
+        static uint64_t last_no;
+        struct child *c = xmalloc(sizeof(*c));
+        *c = (struct child){.no = ++last_no,
+                            .slot = slot,
+                            .pid = pid,
+                            .state = CHILD_STARTING,
+                            .why = CHILD_EXIT,
+                            .owner = owner,
+                            .due_ms = clock_mono_ms() + START_GRACE_MS};
+        list_init(&c->link);
+        struct channel_events events = {.on_message = on_message, .on_end = on_end, .arg = c};
+        c->channel = channel_new(l, pipe, &events);
+        return c;
+}
+
+void child_free(struct child *c)
+{
+        if (!c)
+                return;
+        list_remove(&c->link);
+        channel_free(c->channel);
+        buf_fini(&c->word);
+        free(c);
+}
+
+void child_give(struct child *c, const struct job *job)
+{
+        struct err e = ERR_INIT;
+        if (channel_send(c->channel, MESSAGE_JOB, job, job->site_secret != NULL, &e) < 0) {
+                char text[TEXT_BYTES];
+                struct outcome o = {.kind = OUTCOME_HANDED_BACK, .due_in_ms = -1};
+                if (e.code == ERR_TOO_LARGE) {
+                        snprintf(text, sizeof(text), "cannot be given to a runner: %s", e.text);
+                        set_failed(&o, CLASS_DATA, text);
+                }
+                c->owner->on_settle(job->id, job->attempt, &o, c->owner->arg);
+                return;
+        }
+        c->jobs++;
+        c->id = job->id;
+        c->attempt = job->attempt;
+        c->timeout_ms = job->timeout_ms;
+        step(c, CHILD_JOB, NULL, NULL);
+}
+
+/* ---- its death ---- */
+
+static void write_obituary(const struct child *c)
+{
+        char how[TEXT_BYTES];
+        const char *reason = reason_of(c);
+        bool expected = ends[c->why].expected && !c->left.fenced;
+        describe_status(c->status, how);
+        metric_add(METRIC_RUNNER_DEATHS, 1, reason, NULL);
+        LOG_AT(expected ? LOG_INFO : LOG_WARN, "runner.died", LI("runner", c->pid), LS("how", how),
+               LI("signal", WIFSIGNALED(c->status) ? WTERMSIG(c->status) : 0),
+               LI("status", WIFEXITED(c->status) ? WEXITSTATUS(c->status) : -1),
+               LS("reason", reason), LS("detail", c->detail), LI("jobs", c->jobs),
+               LI("migration", c->id), LI("attempt", c->id ? c->attempt : 0));
+}
+
+void child_bury(struct child *c, int status, struct fence_left left)
+{
+        bool was_idle = c->state == CHILD_IDLE;
+        step(c, CHILD_DYING, NULL, NULL);
+        channel_drain(c->channel);
+        c->status = status;
+        c->left = left;
+        if (c->why == CHILD_EXIT && was_idle && c->id == 0)
+                c->detail[0] = '\0';
+        write_obituary(c);
+        c->settle_by_ms = clock_mono_ms() + GROUP_GRACE_MS;
+        step(c, CHILD_EXIT, NULL, NULL);
+}
+
+bool child_settled(struct child *c)
+{
+        assert(c->state == CHILD_DEAD);
+        if (c->id == 0)
+                return true;
+        if (kill(-c->pid, 0) == 0 && clock_mono_ms() < c->settle_by_ms) {
+                c->due_ms = c->settle_by_ms;
+                return false;
+        }
+        settle_dead(c);
+        return true;
+}

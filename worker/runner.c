@@ -1,0 +1,79 @@
+/* runner.c - take a job, run it, say how it went. */
+#include "worker/runner.h"
+
+#include <malloc.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "worker/inbox.h"
+#include "worker/kinds/body.h"
+
+enum { LARGE_BYTES = 256 * 1024 };
+
+static void run_body(struct body *b, const struct job *job, struct outcome *out)
+{
+        const struct kind *kind = kind_find(job->kind);
+        if (!kind)
+                outcome_failed(b, out, CLASS_TEMPORARY, "this worker knows no kind \"%s\"",
+                               job->kind);
+        else if (!job->poll)
+                kind->start(b, job, out);
+        else if (kind->poll)
+                kind->poll(b, job, out);
+        else
+                outcome_failed(b, out, CLASS_DATA, "the kind \"%s\" cannot park", job->kind);
+}
+
+static void run(const struct runner *r, struct body *b, const struct job *job)
+{
+        struct outcome out = {.kind = OUTCOME_HANDED_BACK, .due_in_ms = -1};
+        body_begin(b, job);
+        if (fence_open(r->fence))
+                run_body(b, job, &out);
+        body_end(b, &out, body_has_leftovers(b));
+        fence_end(r->fence, r->slot);
+}
+
+/* Waits for the next job. 0: the supervisor is gone. */
+static int next_job(const struct runner *r, struct inbox *in, struct message *m, struct err *e)
+{
+        int there = 0;
+        bool begun = false;
+        while (there == 0) {
+                long n = inbox_fill(in, e);
+                if (n <= 0)
+                        return (int)n;
+                if (!begun)
+                        fence_begin(r->fence, r->slot);
+                begun = true;
+                there = inbox_peek(in, m, e);
+        }
+        if (there > 0 && m->type != MESSAGE_JOB)
+                return err_set(e, ERR_MALFORMED, "%s came instead of a job", message_name(m->type));
+        return there;
+}
+
+_Noreturn void runner_main(const struct runner *r)
+{
+        struct body body;
+        struct inbox in;
+        struct message m;
+        struct err e = ERR_INIT;
+        int there;
+        body_init(&body, r->pipe, r->cfg);
+        inbox_init(&in, r->pipe);
+        body_say_ready(&body);
+        while ((there = next_job(r, &in, &m, &e)) > 0) {
+                bool secret = m.u.job.site_secret != NULL;
+                bool large = in.frame > LARGE_BYTES;
+                run(r, &body, &m.u.job);
+                large |= arena_used(body.arena) > LARGE_BYTES;
+                arena_reset(body.arena);
+                inbox_drop(&in, secret);
+                if (large)
+                        malloc_trim(0);
+        }
+        if (there < 0)
+                log_error("runner.pipe", LE(&e));
+        _exit(there < 0 ? RUNNER_EXIT_PIPE : 0);
+}
