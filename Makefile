@@ -6,6 +6,9 @@
 #   make O=/tmp/x           everything under another folder than build/
 #   make V=1                show the commands
 
+# The folder common/store/schema is no program to be made of schema.c.
+MAKEFLAGS += --no-builtin-rules
+
 VERSION = 0.1.0
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc

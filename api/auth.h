@@ -11,7 +11,8 @@
 
 #include "api/request.h"
 #include "base/list.h"
-#include "store/pg.h"
+
+struct pg_pool;
 
 enum {
         TOKEN_BYTES = 32,

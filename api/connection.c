@@ -535,6 +535,6 @@ void connection_refuse(struct connection *c, const struct err *e)
 
 void connection_stop(struct connection *c)
 {
-        if (c->phase == PHASE_IDLE)
+        if (c->phase == PHASE_IDLE && evbuffer_get_length(bufferevent_get_input(c->bev)) == 0)
                 end(c);
 }

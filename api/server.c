@@ -56,7 +56,7 @@ struct server {
         uint64_t id_last;
 
         bool stopping, stopped, freed;
-        struct loop_timer *stop_idle;
+        struct loop_timer *stop_idle, *stop_tell;
         void (*stop_fn)(void *arg);
         void *stop_arg;
 };
@@ -341,7 +341,7 @@ static void look_whether_stopped(struct server *s)
         if (!s->stopping || s->stopped || s->requests_out || !list_empty(&s->connections))
                 return;
         s->stopped = true;
-        loop_defer(s->loop, on_stopped, s);
+        loop_timer_start(s->stop_tell, 0);
 }
 
 void server_give_request(struct request *rq)
@@ -412,6 +412,7 @@ struct server *server_new(struct loop *l, const struct server_opts *opts, struct
         s->by_address = map_new();
         s->rest = loop_timer_new(l, on_rested, s);
         s->stop_idle = loop_timer_new(l, close_idle, s);
+        s->stop_tell = loop_timer_new(l, on_stopped, s);
         s->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
         snprintf(s->id_prefix, sizeof(s->id_prefix), "%016llx-", (unsigned long long)rand_u64());
         note_address(s, fd);
@@ -462,6 +463,7 @@ void server_free(struct server *s)
                 connection_free(connection_at(CONTAINER_OF(at, struct connection_place, link)));
         loop_timer_free(s->rest);
         loop_timer_free(s->stop_idle);
+        loop_timer_free(s->stop_tell);
         map_free(s->by_address);
         if (s->reserve >= 0)
                 close(s->reserve);

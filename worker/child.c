@@ -2,14 +2,13 @@
 #include "worker/child.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
@@ -62,12 +61,6 @@ static void describe_status(int status, char out[TEXT_BYTES])
                 snprintf(out, TEXT_BYTES, "exited with status %d", WEXITSTATUS(status));
 }
 
-/* By our SIGKILL: what its status says is not news. */
-static bool was_killed(const struct child *c)
-{
-        return WIFSIGNALED(c->status) && WTERMSIG(c->status) == SIGKILL;
-}
-
 static void set_failed(struct outcome *o, enum error_class class, const char *error)
 {
         *o = (struct outcome){
@@ -92,9 +85,8 @@ static void judge(const struct child *c, struct outcome *o, char text[TEXT_BYTES
         } else if (c->why == CHILD_RUBBISH) {
                 snprintf(text, TEXT_BYTES, "the runner was killed, it sent rubbish: %s", c->detail);
                 set_failed(o, CLASS_CRASHED, text);
-        } else if (c->why == CHILD_EOF && was_killed(c)) {
-                set_failed(o, CLASS_CRASHED, "the runner closed its pipe, or was killed by signal 9 "
-                                             "(KILL)");
+        } else if (c->why == CHILD_EOF) {
+                set_failed(o, CLASS_CRASHED, "the runner closed its pipe to the worker, and was killed");
         } else {
                 describe_status(c->status, text);
                 set_failed(o, CLASS_CRASHED, text);
@@ -153,13 +145,12 @@ enum action {
         TERM,
         WAIT, /* a moment, for its death */
         KILL,
-        DISOWN, /* nothing of its job counts any more */
-        BURY
+        DISOWN, /* that, and nothing of its job counts any more */
 };
 
 static void signal_group(const struct child *c, int signo)
 {
-        if (c->pid > 0)
+        if (c->state != CHILD_DEAD) /* its process id may be somebody else's by then */
                 kill(-c->pid, signo);
 }
 
@@ -171,16 +162,14 @@ static void keep_word(struct child *c, const struct message *m)
         message_encode(&c->word, MESSAGE_OUTCOME, &m->u.outcome);
 }
 
+/* c->state is the new one already. */
 static void act(struct child *c, enum action action, const struct message *m)
 {
         int64_t now = clock_mono_ms();
         switch (action) {
         case NOTHING:
-        case BURY:
-                break;
         case BUG:
         case RUBBISH:
-                assert(!"decided before");
                 break;
         case BEGIN:
                 c->due_ms = c->timeout_ms > 0 ? now + c->timeout_ms : INT64_MAX;
@@ -191,11 +180,6 @@ static void act(struct child *c, enum action action, const struct message *m)
         case KEEP:
                 keep_word(c, m);
                 break;
-        case KEEP_KILL:
-                keep_word(c, m);
-                signal_group(c, SIGKILL);
-                c->due_ms = INT64_MAX;
-                break;
         case TERM:
                 signal_group(c, SIGTERM);
                 signal_group(c, SIGCONT); /* a stopped one takes it too */
@@ -204,10 +188,16 @@ static void act(struct child *c, enum action action, const struct message *m)
         case WAIT:
                 c->due_ms = now + EOF_GRACE_MS;
                 break;
+        case KEEP_KILL:
+                keep_word(c, m);
+                signal_group(c, SIGKILL);
+                c->due_ms = INT64_MAX;
+                break;
         case KILL:
         case DISOWN:
                 signal_group(c, SIGKILL);
                 c->due_ms = INT64_MAX;
+                c->killed = true;
                 break;
         }
 }
@@ -233,8 +223,8 @@ static const struct step steps[CHILD_STATE_COUNT][CHILD_EVENT_COUNT] = {
                 [CHILD_RUBBISH]   = {CHILD_KILLING, KILL},
                 [CHILD_EOF]       = {CHILD_ENDING, WAIT},
                 [CHILD_DUE]       = {CHILD_KILLING, KILL},
-                [CHILD_DYING]     = {CHILD_KILLING, KILL},
-                [CHILD_EXIT]      = {CHILD_DEAD, BURY},
+                [CHILD_DYING]     = STAY(KILLING),
+                [CHILD_EXIT]      = STAY(DEAD),
         },
         [CHILD_IDLE] = {
                 [CHILD_READY]     = {CHILD_IDLE, RUBBISH},
@@ -248,8 +238,8 @@ static const struct step steps[CHILD_STATE_COUNT][CHILD_EVENT_COUNT] = {
                 [CHILD_RUBBISH]   = {CHILD_KILLING, KILL},
                 [CHILD_EOF]       = {CHILD_ENDING, WAIT},
                 [CHILD_DUE]       = STAY(IDLE),
-                [CHILD_DYING]     = {CHILD_KILLING, KILL},
-                [CHILD_EXIT]      = {CHILD_DEAD, BURY},
+                [CHILD_DYING]     = STAY(KILLING),
+                [CHILD_EXIT]      = STAY(DEAD),
         },
         [CHILD_BUSY] = {
                 [CHILD_READY]     = {CHILD_BUSY, RUBBISH},
@@ -263,8 +253,8 @@ static const struct step steps[CHILD_STATE_COUNT][CHILD_EVENT_COUNT] = {
                 [CHILD_RUBBISH]   = {CHILD_KILLING, KILL},
                 [CHILD_EOF]       = {CHILD_ENDING, WAIT},
                 [CHILD_DUE]       = {CHILD_ENDING, TERM},
-                [CHILD_DYING]     = {CHILD_KILLING, KILL},
-                [CHILD_EXIT]      = {CHILD_DEAD, BURY},
+                [CHILD_DYING]     = STAY(KILLING),
+                [CHILD_EXIT]      = STAY(DEAD),
         },
         [CHILD_ENDING] = {
                 [CHILD_READY]     = STAY(ENDING),
@@ -278,8 +268,8 @@ static const struct step steps[CHILD_STATE_COUNT][CHILD_EVENT_COUNT] = {
                 [CHILD_RUBBISH]   = {CHILD_KILLING, KILL},
                 [CHILD_EOF]       = STAY(ENDING),
                 [CHILD_DUE]       = {CHILD_KILLING, KILL},
-                [CHILD_DYING]     = {CHILD_KILLING, KILL},
-                [CHILD_EXIT]      = {CHILD_DEAD, BURY},
+                [CHILD_DYING]     = STAY(KILLING),
+                [CHILD_EXIT]      = STAY(DEAD),
         },
         [CHILD_KILLING] = {
                 [CHILD_READY]     = STAY(KILLING),
@@ -294,7 +284,7 @@ static const struct step steps[CHILD_STATE_COUNT][CHILD_EVENT_COUNT] = {
                 [CHILD_EOF]       = STAY(KILLING),
                 [CHILD_DUE]       = STAY(KILLING),
                 [CHILD_DYING]     = STAY(KILLING),
-                [CHILD_EXIT]      = {CHILD_DEAD, BURY},
+                [CHILD_EXIT]      = STAY(DEAD),
         },
         [CHILD_DEAD] = {
                 [CHILD_READY]     = STAY(DEAD),
@@ -314,6 +304,14 @@ static const struct step steps[CHILD_STATE_COUNT][CHILD_EVENT_COUNT] = {
 };
 /* clang-format on */
 
+static void set_detail(struct child *c, const char *detail)
+{
+        snprintf(c->detail, sizeof(c->detail), "%s", detail ? detail : "");
+        size_t len = strlen(c->detail);
+        while (!utf8_valid(c->detail, len)) /* cut within a character */
+                c->detail[--len] = '\0';
+}
+
 /* The first that ends it says why; that nothing counts goes before all. */
 static void note_why(struct child *c, enum child_event event, enum action action,
                      const char *detail)
@@ -321,10 +319,9 @@ static void note_why(struct child *c, enum child_event event, enum action action
         bool ends_it = action == TERM || action == WAIT || action == KILL || action == KEEP_KILL;
         if (action == DISOWN) {
                 c->why = CHILD_FENCE;
-        } else if (ends_it && c->why == CHILD_EXIT && event != CHILD_DYING &&
-                   event != CHILD_OUTCOME) {
+        } else if (ends_it && c->why == CHILD_EXIT && event != CHILD_OUTCOME) {
                 c->why = event;
-                snprintf(c->detail, sizeof(c->detail), "%s", detail ? detail : "");
+                set_detail(c, detail);
         }
 }
 
@@ -337,18 +334,15 @@ static void step(struct child *c, enum child_event event, const char *detail,
                 step(c, CHILD_RUBBISH, "a word out of turn", NULL);
                 return;
         }
-        enum child_state before = c->state;
         note_why(c, event, s->action, detail);
         c->state = s->to;
-        act(c, s->action, m);
-        if (c->state == CHILD_IDLE && before != CHILD_IDLE)
+        if (s->to == CHILD_IDLE)
                 c->due_ms = INT64_MAX;
-        if (c->state == CHILD_IDLE && c->jobs >= (uint64_t)c->owner->recycle_jobs) {
-                c->why = CHILD_RETIRE;
-                c->state = steps[CHILD_IDLE][CHILD_RETIRE].to;
-                act(c, steps[CHILD_IDLE][CHILD_RETIRE].action, NULL);
-        }
-        c->owner->on_change(c, before, c->owner->arg);
+        act(c, s->action, m);
+        if (c->state == CHILD_IDLE && c->jobs >= (uint64_t)c->owner->recycle_jobs)
+                step(c, CHILD_RETIRE, NULL, NULL);
+        else
+                c->owner->on_change(c, c->owner->arg);
 }
 
 void child_happens(struct child *c, enum child_event event, const char *detail)
@@ -451,13 +445,13 @@ static void write_obituary(const struct child *c)
 
 void child_bury(struct child *c, int status, struct fence_left left)
 {
-        bool was_idle = c->state == CHILD_IDLE;
         step(c, CHILD_DYING, NULL, NULL);
         channel_drain(c->channel);
         c->status = status;
         c->left = left;
-        if (c->why == CHILD_EXIT && was_idle && c->id == 0)
-                c->detail[0] = '\0';
+        if (c->why == CHILD_EOF && !c->killed)
+                c->why = CHILD_EXIT; /* its pipe closed because it died */
+        signal_group(c, SIGKILL);
         write_obituary(c);
         c->settle_by_ms = clock_mono_ms() + GROUP_GRACE_MS;
         step(c, CHILD_EXIT, NULL, NULL);

@@ -49,7 +49,7 @@ enum child_event {
 struct child;
 struct child_owner {
         /* State or due time have changed. */
-        void (*on_change)(struct child *c, enum child_state before, void *arg);
+        void (*on_change)(struct child *c, void *arg);
         /* The end of a job. */
         void (*on_settle)(int64_t id, int32_t attempt, const struct outcome *o, void *arg);
         /* LOG, PROGRESS, ASK of its job. */
@@ -74,7 +74,9 @@ struct child {
         int32_t attempt;
         int64_t timeout_ms; /* of that body */
         char detail[160];   /* rubbish: what was wrong; cancel: the reason */
+        bool deaf;          /* is not listened to: what it says has nowhere to go */
         struct buf word;    /* its outcome, a frame, where it is settled at its death */
+        bool killed;        /* by our SIGKILL, while it lived */
         int status;         /* of waitpid(), when dead */
         struct fence_left left;
         int64_t settle_by_ms; /* dead, job in hand: its group is waited for until then */

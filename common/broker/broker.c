@@ -53,11 +53,10 @@ struct broker *broker_new(struct loop *l, const struct broker_opts *opts,
 
 void broker_free(struct broker *b)
 {
-        if (!b)
+        if (!b || b->doomed)
                 return;
-        if (b->freed)
-                *b->freed = true;
-        b->freed = NULL;
+        broker_enter(b);
+        b->doomed = true;
         b->up = false;
         pops_orphan(b);
         controls_orphan(b);
@@ -65,6 +64,18 @@ void broker_free(struct broker *b)
         loop_timer_free(take(b->defer_timer));
         conn_free(take(b->conn));
         call_fail_deferred(b);
+        broker_leave(b);
+}
+
+void broker_enter(struct broker *b)
+{
+        b->busy++;
+}
+
+void broker_leave(struct broker *b)
+{
+        if (--b->busy > 0 || !b->doomed)
+                return;
         free(b->prefix);
         redis_url_fini(&b->url);
         free(b);

@@ -7,8 +7,9 @@
  * opened again with backoff. Names are resolved without blocking the loop.
  *
  * What stands in Redis and the life of an id: README.md in this folder. Redis decides nothing: what is
- * lost here is put back from PostgreSQL by the reconciler. Failures: ERR_UNAVAILABLE (never sent),
- * ERR_LOST (may have been done), ERR_INTERNAL (Redis refused: OOM, READONLY, a mistake of ours).
+ * lost here is put back from PostgreSQL by the reconciler. Failures: ERR_UNAVAILABLE (not done: not
+ * connected, or Redis takes no writes now), ERR_LOST (may have been done), ERR_INTERNAL (refused: a
+ * mistake of ours).
  */
 #ifndef BROKER_BROKER_H
 #define BROKER_BROKER_H
@@ -35,8 +36,11 @@ struct broker_events {
         void *arg;
 };
 
+/* 0, or -1 and ERR_CONFIG with a sentence that quotes no secret. */
+int broker_url_check(const char *url, struct err *e);
+
 struct broker;
-/* Begins to connect. */
+/* Begins to connect. The URL must have passed broker_url_check(). */
 struct broker *broker_new(struct loop *l, const struct broker_opts *opts,
                           const struct broker_events *events);
 void broker_free(struct broker *b); /* what is under way gets its error first */
@@ -87,7 +91,8 @@ typedef void (*broker_ids_fn)(const int64_t *ids, size_t n, const struct err *e,
  */
 void broker_submit(struct broker *b, const struct wave_facts *f, int64_t first, int64_t last,
                    broker_fn fn, void *arg);
-/* The same for ids that are not contiguous (a restart, a rebuilt backlog). `front`: to the head. */
+/* The same for ids that are not contiguous (a restart, a rebuilt backlog). `front`: to the head, the
+ * first of ids first. n 0: opens the hash, enlists, releases. */
 void broker_push(struct broker *b, const struct wave_facts *f, const int64_t *ids, size_t n,
                  bool front, broker_fn fn, void *arg);
 /* Takes over the facts (only where the hash is), enlists, releases. */
@@ -99,7 +104,9 @@ void broker_close_wave(struct broker *b, const struct wave_facts *f, broker_fn f
  * Ends deliveries of `worker` (0: nobody's list), takes over the facts of their waves, releases their
  * queues and then moves up to `want` ids from `queues` (in turn) into the worker's processing list
  * and hands them to fn: one round trip for a whole batch. Deliveries and facts are copied; facts must
- * name every wave of the deliveries. More than BROKER_BATCH_MAX go in several calls; the last takes.
+ * name every wave of the deliveries, but for ids that belong to none (wave_no 0). More than
+ * BROKER_BATCH_MAX go in several calls, one after the other; the last takes. Without deliveries it
+ * only releases and takes. At most BROKER_BATCH_MAX waves are named, and queues taken from.
  */
 void broker_finish(struct broker *b, int64_t worker, const struct delivery *d, size_t n,
                    const struct wave_facts *f, size_t nf, const char *const *queues, size_t nq,
@@ -141,12 +148,19 @@ typedef void (*broker_counts_fn)(const struct wave_counts *v, size_t n, const st
                                  void *arg);
 void broker_wave_counts(struct broker *b, const int64_t *wave_nos, size_t n, broker_counts_fn fn,
                         void *arg);
-void broker_backlog(struct broker *b, int64_t wave_no, broker_ids_fn fn, void *arg); /* whole */
+/* Whole, from head to tail; what changes meanwhile may stand there twice, but is never missed. */
+void broker_backlog(struct broker *b, int64_t wave_no, broker_ids_fn fn, void *arg);
 void broker_window(struct broker *b, int64_t wave_no, broker_ids_fn fn, void *arg);
 void broker_queue(struct broker *b, const char *queue, broker_ids_fn fn, void *arg);
-void broker_delayed(struct broker *b, broker_ids_fn fn, void *arg); /* ids only */
-/* Adds `add` to the window, removes `drop` from it, then enlists and releases. */
+void broker_delayed(struct broker *b, broker_ids_fn fn, void *arg); /* ids only; one may come twice */
+void broker_demand(struct broker *b, const char *queue, broker_ids_fn fn, void *arg);
+/* Adds `add` to the window, removes `drop` from it (and from the queue's demand), with or without the
+ * hash; then takes over the facts, enlists and releases. */
 void broker_window_set(struct broker *b, const struct wave_facts *f, const int64_t *add, size_t nadd,
+                       const int64_t *drop, size_t ndrop, broker_fn fn, void *arg);
+/* The same for demand:<queue>, which no wave rebuilds: what runs belongs in it, what is settled,
+ * parked or waits for a retry does not. */
+void broker_demand_set(struct broker *b, const char *queue, const int64_t *add, size_t nadd,
                        const int64_t *drop, size_t ndrop, broker_fn fn, void *arg);
 /* ZADD NX: what should be in `delayed` and is not. */
 void broker_delay(struct broker *b, const int64_t *ids, const int64_t *due_in_ms, size_t n,

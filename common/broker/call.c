@@ -132,28 +132,23 @@ void call_send(struct call *c, reply_fn fn, void *arg)
 void call_run_deferred(void *broker)
 {
         struct broker *b = broker;
-        bool freed = false;
         unsigned n = 0;
-        b->freed = &freed;
+        broker_enter(b);
         if (b->elsewhere && broker_up(b))
                 conn_close(b->conn, "it is no master any more");
-        if (freed)
-                return;
         b->elsewhere = false;
         LIST_EACH(at, &b->deferred)
                 n++;
-        for (; n > 0 && !freed; n--) {
+        for (; n > 0; n--) {
                 struct list *at = list_pop_front(&b->deferred);
                 if (!at)
                         break;
                 struct call *c = CONTAINER_OF(at, struct call, link);
                 deliver(c, NULL, c->problem);
         }
-        if (freed)
-                return;
-        b->freed = NULL;
         if (!list_empty(&b->deferred))
                 loop_timer_start(b->defer_timer, 0);
+        broker_leave(b);
 }
 
 void call_fail_deferred(struct broker *b)

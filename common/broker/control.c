@@ -86,7 +86,7 @@ static void on_push(struct redisReply *reply, void *arg)
         }
         c->owed_since_ms = 0;
         if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3 ||
-                strcmp(reply->element[0]->str, "message") != 0 || !reply->element[2]->str)
+                reply->element[2]->type != REDIS_REPLY_STRING) /* the answer to SUBSCRIBE */
                 return;
         if (strcmp(reply->element[2]->str, beat) != 0)
                 c->on_message(reply->element[2]->str, c->arg);

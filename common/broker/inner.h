@@ -12,6 +12,7 @@
 #include <hiredis/hiredis.h>
 
 #include "base/list.h"
+#include "base/rand.h"
 #include "broker/broker.h"
 #include "broker/cmd.h"
 #include "broker/conn.h"
@@ -45,8 +46,13 @@ struct broker {
         struct list controls; /* listener.link */
         unsigned turn;        /* which of several queues is taken from first */
         bool elsewhere;       /* the server is a replica now: the connection is to be given up */
-        bool *freed;          /* set when the broker is freed in a callback */
+        unsigned busy;        /* how deep we are in callbacks that may free the broker … */
+        bool doomed;          /* … and one has: the memory goes when the last has returned */
 };
+
+/* Around callbacks after which the broker is still looked at. */
+void broker_enter(struct broker *b);
+void broker_leave(struct broker *b);
 
 /* ---- setup.c: what is asked of a server before it is used, and once a second ---- */
 

@@ -156,7 +156,7 @@ void broker_finish(struct broker *b, int64_t worker, const struct delivery *d, s
 {
         /* One after the other: a worker that could not end its deliveries takes no new ones. */
         static const struct pieces_kind kind = {
-                .make = make_finish, .take = take_finish, .end = end_finish, .limit = 1};
+                .make = make_finish, .answer = take_finish, .end = end_finish, .limit = 1};
         struct finish *s = xcalloc(1, sizeof(*s));
         s->worker = worker;
         s->d = copy(d, n, sizeof(*d));

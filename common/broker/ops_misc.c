@@ -158,7 +158,7 @@ void broker_set_depth(struct broker *b, const char *queue, const int64_t *wave_n
 {
         /* One after the other: each hands its sum on. */
         static const struct pieces_kind kind = {
-                .make = make_depth, .take = take_depth, .end = end_depth, .limit = 1};
+                .make = make_depth, .answer = take_depth, .end = end_depth, .limit = 1};
         struct depth *s = xcalloc(1, sizeof(*s));
         snprintf(s->queue, sizeof(s->queue), "%s", queue);
         s->wave_nos = xreallocarray(NULL, n + 1, sizeof(*wave_nos));
@@ -216,7 +216,7 @@ void broker_queues(struct broker *b, const char *const *queues, size_t n, broker
                    void *arg)
 {
         static const struct pieces_kind kind = {
-                .make = make_queues, .take = take_queues, .end = end_queues, .limit = SIZE_MAX};
+                .make = make_queues, .answer = take_queues, .end = end_queues, .limit = SIZE_MAX};
         struct queues *s = xcalloc(1, sizeof(*s));
         s->names = xcalloc(n + 1, sizeof(*s->names)); /* n 0: one question about a queue "" */
         for (size_t i = 0; i < n; i++)

@@ -273,7 +273,7 @@ void broker_wave_counts(struct broker *b, const int64_t *wave_nos, size_t n, bro
                         void *arg)
 {
         static const struct pieces_kind kind = {
-                .make = make_counts, .take = take_counts, .end = end_counts, .limit = PUSH_LIMIT};
+                .make = make_counts, .answer = take_counts, .end = end_counts, .limit = PUSH_LIMIT};
         struct counts *s = xcalloc(1, sizeof(*s));
         s->wave_nos = xreallocarray(NULL, n + 1, sizeof(*wave_nos));
         if (n > 0)

@@ -32,8 +32,8 @@ static void on_piece(struct broker *b, const redisReply *reply, const struct err
         if (e && !p->problem) {
                 p->problem = xmalloc(sizeof(*p->problem));
                 *p->problem = *e;
-        } else if (!e && p->kind->take) {
-                p->kind->take(p, piece->i, reply);
+        } else if (!e && p->kind->answer) {
+                p->kind->answer(p, piece->i, reply);
         }
         free(piece);
         send_more(p);

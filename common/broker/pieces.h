@@ -11,8 +11,8 @@ struct pieces;
 struct pieces_kind {
         /* Puts piece `i` together. */
         struct call *(*make)(struct pieces *p, size_t i);
-        /* Takes its answer; NULL: nothing to take. Answers may come out of order. */
-        void (*take)(struct pieces *p, size_t i, const redisReply *reply);
+        /* Takes its answer; NULL: nothing to keep. Answers may come out of order. */
+        void (*answer)(struct pieces *p, size_t i, const redisReply *reply);
         /* The end, exactly once; frees what contains p. */
         void (*end)(struct pieces *p, const struct err *e);
         size_t limit; /* under way at once */

@@ -20,16 +20,29 @@ struct broker_pop {
         struct loop_timer *idle; /* the next PING */
         struct key queue, processing;
         bool wanted, asked;
+        bool busy, doomed; /* in on_id, which has freed it */
         void (*on_id)(int64_t id, void *arg);
         void *arg;
 };
 
 static void ask(struct broker_pop *p);
 
+/* Whoever gets the id may want no more, or free the pop. */
+static void hand_out(struct broker_pop *p, const redisReply *reply)
+{
+        int64_t id;
+        if (!id_parse(reply->str, reply->len, &id)) {
+                log_warn("redis.no_id", LS("entry", reply->str));
+                return;
+        }
+        p->busy = true;
+        p->on_id(id, p->arg);
+        p->busy = false;
+}
+
 static void on_pop(struct redisReply *reply, const struct err *e, void *arg)
 {
         struct broker_pop *p = arg;
-        int64_t id;
         p->asked = false;
         if (e)
                 return;
@@ -37,14 +50,12 @@ static void on_pop(struct redisReply *reply, const struct err *e, void *arg)
                 conn_close(p->conn, reply->str);
                 return;
         }
-        /* Asked again before the id is handed out: whoever gets it may free this, or want no more. */
-        ask(p);
-        if (reply->type != REDIS_REPLY_STRING)
-                return;
-        if (id_parse(reply->str, reply->len, &id))
-                p->on_id(id, p->arg);
+        if (reply->type == REDIS_REPLY_STRING)
+                hand_out(p, reply);
+        if (p->doomed)
+                free(p);
         else
-                log_warn("redis.no_id", LS("entry", reply->str));
+                ask(p);
 }
 
 static void on_pong(struct redisReply *reply, const struct err *e, void *arg)
@@ -80,7 +91,7 @@ static void on_idle(void *arg)
 static void ask(struct broker_pop *p)
 {
         struct cmd cmd;
-        if (p->asked || !conn_is_open(p->conn))
+        if (p->asked || !p->conn || !conn_is_open(p->conn))
                 return;
         if (!p->wanted) {
                 loop_timer_start(p->idle, BLOCK_MS);
@@ -129,8 +140,7 @@ struct broker_pop *broker_pop_new(struct broker *b, const char *queue, int64_t w
 void broker_pop_want(struct broker_pop *p, bool wanted)
 {
         p->wanted = wanted;
-        if (p->conn)
-                ask(p);
+        ask(p);
 }
 
 bool broker_pop_ready(const struct broker_pop *p)
@@ -144,8 +154,10 @@ void broker_pop_free(struct broker_pop *p)
                 return;
         list_remove(&p->link);
         loop_timer_free(p->idle);
-        conn_free(p->conn);
-        free(p);
+        conn_free(take(p->conn));
+        p->doomed = true;
+        if (!p->busy)
+                free(p);
 }
 
 void pops_orphan(struct broker *b)

@@ -109,11 +109,10 @@ static void complain(struct broker *b)
                 log_warn("redis.forgetful", LS("server", b->url.shown), LS("reason", *s));
 }
 
-/* The server and its data set are known. Each callback may free the broker. */
+/* The server and its data set are known. */
 static void come_up(struct broker *b, const char *guard)
 {
         const char *other = NULL;
-        bool freed = false;
         if (b->seen && strcmp(b->run_id, b->server.run_id) != 0)
                 other = "it was restarted or is another one";
         else if (b->seen && strcmp(b->guard, guard) != 0)
@@ -129,14 +128,12 @@ static void come_up(struct broker *b, const char *guard)
         loop_timer_every(b->guard_timer, GUARD_EVERY_MS);
         log_info("redis.up", LS("connection", "commands"), LS("server", b->url.shown),
                 LS("version", b->server.version), LS("run_id", b->run_id));
-        b->freed = &freed;
+        broker_enter(b);
         if (b->ev.on_up)
                 b->ev.on_up(b->ev.arg);
-        if (freed)
-                return;
-        b->freed = NULL;
-        if (other)
+        if (other && !b->doomed)
                 other_server(b, other);
+        broker_leave(b);
 }
 
 static void guard_found(struct broker *b, const char *guard)

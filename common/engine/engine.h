@@ -17,8 +17,14 @@ struct engine;
 /* Uses pool and broker, owns one more connection for settlements (batches that come by themselves). */
 struct engine *engine_new(struct loop *l, const struct config *cfg, struct pg_pool *pool,
                           struct broker *broker);
+/* Closes its connection; the pool and the broker may be freed now, whose callbacks come back to it. */
+void engine_stop(struct engine *e);
+/* After pool and broker. */
 void engine_free(struct engine *e);
 void engine_forget(struct engine *e); /* in a child after fork() */
+
+/* The shard of wave_progress in which acts of this process count. */
+int engine_shard(const struct engine *e);
 
 /* After a submission's commit: Redis is told of the wave and its ids first..last. */
 void engine_enqueue(struct engine *e, const struct wave_facts *f, int64_t first, int64_t last);
@@ -43,6 +49,13 @@ void engine_settle(struct engine *e, int64_t id, int32_t attempt, const struct o
  */
 typedef void (*engine_act_fn)(const char *data, int64_t touched, const struct err *e, void *arg);
 void engine_act(struct engine *e, struct pg_tx *tx, engine_act_fn fn, void *arg);
+/*
+ * An act on so many migrations of one wave that they cannot all be named: the last statement answers
+ * one row with the columns above (id null) and a tenth,
+ *   since   (the updated_at of the rows that are pending by this act; null: there are none).
+ * They are read in pages after the commit and appended to the backlog.
+ */
+void engine_act_many(struct engine *e, struct pg_tx *tx, engine_act_fn fn, void *arg);
 
 /* Tells a worker that the body of this attempt is to be ended (active.cancel is set already). */
 void engine_hurry(struct engine *e, int64_t worker_id, int64_t id);

@@ -60,13 +60,13 @@ static void registered(const struct pg_result *r, const struct err *e, void *arg
         struct engine_worker *w = arg;
 
         w->registering = false;
-        if (e || pg_rows(r, 0) != 1) {
+        if (e || pg_rows(r, 1) != 1) {
                 log_warn("worker.not_registered", LS("reason", e ? e->text : "no free slot"));
                 loop_timer_start(w->tick, REGISTER_AGAIN_MS);
                 return;
         }
-        w->id = pg_int(r, 0, 0, 0);
-        w->shard = (int)pg_int(r, 0, 0, 1);
+        w->id = pg_int(r, 1, 0, 0);
+        w->shard = (int)pg_int(r, 1, 0, 1);
         exchange_renew(w->exchange, w->id, w->shard);
         w->control = broker_control_new(w->broker, w->id, on_control, w);
         for (size_t i = 0; i < w->nqueues; i++)
@@ -85,6 +85,7 @@ static void lease_register(struct engine_worker *w)
         w->registering = true;
         rand_uuid(uuid);
         tx = pg_tx_new();
+        pg_stmt(tx, SQL_WORKER_SLOTS);
         pg_stmt(tx, SQL_WORKER_REGISTER);
         pg_arg_text(tx, uuid);
         pg_arg_text(tx, w->me.host);

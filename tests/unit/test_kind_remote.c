@@ -12,7 +12,8 @@ static const struct {
         const char *first; /* "pointer detail" of the first one */
 } cases[] = {
         {"{}", 0, NULL},
-        {"{\"mb_site_id\":31,\"mb_secret\":\"s\",\"brz_workspaces_id\":\"22\",\"mb_page_slug\":\"home\","
+        {"{\"mb_site_id\":31,\"mb_secret\":\"s\",\"brz_workspaces_id\":\"22\",\"mb_page_slug\":"
+         "\"home\","
          "\"mb_element_name\":\"hero\",\"skip_media_upload\":true,\"skip_cache\":false,"
          "\"quality_analysis\":true,\"mgr_manual\":1}",
          0, NULL},
@@ -22,7 +23,7 @@ static const struct {
         {"{\"mb_site_id\":\"x\"}", 1,
          "#/params/mb_site_id must be an integer, or a string of decimal digits"},
         {"{\"mb_site_id\":0}", 1, "#/params/mb_site_id must be from 1 to 9007199254740991"},
-        {"{\"mb_secret\":\"\"}", 1, "#/params/mb_secret must be 1 to 1024 bytes long"},
+        {"{\"mb_secret\":\"\"}", 1, "#/params/mb_secret must not be empty"},
         {"{\"mb_secret\":5}", 1, "#/params/mb_secret must be a string"},
         {"{\"skip_cache\":\"yes\"}", 1, "#/params/skip_cache must be true or false"},
         {"{\"mgr_manual\":2}", 1, "#/params/mgr_manual must be true, false, 0 or 1"},

@@ -44,13 +44,20 @@ static const struct {
         const char *word;
         enum remote_state state;
 } word_cases[] = {
-        {"pending", REMOTE_PENDING},      {"in_progress", REMOTE_RUNNING},
-        {"completed", REMOTE_COMPLETED},  {"error", REMOTE_ERROR},
-        {"success", REMOTE_COMPLETED},    {"failed", REMOTE_ERROR},
-        {"In-Progress", REMOTE_RUNNING},  {" COMPLETED ", REMOTE_COMPLETED},
-        {"in progress", REMOTE_RUNNING},  {"errors", REMOTE_NONE},
-        {"err", REMOTE_NONE},             {"", REMOTE_NONE},
-        {"завершено", REMOTE_NONE},       {"completed x", REMOTE_NONE},
+        {"pending", REMOTE_PENDING},
+        {"in_progress", REMOTE_RUNNING},
+        {"completed", REMOTE_COMPLETED},
+        {"error", REMOTE_ERROR},
+        {"success", REMOTE_COMPLETED},
+        {"failed", REMOTE_ERROR},
+        {"In-Progress", REMOTE_RUNNING},
+        {" COMPLETED ", REMOTE_COMPLETED},
+        {"in progress", REMOTE_RUNNING},
+        {"errors", REMOTE_NONE},
+        {"err", REMOTE_NONE},
+        {"", REMOTE_NONE},
+        {"завершено", REMOTE_NONE},
+        {"completed x", REMOTE_NONE},
 };
 
 START_TEST(words)
@@ -156,8 +163,8 @@ static const struct {
 START_TEST(times)
 {
         const char *json = time_cases[_i].json;
-        struct remote_answer a = answer(
-                arena_printf(arena, "{\"status\":\"completed\",\"updated_at\":%s}", json));
+        struct remote_answer a =
+                answer(arena_printf(arena, "{\"status\":\"completed\",\"updated_at\":%s}", json));
         ck_assert_msg(a.updated.ms == time_cases[_i].ms, "%s: %lld", json, (long long)a.updated.ms);
         if (a.updated.ms)
                 ck_assert_msg(a.updated.zoned == time_cases[_i].zoned, "%s", json);
@@ -180,7 +187,8 @@ static const struct {
          "{\"total\":null,\"done\":null,\"percent\":45,\"stage\":null}"},
         {"{\"progress_percent\":140}",
          "{\"total\":null,\"done\":null,\"percent\":100,\"stage\":null}"},
-        {"{\"progress_percent\":-1}", "{\"total\":null,\"done\":null,\"percent\":0,\"stage\":null}"},
+        {"{\"progress_percent\":-1}",
+         "{\"total\":null,\"done\":null,\"percent\":0,\"stage\":null}"},
         {"{\"total_pages\":0,\"processed_pages\":0}",
          "{\"total\":0,\"done\":0,\"percent\":null,\"stage\":null}"},
         {"{\"total_pages\":3,\"processed_pages\":9}",

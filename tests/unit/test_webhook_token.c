@@ -52,8 +52,7 @@ START_TEST(any_other_character_is_refused)
                 for (const char *c = others; *c; c++) {
                         token[i] = *c;
                         if (*c != was)
-                                ck_assert_int_lt(webhook_token_verify(key, token, &id, &attempt),
-                                                 0);
+                                ck_assert_int_lt(webhook_token_verify(key, token, &id, &attempt), 0);
                 }
                 token[i] = '\0'; /* cut off */
                 ck_assert_int_lt(webhook_token_verify(key, token, &id, &attempt), 0);
@@ -84,9 +83,9 @@ START_TEST(rubbish_is_refused)
         memset(huge, '1', 100000);
         huge[0] = 'm';
         huge[100000] = '\0';
-        const char *const cases[] = {NULL, "",   "m",   "m42", "m42.", "m42.7", "m42.7.", "forged",
-                                     upper, longer, zero, sign,  space,  large,   wraps,    next,
-                                     huge};
+        const char *const cases[] = {NULL,     "",       "m",   "m42",  "m42.", "m42.7",
+                                     "m42.7.", "forged", upper, longer, zero,   sign,
+                                     space,    large,    wraps, next,   huge};
         for (size_t i = 0; i < COUNT_OF(cases); i++)
                 ck_assert_msg(webhook_token_verify(key, cases[i], &id, &attempt) < 0, "%zu", i);
 }

@@ -127,6 +127,7 @@ CREATE TABLE migration_logs (
     line         text NOT NULL
 ) PARTITION BY RANGE (at);
 CREATE INDEX migration_logs_of ON migration_logs (migration_id, id);
+CREATE INDEX migration_logs_newest ON migration_logs (id);
 CREATE TABLE migration_logs_rest PARTITION OF migration_logs DEFAULT;
 
 -- what happened to a wave, in sentences

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/rand.h"
 
 CLEANUP_DEFINE(json, struct json *, json_free)
 
@@ -21,7 +22,7 @@ static struct json *parse(const char *text)
 }
 
 /* The uppermost layer's text, number or switch of that name; blank and null are none. */
-static const char *find(const struct layers *l, const char *name)
+static char *find(const struct layers *l, const char *name)
 {
         for (size_t i = 0; i < LAYERS; i++) {
                 const char *s = json_get_text(l->of[i], name, l->arena);
@@ -53,10 +54,13 @@ void remote_params_read(const struct job *job, struct arena *a, struct remote_pa
         const struct layers all = {.of = {options, project, wave}, .arena = a};
         const struct layers own = {.of = {project}, .arena = a};
         const struct layers waves = {.of = {wave}, .arena = a};
+        char *own_secret = find(&own, "mb_secret");
+        if (!own_secret && !(job->site_secret && *job->site_secret))
+                own_secret = find(&waves, "mb_secret");
         *out = (struct remote_params){
                 .site_id = first(find(&own, "mb_site_id"), job->site_id, find(&waves, "mb_site_id")),
-                .secret =
-                        first(find(&own, "mb_secret"), job->site_secret, find(&waves, "mb_secret")),
+                .secret = own_secret ? own_secret : first(NULL, job->site_secret, NULL),
+                .secret_copy = own_secret,
                 .workspace_id = first(find(&all, "brz_workspaces_id"), job->workspace_id, NULL),
                 .page_slug = find(&all, "mb_page_slug"),
                 .element_name = find(&all, "mb_element_name"),
@@ -65,4 +69,11 @@ void remote_params_read(const struct job *job, struct arena *a, struct remote_pa
                 .quality_analysis = find_switch(&all, "quality_analysis", "true", "false"),
                 .mgr_manual = find_switch(&all, "mgr_manual", "1", "0"),
         };
+}
+
+void remote_params_wipe(struct remote_params *p)
+{
+        if (p->secret_copy)
+                mem_wipe(p->secret_copy, strlen(p->secret_copy));
+        p->secret = p->secret_copy = NULL;
 }

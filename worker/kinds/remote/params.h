@@ -12,6 +12,7 @@
 struct remote_params { /* as they are sent, not encoded; NULL: not given */
         const char *site_id;
         const char *secret;
+        char *secret_copy; /* of params; NULL: none, or the job's own is used */
         const char *workspace_id;
         const char *page_slug;
         const char *element_name;
@@ -22,5 +23,7 @@ struct remote_params { /* as they are sent, not encoded; NULL: not given */
 };
 
 void remote_params_read(const struct job *job, struct arena *a, struct remote_params *out);
+/* Overwrites the copy; the job's is wiped by whoever owns the job. */
+void remote_params_wipe(struct remote_params *p);
 
 #endif

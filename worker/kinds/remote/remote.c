@@ -8,10 +8,12 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/rand.h"
 
 enum {
+        RESULT_MAX = 2 << 20, /* a message to the supervisor holds 4 MiB in all */
         UNANSWERED_DUE_MS = 5000,
         AFTER_TIMEOUT_MS = 200, /* a poll that is to find the time over comes just behind it */
         TEXT_MAX = 64 * 1024,
@@ -42,6 +44,7 @@ void remote_end(struct remote *r)
         if (!r->job->brz_project_id)
                 r->out->brz_project_id = r->target;
         http_free(r->http);
+        remote_params_wipe(&r->params);
 }
 
 /* ---- outcomes ---- */
@@ -82,17 +85,36 @@ void remote_parked(struct remote *r, int64_t due_in_ms)
         outcome_parked(r->out, due_in_ms);
 }
 
+/* The body as it came; of one that no result may be as large as, what is known of it. */
+static const char *result_of(struct remote *r, const struct remote_answer *s)
+{
+        if (strlen(s->body) <= RESULT_MAX)
+                return s->body;
+        autobuf text = BUF_INIT(TEXT_MAX);
+        struct json_out o;
+        json_out_init(&o, &text);
+        json_out_object(&o, NULL);
+        json_out_str(&o, "status", remote_state_name(s->state));
+        json_out_int(&o, "brizy_project_id", s->brizy_project_id);
+        json_out_str(&o, "brizy_project_domain", s->domain);
+        json_out_str(&o, "migration_id", s->migration_id);
+        json_out_str(&o, "error", s->error);
+        json_out_int(&o, "dropped_bytes", (int64_t)strlen(s->body));
+        json_out_object_end(&o);
+        return arena_strdup(r->arena, buf_str(&text));
+}
+
 void remote_settled(struct remote *r, enum remote_verdict v, const struct remote_answer *s)
 {
         remote_show_progress(r, s);
         if (v == VERDICT_COMPLETED) {
                 body_log(r->body, "completed%s%s", s->domain ? ": " : "",
                          s->domain ? s->domain : "");
-                outcome_completed(r->out, s->body);
+                outcome_completed(r->out, result_of(r, s));
         } else {
                 r->memo.start = START_ENDED;
                 remote_failed(r, s->class, -1, "%s", s->error);
-                r->out->result = s->body;
+                r->out->result = result_of(r, s);
         }
         r->out->domain = s->domain;
 }

@@ -1,0 +1,41 @@
+/*
+ * app.h - the running program: what handlers work with, all in one place, made and ended in one
+ * order. Handlers get it from request_app().
+ */
+#ifndef API_APP_H
+#define API_APP_H
+
+#include <stdbool.h>
+
+#include "api/server.h"
+#include "base/config.h"
+#include "broker/broker.h"
+#include "engine/engine.h"
+#include "store/pg.h"
+#include "store/schema.h"
+
+struct health;
+
+struct app {
+        const struct config *config;
+        struct loop *loop;
+        struct pg_pool *pg;
+        struct broker *broker;
+        struct engine *engine;
+        struct auth *auth;
+        struct health *health;
+        struct server *server;
+        struct schema_job *schema; /* until the schema is there */
+        char *public_url;          /* what webhooks are sent to; no slash at the end */
+        bool schema_ready;         /* until then everything under /api but health answers 503 */
+};
+
+/* Fills in what is needed to talk to PostgreSQL. */
+struct pg_opts app_pg_opts(const struct config *config);
+/* Listens at once; the rest finds together in its time. -1: ERR_CONFIG, or it cannot listen. */
+int app_start(struct app *app, const struct config *config, struct loop *l, struct err *e);
+/* Requests under way come to their end, then fn. */
+void app_stop(struct app *app, void (*fn)(void *arg), void *arg);
+void app_free(struct app *app);
+
+#endif
