@@ -9,7 +9,12 @@
 
 #include "base/mem.h"
 
-enum { CONNECT_TIMEOUT_MS = 5000, QUERY_TIMEOUT_MS = 30000 };
+enum {
+        CONNECT_TIMEOUT_MS = 5000,
+        QUERY_TIMEOUT_MS = 30000,
+        USER_TIMEOUT_MIN_MS = 30000,
+        USER_TIMEOUT_GRACE_MS = 10000,
+};
 
 struct pg_params {
         PQconninfoOption *url;
@@ -156,8 +161,11 @@ struct pg_params *pg_params_new(const struct pg_opts *opts, struct err *e)
         /* libpq takes 1 for 2. */
         snprintf(p->connect_timeout_s, sizeof(p->connect_timeout_s), "%lld",
                  (long long)(p->connect_timeout_ms + 999) / 1000);
+        /* A backend that works on something long takes no more data meanwhile: that is no failure. */
+        int64_t user_timeout_ms = p->query_timeout_ms + USER_TIMEOUT_GRACE_MS;
         snprintf(p->user_timeout_ms, sizeof(p->user_timeout_ms), "%lld",
-                 (long long)p->query_timeout_ms);
+                 (long long)(user_timeout_ms > USER_TIMEOUT_MIN_MS ? user_timeout_ms
+                                                                   : USER_TIMEOUT_MIN_MS));
         p->options = session_options(p);
         p->name = xstrdup(opts->name ? opts->name : "wavefleet");
         return take(p);

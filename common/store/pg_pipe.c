@@ -75,13 +75,19 @@ static void on_soon(void *arg)
         p->fn(p->arg);
 }
 
+static void note_last_words(struct pg_pipe *p, const PGresult *message)
+{
+        const char *text = PQresultErrorField(message, PG_DIAG_MESSAGE_PRIMARY);
+        if (text && pg_notice_is_fatal(message))
+                pg_reason(p->last_words, text);
+}
+
 /* PostgreSQL's notices and warnings, and the FATAL message of one that stops while we are idle. */
 static void on_notice(void *arg, const PGresult *notice)
 {
         struct pg_pipe *p = arg;
         pg_log_notice(NULL, notice);
-        if (pg_notice_is_fatal(notice))
-                pg_reason(p->last_words, PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY));
+        note_last_words(p, notice);
 }
 
 static void on_watch(void *arg)
@@ -268,8 +274,7 @@ static void on_statement(struct pg_pipe *p, struct pg_tx *tx, PGresult *result)
                 const char *name =
                         tx->answered < tx->count ? tx->statements[tx->answered].name : "commit";
                 pg_failure_read(&f, result, name);
-                if (f.fatal)
-                        pg_reason(p->last_words, f.err.text);
+                note_last_words(p, result);
                 if (!f.fatal || tx->answered < tx->count) /* else it may have been committed */
                         pg_tx_fail(tx, &f);
         } else if (PQresultStatus(result) != PGRES_PIPELINE_ABORTED) {
@@ -286,8 +291,7 @@ static void on_prepared(struct pg_pipe *p, PGresult *result)
         } else {
                 struct pg_failure f;
                 pg_failure_read(&f, result, s->name);
-                if (f.fatal)
-                        pg_reason(p->last_words, f.err.text);
+                note_last_words(p, result);
                 pg_tx_fail(p->next, &f);
                 set_known(p, s, UNKNOWN);
         }

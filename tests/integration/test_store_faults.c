@@ -170,7 +170,9 @@ START_TEST(restart_under_load)
                 while (waitpid(pid, &status, WNOHANG) == 0)
                         tend(&l, 50);
                 ck_assert_int_eq(status, 0);
-                tend(&l, 1500);
+                for (int i = 0; i < 20 && !pg_pool_up(l.pool); i++)
+                        tend(&l, 500);
+                tend(&l, 500);
                 ck_assert_uint_gt(l.by_code[ERR_OK], before);
         }
         l.stopping = true;

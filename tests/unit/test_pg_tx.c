@@ -204,7 +204,7 @@ START_TEST(several_hosts_are_taken_apart)
         ck_assert_str_eq(keyword_value(p, &h, "password"), "p@w");
         ck_assert_str_eq(keyword_value(p, &h, "target_session_attrs"), "read-write");
         ck_assert_str_eq(keyword_value(p, &h, "keepalives_idle"), "99");
-        ck_assert_str_eq(keyword_value(p, &h, "tcp_user_timeout"), "7000");
+        ck_assert_str_eq(keyword_value(p, &h, "tcp_user_timeout"), "30000");
         ck_assert_ptr_null(keyword_value(p, pg_params_host(p, 1), "hostaddr"));
         ck_assert_str_eq(keyword_value(p, NULL, "host"), "db1,::1,db2");
         pg_params_free(p);
