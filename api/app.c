@@ -6,6 +6,8 @@
 #include <sys/resource.h>
 
 #include "api/health.h"
+#include "api/submit.h"
+#include "api/upstream.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/url.h"
@@ -20,36 +22,12 @@ struct pg_opts app_pg_opts(const struct config *config)
                                 .query_timeout_ms = config->database_query_timeout_ms};
 }
 
-/* ---- events of the parts ---- */
-
-static void on_pg(bool up, void *arg)
-{
-        (void)arg;
-        if (up)
-                log_info("postgres.up");
-        else
-                log_warn("postgres.down");
-}
-
-static void on_redis_up(void *arg)
-{
-        struct app *app = arg;
-        log_info("redis.up");
-        for (const char *const *c = broker_complaints(app->broker); c && *c; c++)
-                log_warn("redis.setup", LS("reason", *c));
-}
-
-static void on_redis_down(void *arg)
-{
-        (void)arg;
-        log_warn("redis.down");
-}
+/* ---- the schema ---- */
 
 static void on_schema(void *arg)
 {
         struct app *app = arg;
         app->schema_ready = true;
-        log_info("schema.ready", LI("version", schema_version_wanted()));
 }
 
 /* gate.admit */
@@ -140,19 +118,20 @@ int app_start(struct app *app, const struct config *config, struct loop *l, stru
         *app = (struct app){.config = config, .loop = l};
         if (check_redis_url(config->redis_url, e) < 0)
                 return -1;
+        if (submit_children_start(app) < 0) /* before any connection is there */
+                return err_set(e, ERR_UNAVAILABLE, "could not start the processes that load waves");
         struct pg_opts pg = app_pg_opts(config);
-        app->pg = pg_pool_new(l, &pg, (size_t)config->database_pool, on_pg, app);
+        app->pg = pg_pool_new(l, &pg, (size_t)config->database_pool, NULL, NULL);
         app->auth = auth_new(config->api_token, app->pg);
         if (start_server(app, e) < 0)
                 return -1;
         note_public_url(app);
-        app->broker = broker_new(l,
-                                 &(struct broker_opts){.url = config->redis_url,
-                                                       .prefix = config->redis_prefix,
-                                                       .timeout_ms = config->redis_timeout_ms},
-                                 &(struct broker_events){
-                                         .on_up = on_redis_up, .on_down = on_redis_down, .arg = app});
+        const struct broker_opts redis = {.url = config->redis_url,
+                                          .prefix = config->redis_prefix,
+                                          .timeout_ms = config->redis_timeout_ms};
+        app->broker = broker_new(l, &redis, NULL);
         app->engine = engine_new(l, config, app->pg, app->broker);
+        app->upstream = upstream_new(l, config, app->broker);
         app->health = health_new(app);
         app->schema = schema_start(l, &pg, true, on_schema, app);
         return 0;
@@ -169,9 +148,12 @@ void app_free(struct app *app)
         server_free(app->server);
         schema_job_free(app->schema);
         health_free(app->health);
-        engine_free(app->engine);
+        upstream_free(app->upstream);
+        submit_children_stop(app);
+        engine_stop(app->engine);
         pg_pool_free(app->pg);
         broker_free(app->broker);
+        engine_free(app->engine);
         auth_free(app->auth);
         free(app->public_url);
         *app = (struct app){0};

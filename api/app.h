@@ -15,6 +15,8 @@
 #include "store/schema.h"
 
 struct health;
+struct upstream;
+struct submit_children;
 
 struct app {
         const struct config *config;
@@ -22,11 +24,15 @@ struct app {
         struct pg_pool *pg;
         struct broker *broker;
         struct engine *engine;
+        struct submit_children *submit; /* processes that load large waves */
         struct auth *auth;
         struct health *health;
         struct server *server;
         struct schema_job *schema; /* until the schema is there */
+        struct upstream *upstream; /* questions to the migration server */
         char *public_url;          /* what webhooks are sent to; no slash at the end */
+        unsigned char webhook_key[32]; /* of the webhooks' tokens; learnt with the first of them */
+        bool webhook_key_known;
         bool schema_ready;         /* until then everything under /api but health answers 503 */
 };
 

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -16,8 +17,6 @@
 
 static const char token_letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                     "0123456789_-";
-static const char name_letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                   "0123456789_-.";
 static const char bootstrap_name[] = "bootstrap";
 
 /* What is known of one hash. Those that are being looked up stand in no age list. */
@@ -78,8 +77,13 @@ void token_make(char token[TOKEN_SIZE], unsigned char hash[32])
 bool token_name_ok(const char *name)
 {
         size_t len = strlen(name);
-        return len > 0 && len <= TOKEN_NAME_MAX && strspn(name, name_letters) == len &&
-               strcmp(name, bootstrap_name) != 0;
+        if (len == 0 || len > TOKEN_NAME_MAX || name[0] == ' ' || name[len - 1] == ' ')
+                return false;
+        for (const char *p = name; *p; p++) {
+                if ((unsigned char)*p < ' ' || *p == 0x7f)
+                        return false;
+        }
+        return utf8_valid(name, len) && strcmp(name, bootstrap_name) != 0;
 }
 
 /* "wf_" and 43 characters: anything else is not worth a question. */
@@ -137,7 +141,8 @@ static void on_failure(struct entry *en, const struct err *e, struct list *waiti
                 log_error("auth.lookup_failed", LE(e));
                 err_set(&why, ERR_UNAVAILABLE, "could not look up the token");
         } else {
-                err_set(&why, ERR_UNAVAILABLE, "could not look up the token: %s", e->text);
+                err_set(&why, ERR_UNAVAILABLE,
+                        "could not look up the token: PostgreSQL does not answer");
         }
         forget(en->auth, en);
         tell(waiting, &(struct auth_answer){.verdict = AUTH_AWAY, .err = &why});

@@ -59,6 +59,7 @@ const char *role_name(enum role role);
 int role_parse(const char *name, enum role *out); /* viewer, operator, admin; 0 or -1 */
 /* A fresh token and its hash. */
 void token_make(char token[TOKEN_SIZE], unsigned char hash[32]);
-bool token_name_ok(const char *name); /* [A-Za-z0-9._-]{1,64}, and not "bootstrap" */
+/* 1 to 64 bytes of text in one line, no spaces at its ends, and not "bootstrap". */
+bool token_name_ok(const char *name);
 
 #endif

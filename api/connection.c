@@ -31,7 +31,7 @@ enum {
         STEPS_MAX = 64,     /* then the other connections have their turn */
         LINGER_MS = 2000,
         LINGER_BYTES = 1 << 28,
-        BYTES_PER_S = 65536, /* what a client is expected to send or take, at least */
+        BYTES_PER_S = 65536, /* what a client must send or take, at least */
 };
 
 enum phase {
@@ -56,6 +56,7 @@ struct connection {
         enum phase phase;
         struct request *rq; /* HEAD to HANDLER */
         int64_t body_begun_ms;
+        size_t unsent; /* of the answer when the deadline of PHASE_FLUSH was set */
         size_t lingered;
         bool closing; /* after the answer that is on its way */
         bool eof;     /* nothing more will come */
@@ -79,11 +80,6 @@ static void set_deadline(struct connection *c, int64_t after_ms)
         c->deadline_ms = now + after_ms;
         if (!c->armed_ms || c->deadline_ms < c->armed_ms)
                 arm(c, now);
-}
-
-static int64_t transfer_ms(const struct connection *c, uint64_t bytes)
-{
-        return server_opts(c->server)->body_timeout_ms + (int64_t)(bytes / BYTES_PER_S) * 1000;
 }
 
 /* ---- the end ---- */
@@ -141,6 +137,20 @@ static int write_parts(struct connection *c, struct iovec *parts, int count)
         return 0;
 }
 
+/* The rest goes out as the client takes it, BYTES_PER_S at least from one deadline to the next. */
+static void flush(struct connection *c, size_t unsent)
+{
+        c->phase = PHASE_FLUSH;
+        c->unsent = unsent;
+        set_deadline(c, server_opts(c->server)->body_timeout_ms);
+}
+
+static bool is_slow_reader(const struct connection *c, size_t unsent)
+{
+        int64_t window_ms = server_opts(c->server)->body_timeout_ms;
+        return (int64_t)(c->unsent - unsent) * 1000 < window_ms * BYTES_PER_S;
+}
+
 /* Orderly: the client reads the answer and the end of the stream, not a reset. */
 static void begin_linger(struct connection *c)
 {
@@ -168,13 +178,11 @@ static void send_answer(struct connection *c, struct answer *a)
                 end(c);
                 return;
         }
-        size_t left = evbuffer_get_length(bufferevent_get_output(c->bev));
-        if (left) {
-                c->phase = PHASE_FLUSH;
-                set_deadline(c, transfer_ms(c, left));
-        } else {
+        size_t unsent = evbuffer_get_length(bufferevent_get_output(c->bev));
+        if (unsent)
+                flush(c, unsent);
+        else
                 answer_is_out(c);
-        }
 }
 
 /* request.deliver */
@@ -249,7 +257,7 @@ static void judge(struct connection *c, const struct auth_answer *who)
         }
         c->phase = PHASE_BODY;
         c->body_begun_ms = clock_mono_ms();
-        set_deadline(c, transfer_ms(c, 0));
+        set_deadline(c, server_opts(c->server)->body_timeout_ms);
         if (rq->expects_continue)
                 send_continue(c);
 }
@@ -355,6 +363,13 @@ static bool step_head(struct connection *c)
         return true;
 }
 
+/* A second more for every 64 KiB that has come. */
+static int64_t body_deadline(const struct connection *c, uint64_t received)
+{
+        return c->body_begun_ms + server_opts(c->server)->body_timeout_ms +
+               (int64_t)(received / BYTES_PER_S) * 1000;
+}
+
 static bool step_body(struct connection *c)
 {
         struct evbuffer_iovec piece;
@@ -366,7 +381,7 @@ static bool step_body(struct connection *c)
         enum parse_result r = parse_body(rq, piece.iov_base, piece.iov_len, &used, &e);
         drain(c, used);
         if (r == PARSE_MORE)
-                c->deadline_ms = c->body_begun_ms + transfer_ms(c, rq->body_len);
+                c->deadline_ms = body_deadline(c, rq->body_len);
         else if (r == PARSE_BAD || request_body_end(rq, &e) < 0)
                 refuse(c, &e, true);
         else
@@ -451,6 +466,20 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
         }
 }
 
+static void look_at_reader(struct connection *c)
+{
+        size_t unsent = evbuffer_get_length(bufferevent_get_output(c->bev));
+        if (!is_slow_reader(c, unsent)) {
+                flush(c, unsent);
+                return;
+        }
+        metric_add(METRIC_HTTP_REFUSED, 1, "slow_reader", NULL);
+        log_info("http.slow_reader", LS("peer", c->peer), LI("unsent", unsent));
+        struct linger at_once = {.l_onoff = 1}; /* what the kernel holds of it goes too */
+        setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+        end(c);
+}
+
 static void on_deadline(struct connection *c)
 {
         switch (c->phase) {
@@ -461,9 +490,7 @@ static void on_deadline(struct connection *c)
                 refuse_slow(c, "the request's body", "slow_body");
                 break;
         case PHASE_FLUSH:
-                metric_add(METRIC_HTTP_REFUSED, 1, "slow_reader", NULL);
-                log_debug("http.slow_reader", LS("peer", c->peer));
-                end(c);
+                look_at_reader(c);
                 break;
         case PHASE_IDLE:
         case PHASE_LINGER:

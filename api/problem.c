@@ -34,8 +34,7 @@ void problem_print(struct buf *out, const struct problem *p)
         json_out_str(&o, "title", status_phrase(status));
         json_out_int(&o, "status", status);
         json_out_str(&o, "detail", p->err->text);
-        if (p->instance)
-                json_out_str(&o, "instance", p->instance);
+        json_out_str(&o, "instance", p->instance ? p->instance : "");
         json_out_bool(&o, "success", false);
         json_out_str(&o, "error", p->err->text);
         json_out_str(&o, "code", code);

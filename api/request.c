@@ -252,7 +252,7 @@ const char *request_query(struct request *rq, const char *name)
         return NULL;
 }
 
-/* Query parameters stand beside the pointers into the body as "?name". */
+/* A mistake in the query is pointed at as if the query were an object: "#/limit". */
 int request_query_int(struct request *rq, const char *name, int64_t def, int64_t min, int64_t max,
                       int64_t *out, struct err *e)
 {
@@ -262,7 +262,7 @@ int request_query_int(struct request *rq, const char *name, int64_t def, int64_t
                 return 0;
         }
         struct mistakes *m = request_mistakes(rq);
-        const char *pointer = arena_printf(rq->arena, "?%s", name);
+        const char *pointer = json_pointer(rq->arena, "#", name);
         char *end;
         errno = 0;
         long long v = strtoll(text, &end, 10);

@@ -22,12 +22,13 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-enum { REQUESTS_KEPT = 0 }; /* so that a use after the answer is seen */
+#ifdef __SANITIZE_ADDRESS__
+static const bool use_again = false; /* so that a use after the answer is seen */
 #else
-enum { REQUESTS_KEPT = 64 };
+static const bool use_again = true;
 #endif
 enum {
+        REQUESTS_KEPT = 64,
         BACKLOG = 4096,
         REFUSED_MAX = 128,     /* connections that are being told that there are too many */
         REST_MS = 100,         /* of the listener when descriptors have run out */
@@ -49,7 +50,7 @@ struct server {
         int64_t warned_ms;
         size_t unwarned;
 
-        struct request *kept[REQUESTS_KEPT + 1];
+        struct request *kept[REQUESTS_KEPT]; /* to be used again */
         size_t kept_count;
         size_t requests_out;
         char id_prefix[20];
@@ -348,7 +349,7 @@ void server_give_request(struct request *rq)
 {
         struct server *s = rq->server;
         s->requests_out--;
-        if (s->freed || s->kept_count >= REQUESTS_KEPT) {
+        if (s->freed || !use_again || s->kept_count == REQUESTS_KEPT) {
                 request_free(rq);
         } else {
                 request_reset(rq);

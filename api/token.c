@@ -160,7 +160,8 @@ static const char *mistake_in(const struct command *cmd, const struct token_flag
         if (!cmd->wants_role && flags->role)
                 return "--role does not belong here";
         if (cmd->wants_name && !token_name_ok(flags->name))
-                return "a name has 1 to 64 letters, digits, '.', '_' or '-', and is not 'bootstrap'";
+                return "a name is a line of 1 to 64 bytes, without spaces at its ends, and is not "
+                       "'bootstrap'";
         if (cmd->wants_role && role_parse(flags->role, &role) < 0)
                 return "a role is viewer, operator or admin";
         return NULL;

@@ -17,7 +17,7 @@ enum {
         START_GRACE_MS = 30000,
         EOF_GRACE_MS = 200,  /* from the end of its pipe to its death */
         GROUP_GRACE_MS = 2000, /* for the rest of its group to be gone */
-        TEXT_BYTES = 512,
+        TEXT_BYTES = ERR_TEXT_MAX + 64,
 };
 
 static const char *const state_names[] = {

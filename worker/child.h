@@ -74,6 +74,7 @@ struct child {
         int32_t attempt;
         int64_t timeout_ms; /* of that body */
         char detail[160];   /* rubbish: what was wrong; cancel: the reason */
+        bool offered;       /* its owner counts it among the idle */
         bool deaf;          /* is not listened to: what it says has nowhere to go */
         struct buf word;    /* its outcome, a frame, where it is settled at its death */
         bool killed;        /* by our SIGKILL, while it lived */

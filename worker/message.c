@@ -280,7 +280,7 @@ int message_decode(const char *frame, size_t len, enum message_way way, struct m
                    struct err *e)
 {
         struct head head;
-        if (message_size(frame, len, e) != (long)len)
+        if (len < sizeof(head) || message_size(frame, len, e) != (long)len)
                 return err_set(e, ERR_MALFORMED, "a message of the wrong length");
         memcpy(&head, frame, sizeof(head));
         if (types[head.type].way != way)

@@ -75,24 +75,20 @@ static void on_due(void *arg)
 
 /* ---- the owner of each ---- */
 
-static void leave_idle(struct roster *r, struct child *c)
-{
-        list_remove(&c->link);
-        r->idle_count--;
-}
-
 /* Moves it into or out of the idle ones, and tells when their number is another one. */
 static void on_change(struct child *c, void *arg)
 {
         struct roster *r = arg;
-        bool listed = !list_empty(&c->link);
-        if (c->state == CHILD_IDLE && !listed) {
+        bool is_idle = c->state == CHILD_IDLE;
+        if (is_idle && !c->offered) {
                 list_push_front(&r->idle, &c->link);
                 r->idle_count++;
                 r->failed_starts = 0;
-        } else if (c->state != CHILD_IDLE && listed) {
-                leave_idle(r, c);
+        } else if (!is_idle && c->offered) {
+                list_remove(&c->link);
+                r->idle_count--;
         }
+        c->offered = is_idle;
         if (c->state != CHILD_DEAD)
                 wake_at(r, c->due_ms);
         if (r->idle_count != r->idle_told) {
@@ -115,7 +111,7 @@ static void on_word(struct child *c, const struct message *m, void *arg)
 
 /* ---- filling the places ---- */
 
-static void start_failed(struct roster *r)
+static void fill_later(struct roster *r)
 {
         r->failed_starts++;
         loop_timer_start(r->refill, backoff_wait(&start_backoff, r->failed_starts, rand_u64()));
@@ -142,7 +138,7 @@ static void fill_all(void *arg)
         struct roster *r = arg;
         for (size_t i = 0; i < r->count && !r->closed; i++) {
                 if (!r->places[i] && fill(r, (unsigned)i) < 0) {
-                        start_failed(r);
+                        fill_later(r);
                         return;
                 }
         }
@@ -208,7 +204,8 @@ void roster_close(struct roster *r)
 
 /* ---- reaping ---- */
 
-static void bury(struct roster *r, struct child *c, const siginfo_t *si)
+/* Whether it had come as far as its first word. */
+static bool bury(struct roster *r, struct child *c, const siginfo_t *si)
 {
         int status = si->si_code == CLD_EXITED ? W_EXITCODE(si->si_status, 0)
                                                : W_EXITCODE(0, si->si_status);
@@ -217,8 +214,7 @@ static void bury(struct roster *r, struct child *c, const siginfo_t *si)
         waitpid(c->pid, NULL, 0);
         r->places[c->slot] = NULL;
         list_push_back(&r->dead, &c->link);
-        if (!started)
-                r->failed_starts++;
+        return started;
 }
 
 static bool is_ours(const struct roster *r, pid_t pid)
@@ -252,14 +248,14 @@ static void reap_group(pid_t pgid)
 
 void roster_reap(struct roster *r)
 {
-        bool found = false;
+        bool found = false, started = true;
         for (size_t i = 0; i < r->count; i++) {
                 struct child *c = r->places[i];
                 siginfo_t si = {0};
                 if (!c || waitid(P_PID, (id_t)c->pid, &si, WEXITED | WNOHANG | WNOWAIT) < 0 ||
                     si.si_pid == 0)
                         continue;
-                bury(r, c, &si);
+                started &= bury(r, c, &si);
                 found = true;
         }
         LIST_EACH (at, &r->dead) {
@@ -268,13 +264,18 @@ void roster_reap(struct roster *r)
                 finish_dead(r, c);
         }
         reap_adopted(r);
-        if (found && r->failed_starts == 0)
+        if (found && started)
                 fill_all(r);
         else if (found)
-                start_failed(r);
+                fill_later(r);
 }
 
 /* ---- looking ---- */
+
+void roster_tell(struct roster *r)
+{
+        r->events.on_idle(r->idle_count, r->events.arg);
+}
 
 struct child *roster_idle(const struct roster *r)
 {

@@ -32,6 +32,8 @@ void roster_close(struct roster *r);
 /* After SIGCHLD. */
 void roster_reap(struct roster *r);
 
+/* Calls on_idle once more. */
+void roster_tell(struct roster *r);
 /* The runner that was the last to become idle; NULL: none is. */
 struct child *roster_idle(const struct roster *r);
 /* The one that has this attempt in hand, and lives. */

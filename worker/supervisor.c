@@ -126,9 +126,7 @@ static void look_for_bodies(void *arg)
                 return;
         s->dead = false;
         engine_worker_bodies_gone(s->engine);
-        struct child *c = roster_idle(s->roster);
-        if (c)
-                roster_tell(s->roster);
+        roster_tell(s->roster);
 }
 
 static void on_dead(void *arg)
@@ -267,8 +265,8 @@ void supervisor_free(struct supervisor *s)
 {
         if (!s)
                 return;
+        engine_worker_free(s->engine); /* answers what is still asked */
         roster_free(s->roster);
-        engine_worker_free(s->engine);
         fence_free(s->fence);
         loop_timer_free(s->tick);
         loop_timer_free(s->grace);

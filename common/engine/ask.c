@@ -113,5 +113,5 @@ void engine_worker_ask(struct engine_worker *w, int64_t id, int32_t attempt, con
                 free(q);
                 return;
         }
-        pg_send(w->stream, tx, answered, q);
+        pg_send(w->stream_pg, tx, answered, q);
 }

@@ -137,8 +137,9 @@ struct act {
         void *arg;
         char *data;
         int64_t touched;
-        struct after pending; /* rows that are pending now: their slots are freed, then they are pushed */
-        struct after after;   /* all the rest */
+        struct after
+                pending; /* rows that are pending now: their slots are freed, then they are pushed */
+        struct after after; /* all the rest */
 };
 
 static void act_end(struct act *a, const struct err *e)

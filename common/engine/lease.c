@@ -206,7 +206,7 @@ static void tick(void *arg)
         if (!w->id)
                 lease_register(w);
         else if (w->draining && !map_count(w->hands) && !exchange_waiting(w->exchange) &&
-                 lines_quiet(w->lines))
+                 stream_quiet(w->stream))
                 leave(w);
         else
                 beat(w);

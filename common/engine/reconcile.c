@@ -172,7 +172,7 @@ static void upkeep(struct reconcile *r)
         r->upkeep_at_ms = clock_mono_ms() + UPKEEP_MS;
         pg_stmt(tx, SQL_UPKEEP);
         pg_arg_int(tx, r->w->cfg->logs_retention_days);
-        pg_send(r->w->stream, tx, upkept, NULL);
+        pg_send(r->w->stream_pg, tx, upkept, NULL);
 }
 
 static void lead(struct reconcile *r)

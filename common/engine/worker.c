@@ -108,8 +108,8 @@ static void stream_changed(bool up, void *arg)
 {
         struct engine_worker *w = arg;
 
-        if (up && w->lines)
-                lines_kick(w->lines);
+        if (up && w->stream)
+                stream_kick(w->stream);
 }
 
 static void broker_came_up(void *arg)
@@ -187,13 +187,13 @@ struct engine_worker *engine_worker_new(struct loop *l, const struct config *cfg
         hands_new(w);
         w->pg = connect_pg(w, "wavefleet-worker settle", pg_changed);
         w->beat = connect_pg(w, "wavefleet-worker lease", beat_changed);
-        w->stream = connect_pg(w, "wavefleet-worker stream", stream_changed);
+        w->stream_pg = connect_pg(w, "wavefleet-worker stream", stream_changed);
         w->broker = broker_new(l, &bo, &be);
         make_exchange(w);
         w->settings = settings_new(w);
         w->promote = promote_new(w);
         w->reap = reap_new(w);
-        w->lines = lines_new(w);
+        w->stream = stream_new(w);
         w->reconcile = reconcile_new(w);
         lease_start(w);
         return w;
@@ -209,9 +209,9 @@ void engine_worker_free(struct engine_worker *w)
         reap_free(w->reap);
         pg_free(w->pg);
         pg_free(w->beat);
-        pg_free(w->stream);
+        pg_free(w->stream_pg);
         broker_free(w->broker);
-        lines_free(w->lines);
+        stream_free(w->stream);
         settings_free(w->settings);
         exchange_free(w->exchange);
         hands_free(w);
@@ -223,7 +223,7 @@ void engine_worker_forget(struct engine_worker *w)
 {
         pg_forget(w->pg);
         pg_forget(w->beat);
-        pg_forget(w->stream);
+        pg_forget(w->stream_pg);
         broker_forget(w->broker);
 }
 
@@ -243,7 +243,7 @@ void engine_worker_settle(struct engine_worker *w, int64_t id, int32_t attempt,
         if (!h || h->state != HAND_RUNNING || h->attempt != attempt)
                 return; /* of an identity that is gone, or ended already */
         h->state = HAND_SETTLING;
-        lines_end(w->lines, id);
+        stream_end(w->stream, id);
         exchange_settle(w->exchange, id, attempt, h->poll, o, NULL, NULL);
         exchange_kick(w->exchange);
         if (o->kind == OUTCOME_PARKED || o->kind == OUTCOME_FAILED)

@@ -42,7 +42,7 @@ struct engine_worker {
         struct engine_worker_events ev;
         struct pg *pg;     /* claims and settlements */
         struct pg *beat;   /* lease, looking around, reaping */
-        struct pg *stream; /* log lines, progress, questions of bodies */
+        struct pg *stream_pg; /* log lines, progress, questions of bodies */
         struct broker *broker;
         struct broker_control *control;
         struct exchange *exchange;
@@ -71,7 +71,7 @@ struct engine_worker {
         struct settings *settings;
         struct promote *promote;
         struct reap *reap;
-        struct lines *lines;
+        struct stream *stream;
         struct reconcile *reconcile;
 };
 
@@ -119,12 +119,12 @@ void reap_look(struct reap *r, const struct pg_result *res, size_t s, int64_t as
 /* repair.c: a claim was refused for a full window. */
 void repair_window(struct engine_worker *w, int64_t wave_no);
 
-struct lines *lines_new(struct engine_worker *w);
-void lines_free(struct lines *l);
-void lines_kick(struct lines *l);
-bool lines_quiet(const struct lines *l);
+struct stream *stream_new(struct engine_worker *w);
+void stream_free(struct stream *l);
+void stream_kick(struct stream *l);
+bool stream_quiet(const struct stream *l);
 /* An attempt is over: its count of lines is forgotten. */
-void lines_end(struct lines *l, int64_t id);
+void stream_end(struct stream *l, int64_t id);
 
 /* reconcile.c: one worker at a time holds Redis against PostgreSQL and keeps the depths. */
 struct reconcile *reconcile_new(struct engine_worker *w);

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "model/placeholder.h"
 
-enum { FIELDS_MAX = 64, TIMEOUT_MAX_S = 7 * 24 * 3600, PATH_BYTES_MAX = 4095, STATUS_MAX = 255 };
+enum { FIELDS_MAX = 64, TIMEOUT_MAX_S = 7 * 24 * 3600, PATH_BYTES_MAX = 4095, STATUS_MAX = 255, SHOWN_MAX = 64 };
 
 static const char params_prefix[] = "params.";
 
@@ -48,17 +48,14 @@ static bool is_known(const char *name, size_t len)
 static void check_template(const char *text, const char *pointer, struct mistakes *m)
 {
         struct placeholder_piece piece;
-        struct err e = ERR_INIT;
-        int more;
-        while ((more = placeholder_next(&text, &piece, &e)) > 0) {
+        while (placeholder_next(&text, &piece)) {
                 if (piece.name && !is_known(piece.text, piece.len))
                         mistake_add(m, ERR_INVALID, pointer,
                                     "has the unknown placeholder {%.*s}; there are {project}, "
-                                    "{attempt}, {wave_id}, {migration_id}, {params.NAME}",
-                                    (int)(piece.len > 64 ? 64 : piece.len), piece.text);
+                                    "{attempt}, {wave_id}, {migration_id}, {params.NAME}; a brace "
+                                    "itself is {{",
+                                    (int)(piece.len > SHOWN_MAX ? SHOWN_MAX : piece.len), piece.text);
         }
-        if (more < 0)
-                mistake_add(m, ERR_INVALID, pointer, "%s", e.text);
 }
 
 /* ---- further members of the wave's params: each must be what some placeholder uses ---- */
@@ -82,7 +79,7 @@ static void note_uses(struct extras *x, const char *text)
 {
         struct placeholder_piece piece;
         size_t prefix = strlen(params_prefix);
-        while (text && placeholder_next(&text, &piece, NULL) > 0) {
+        while (text && placeholder_next(&text, &piece)) {
                 if (!piece.name || piece.len <= prefix ||
                     memcmp(piece.text, params_prefix, prefix) != 0)
                         continue;
@@ -184,11 +181,10 @@ int command_verdict_parse(const char *name, struct command_verdict *out)
 
 static bool is_status(const char *name)
 {
-        char *end;
         size_t len = strlen(name);
         if (len == 0 || len > 3 || strspn(name, "0123456789") != len || (len > 1 && name[0] == '0'))
                 return false;
-        return strtol(name, &end, 10) <= STATUS_MAX;
+        return strtol(name, NULL, 10) <= STATUS_MAX;
 }
 
 static void check_exit_codes(const struct json *codes, const char *pointer, struct mistakes *m)

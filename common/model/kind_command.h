@@ -13,7 +13,7 @@
  *
  * Arguments after the first, values of env and cwd may hold placeholders: {project}, {attempt},
  * {wave_id}, {migration_id} and {params.x}, which is member x of the project's params or else of the
- * wave's; `{{` is a brace. Each is filled alone and never split. So a wave's params may have further
+ * wave's (see placeholder.h). Each is filled alone and never split. So a wave's params may have further
  * members, texts, numbers and booleans, as long as a placeholder uses them; a project's may have any
  * of those.
  */

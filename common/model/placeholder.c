@@ -1,43 +1,42 @@
 /* placeholder.c - a text as literal pieces and names. */
 #include "model/placeholder.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "base/mem.h"
 
-int placeholder_next(const char **at, struct placeholder_piece *piece, struct err *e)
+/* Length of the name that s begins with, where a brace closes it; else 0. */
+static size_t name_length(const char *s)
+{
+        static const char never[] = "{}\"'`,:;$ \t\r\n\v\f";
+        size_t len = strcspn(s, never);
+        return (isalpha((unsigned char)s[0]) || s[0] == '_') && s[len] == '}' ? len : 0;
+}
+
+bool placeholder_next(const char **at, struct placeholder_piece *piece)
 {
         const char *s = *at;
         if (!*s)
-                return 0;
-        if (s[0] == '{' && s[1] == '{') {
-                *piece = (struct placeholder_piece){.text = s, .len = 1};
-                *at = s + 2;
-                return 1;
+                return false;
+        size_t len = strcspn(s, "{"), name = s[len] ? name_length(s + len + 1) : 0;
+        if (len == 0 && name > 0) {
+                *piece = (struct placeholder_piece){.text = s + 1, .len = name, .name = true};
+                *at = s + name + 2;
+                return true;
         }
-        if (s[0] != '{') {
-                size_t len = strcspn(s, "{");
-                *piece = (struct placeholder_piece){.text = s, .len = len};
-                *at = s + len;
-                return 1;
-        }
-        const char *end = strpbrk(s + 1, "{}");
-        if (!end || *end == '{')
-                return err_set(e, ERR_INVALID, "has a { that no } closes; a brace itself is {{");
-        if (end == s + 1)
-                return err_set(e, ERR_INVALID, "has {} without a name in it; a brace itself is {{");
-        *piece = (struct placeholder_piece){
-                .text = s + 1, .len = (size_t)(end - s - 1), .name = true};
-        *at = end + 1;
-        return 1;
+        if (s[len] == '{' && name == 0)
+                len++; /* a brace that is one */
+        *piece = (struct placeholder_piece){.text = s, .len = len};
+        *at = s + len + (s[len - 1] == '{' && s[len] == '{' ? 1 : 0);
+        return true;
 }
 
 int placeholder_fill(const char *text, struct buf *out, placeholder_fn fn, void *arg,
                      struct err *e)
 {
         struct placeholder_piece p;
-        int more;
-        while ((more = placeholder_next(&text, &p, e)) > 0) {
+        while (placeholder_next(&text, &p)) {
                 if (!p.name) {
                         buf_add(out, p.text, p.len);
                         continue;
@@ -46,5 +45,5 @@ int placeholder_fill(const char *text, struct buf *out, placeholder_fn fn, void 
                 if (fn(name, out, arg, e) < 0)
                         return -1;
         }
-        return more;
+        return 0;
 }

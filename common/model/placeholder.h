@@ -2,8 +2,10 @@
  * placeholder.h - `{name}` in a text: taken apart here, for the check at submit time and for the
  * filling in a runner alike.
  *
- * `{{` is a brace; a `}` that closes nothing is itself. A value that is filled in is never looked at
- * again.
+ * A name begins with a letter or an underscore and holds no white space, quotes, braces or any of
+ * , : ; and $ - so that JSON ({"a":1}), awk ({print $1}), shell ({ cmd; }), {} and {1,3} are what they
+ * are. `{{` is a brace, for the rest: `${{HOME}` is ${HOME}. A value that is filled in is never looked
+ * at again.
  */
 #ifndef MODEL_PLACEHOLDER_H
 #define MODEL_PLACEHOLDER_H
@@ -19,8 +21,8 @@ struct placeholder_piece {
         size_t len;
         bool name; /* what stands between the braces; else literal text */
 };
-/* The next piece, moving *at on: 1; 0 at the end; -1 (ERR_INVALID) for `{` without `}`, or `{}`. */
-int placeholder_next(const char **at, struct placeholder_piece *piece, struct err *e);
+/* The next piece, moving *at on; false at the end. */
+bool placeholder_next(const char **at, struct placeholder_piece *piece);
 
 /* Appends the value of a name, or returns -1 with the reason. */
 typedef int (*placeholder_fn)(const char *name, struct buf *out, void *arg, struct err *e);

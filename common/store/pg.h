@@ -88,19 +88,29 @@ struct pg_opts {
 /* Begins to connect. `on_change` (may be NULL) is told when the connection is there or gone. */
 struct pg *pg_new(struct loop *l, const struct pg_opts *opts, void (*on_change)(bool up, void *arg),
                   void *arg);
-/* Transactions that are under way get ERR_LOST, waiting ones ERR_UNAVAILABLE. */
+/*
+ * Transactions that are under way get ERR_LOST, waiting ones ERR_UNAVAILABLE, before it returns. May
+ * be called in any callback. What a callback sends meanwhile is answered, too.
+ */
 void pg_free(struct pg *pg);
 /* In a child after fork(): closes the descriptor without a word to the server. */
 void pg_forget(struct pg *pg);
 bool pg_up(const struct pg *pg);
-/* Takes the transaction. Without a connection fn gets ERR_UNAVAILABLE in the next turn. */
+/*
+ * Takes the transaction. Without a connection fn gets ERR_UNAVAILABLE in the next turn. It is an
+ * implicit transaction block: what wants BEGIN (LOCK TABLE, SET LOCAL, savepoints) or none at all
+ * (VACUUM), and COPY, cannot stand in it.
+ */
 void pg_send(struct pg *pg, struct pg_tx *tx, pg_fn fn, void *arg);
 size_t pg_in_flight(const struct pg *pg); /* transactions sent and not answered */
 
 /* ---- a pool of them ---- */
 
 struct pg_pool;
-/* Opens connections as they are needed, up to `size`; the first at once; idle ones stay. */
+/*
+ * Opens connections as they are needed, up to `size`, the first at once; those that were idle for a
+ * minute are closed again, down to two.
+ */
 struct pg_pool *pg_pool_new(struct loop *l, const struct pg_opts *opts, size_t size,
                             void (*on_change)(bool up, void *arg), void *arg);
 void pg_pool_free(struct pg_pool *p);

@@ -16,7 +16,7 @@ enum { LARGE_BYTES = 1024 * 1024 };
 enum known { UNKNOWN, ASKED, PREPARED };
 
 struct named_statement {
-        const char *name;
+        const char *name, *text;
         enum known known;
 };
 
@@ -120,15 +120,23 @@ static void expect_progress(struct pg_pipe *p)
 
 /* ---- which statements are prepared ---- */
 
+static struct named_statement *find_named(const struct pg_pipe *p, const struct pg_statement *s)
+{
+        for (size_t i = 0; i < p->named_count; i++) {
+                if (strcmp(p->named[i].name, s->name) == 0) {
+                        assert(strcmp(p->named[i].text, s->text) == 0); /* one name, one text */
+                        return &p->named[i];
+                }
+        }
+        return NULL;
+}
+
 static enum known known_of(const struct pg_pipe *p, const struct pg_statement *s)
 {
         if (s->id >= 0)
                 return p->known[s->id];
-        for (size_t i = 0; i < p->named_count; i++) {
-                if (strcmp(p->named[i].name, s->name) == 0)
-                        return p->named[i].known;
-        }
-        return UNKNOWN;
+        const struct named_statement *n = find_named(p, s);
+        return n ? n->known : UNKNOWN;
 }
 
 static void set_known(struct pg_pipe *p, const struct pg_statement *s, enum known known)
@@ -137,14 +145,13 @@ static void set_known(struct pg_pipe *p, const struct pg_statement *s, enum know
                 p->known[s->id] = (unsigned char)known;
                 return;
         }
-        size_t i = 0;
-        while (i < p->named_count && strcmp(p->named[i].name, s->name) != 0)
-                i++;
-        if (i == p->named_count) {
-                p->named = xreallocarray(p->named, i + 1, sizeof(*p->named));
-                p->named[p->named_count++].name = s->name;
+        struct named_statement *n = find_named(p, s);
+        if (!n) {
+                p->named = xreallocarray(p->named, p->named_count + 1, sizeof(*p->named));
+                n = &p->named[p->named_count++];
+                *n = (struct named_statement){.name = s->name, .text = s->text};
         }
-        p->named[i].known = known;
+        n->known = known;
 }
 
 static bool all_prepared(const struct pg_pipe *p, const struct pg_tx *tx)

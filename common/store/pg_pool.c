@@ -14,7 +14,7 @@
 #include "store/pg.h"
 #include "store/pg_inside.h"
 
-enum { LOOK_MS = 10000, IDLE_MS = 60000, KEPT = 2 };
+enum { LOOK_MS = 5000, IDLE_MS = 60000, KEPT = 2 };
 
 struct member {
         struct pg_pool *pool;

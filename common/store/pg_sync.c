@@ -159,10 +159,9 @@ static int next_result(struct pg_sync *c, bool perhaps_done, PGresult **out, str
  * Awaits the results of what was sent; the last good one into *out (may be NULL). COPY IN counts as
  * the last. An error of PostgreSQL goes into *f.
  */
-static int await(struct pg_sync *c, const char *name, PGresult **out, struct pg_failure *f,
-                 struct err *e)
+static int await(struct pg_sync *c, const char *name, bool perhaps_done, PGresult **out,
+                 struct pg_failure *f, struct err *e)
 {
-        bool perhaps_done = !c->begun;
         PGresult *result = NULL, *last = NULL;
         pg_failure_clear(f);
         int got = flush(c, perhaps_done, e);
@@ -192,7 +191,8 @@ static int failed(struct pg_sync *c, const struct pg_failure *f, struct err *e)
 }
 
 /* Sends a text of one or more statements and awaits its end. */
-static int run_text(struct pg_sync *c, const char *name, const char *text, struct err *e)
+static int run_text(struct pg_sync *c, const char *name, const char *text, bool perhaps_done,
+                    struct err *e)
 {
         struct pg_failure f;
         pg_failure_show_sqlstate(NULL);
@@ -200,7 +200,7 @@ static int run_text(struct pg_sync *c, const char *name, const char *text, struc
                 return -1;
         if (!PQsendQuery(c->conn, text))
                 return lose_libpq(c, false, e);
-        if (await(c, name, NULL, &f, e) < 0)
+        if (await(c, name, perhaps_done, NULL, &f, e) < 0)
                 return -1;
         return f.set ? failed(c, &f, e) : 0;
 }
@@ -211,7 +211,7 @@ int pg_sync_begin(struct pg_sync *c, struct err *e)
 {
         assert(!c->begun);
         c->failed = false;
-        if (run_text(c, "begin", "BEGIN", e) < 0)
+        if (run_text(c, "begin", "BEGIN", false, e) < 0)
                 return -1;
         c->begun = true;
         return 0;
@@ -226,14 +226,14 @@ int pg_sync_commit(struct pg_sync *c, struct err *e)
                 pg_sync_rollback(c);
                 return err_set(e, ERR_INTERNAL, "cannot commit: a statement of it failed before");
         }
-        c->begun = false; /* its answer may be lost from here on */
-        return run_text(c, "commit", "COMMIT", e);
+        c->begun = false;
+        return run_text(c, "commit", "COMMIT", true, e);
 }
 
 void pg_sync_rollback(struct pg_sync *c)
 {
         if (c->conn && c->begun)
-                run_text(c, "rollback", "ROLLBACK", NULL);
+                run_text(c, "rollback", "ROLLBACK", false, NULL);
         c->begun = c->failed = false;
 }
 
@@ -257,7 +257,7 @@ static int prepare(struct pg_sync *c, const struct pg_statement *s, struct pg_fa
                 return 0;
         if (!PQsendPrepare(c->conn, s->name, s->text, 0, NULL))
                 return lose_libpq(c, false, e);
-        if (await(c, s->name, NULL, f, e) < 0 || f->set)
+        if (await(c, s->name, false, NULL, f, e) < 0 || f->set)
                 return -1;
         if (s->id >= 0) {
                 c->prepared[s->id] = true;
@@ -281,7 +281,7 @@ static int run_statement(struct pg_sync *c, struct pg_tx *tx, size_t i, struct p
         if (!PQsendQueryPrepared(c->conn, s->name, (int)s->params, args.values, args.lengths,
                                  args.formats, 0))
                 return lose_libpq(c, false, e);
-        if (await(c, s->name, &result, f, e) < 0 || f->set)
+        if (await(c, s->name, !c->begun, &result, f, e) < 0 || f->set)
                 return -1;
         if (!result)
                 return lose(c, "it ended a statement without a result", !c->begun, e);
@@ -289,15 +289,15 @@ static int run_statement(struct pg_sync *c, struct pg_tx *tx, size_t i, struct p
         return 0;
 }
 
+/* One statement is a transaction by itself. */
 static int run_once(struct pg_sync *c, struct pg_tx *tx, struct pg_failure *f, struct err *e)
 {
-        bool own = !c->begun;
+        bool own = !c->begun && tx->count > 1;
         if (own && pg_sync_begin(c, e) < 0)
                 return -1;
         for (size_t i = 0; i < tx->count; i++) {
                 if (run_statement(c, tx, i, f, e) < 0) {
-                        if (f->set)
-                                c->failed = true;
+                        c->failed = f->set && c->begun;
                         if (f->set && own)
                                 pg_sync_rollback(c);
                         return -1;
@@ -361,7 +361,7 @@ int pg_sync_copy_text(struct pg_sync *c, const char *name, const char *text, str
                 return -1;
         if (!PQsendQuery(c->conn, text))
                 return lose_libpq(c, false, e);
-        if (await(c, name, &result, &f, e) < 0)
+        if (await(c, name, false, &result, &f, e) < 0)
                 return -1;
         if (f.set)
                 return failed(c, &f, e);
@@ -401,12 +401,12 @@ int pg_sync_copy_end(struct pg_sync *c, struct err *e)
         }
         if (put < 0)
                 return lose_libpq(c, false, e);
-        if (await(c, "copy", NULL, &f, e) < 0)
+        if (await(c, "copy", !c->begun, NULL, &f, e) < 0)
                 return -1;
         return f.set ? failed(c, &f, e) : 0;
 }
 
 int pg_sync_script(struct pg_sync *c, const char *text, struct err *e)
 {
-        return run_text(c, "script", text, e);
+        return run_text(c, "script", text, !c->begun, e);
 }

@@ -20,8 +20,11 @@
 
 enum { PATIENCE_MS = 3600000 };
 
-static const char is_there[] = "SELECT to_regnamespace('wavefleet') IS NOT NULL,"
-                               " to_regclass('wavefleet.schema_versions') IS NOT NULL";
+/* From the tables, not by to_regclass(): its cache may be older than the lock we just got. */
+static const char is_there[] =
+        "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'wavefleet'),"
+        " EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        "          WHERE n.nspname = 'wavefleet' AND c.relname = 'schema_versions')";
 static const char newest[] = "SELECT coalesce(max(version), 0) FROM wavefleet.schema_versions";
 static const char all[] =
         "SELECT version, checksum FROM wavefleet.schema_versions ORDER BY version";

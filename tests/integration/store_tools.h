@@ -3,7 +3,6 @@
 #define TESTS_STORE_TOOLS_H
 
 #include <check.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,8 @@
 #include "base/rand.h"
 #include "store/pg.h"
 #include "store/pg_sync.h"
+#include "store/pg_tx.h"
+#include "tests/harness/harness.h"
 
 /* One answer, as it came. */
 struct answer {
@@ -35,19 +36,17 @@ static inline void on_answer(const struct pg_result *r, const struct err *e, voi
         snprintf(a->sqlstate, sizeof(a->sqlstate), "%s", pg_last_sqlstate());
         a->rows = 0;
         a->first[0] = '\0';
-        for (size_t s = 0; r && s < 8; s++) {
-                /* the number of statements is the test's to know */
-                if (s >= *(const size_t *)((const char *)r + sizeof(void *)))
-                        break;
-                a->rows = pg_rows(r, s);
-                const char *first = a->rows ? pg_text(r, s, 0, 0) : "";
+        if (r && r->count) {
+                size_t last = r->count - 1;
+                a->rows = pg_rows(r, last);
+                const char *first = a->rows ? pg_text(r, last, 0, 0) : "";
                 snprintf(a->first, sizeof(a->first), "%s", first ? first : "NULL");
         }
 }
 
 static inline struct pg_opts test_opts(void)
 {
-        return (struct pg_opts){.url = getenv("WAVEFLEET_DATABASE_URL"),
+        return (struct pg_opts){.url = harness_stack_up()->database_url,
                                 .name = "test-store",
                                 .connect_timeout_ms = 3000,
                                 .query_timeout_ms = 10000};

@@ -4,8 +4,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/harness/harness.h"
-
 static struct loop *loop;
 static struct pg *pg;
 

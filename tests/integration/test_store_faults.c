@@ -11,8 +11,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/harness/harness.h"
-
 static struct loop *loop;
 
 static void open_loop(void)
@@ -320,7 +318,7 @@ END_TEST
 
 static unsigned port_of_server(void)
 {
-        const char *url = getenv("WAVEFLEET_DATABASE_URL");
+        const char *url = harness_stack_up()->database_url;
         const char *colon = strrchr(url, ':');
         ck_assert_ptr_nonnull(colon);
         return (unsigned)strtoul(colon + 1, NULL, 10);
@@ -341,7 +339,7 @@ static int silent_port(unsigned *port)
 
 static char *url_with(const char *hosts)
 {
-        const char *url = getenv("WAVEFLEET_DATABASE_URL");
+        const char *url = harness_stack_up()->database_url;
         const char *user_end = strchr(url, '@');
         const char *path = strrchr(url, '/');
         const char *begin = strstr(url, "//") + 2;
@@ -395,9 +393,28 @@ START_TEST(without_a_server_the_answer_comes_at_once)
 }
 END_TEST
 
+static long count_threads(void)
+{
+        char line[128];
+        long threads = 0;
+        FILE *in = fopen("/proc/self/status", "r");
+        while (fgets(line, sizeof(line), in)) {
+                if (strncmp(line, "Threads:", 8) == 0)
+                        threads = strtol(line + 8, NULL, 10);
+        }
+        fclose(in);
+        return threads;
+}
+
+static bool are_as_many(void *arg)
+{
+        return count_threads() == *(const long *)arg;
+}
+
 START_TEST(it_may_be_freed_at_any_moment)
 {
         static const char *const hosts[] = {"localhost", "no-such-host.invalid", "127.0.0.1:1"};
+        long threads = count_threads();
         for (int i = 0; i < 60; i++) {
                 autofree char *url = url_with(hosts[i % 3]);
                 struct pg_opts opts = test_opts();
@@ -412,6 +429,8 @@ START_TEST(it_may_be_freed_at_any_moment)
         }
         pg_free(NULL);
         pg_pool_free(NULL);
+        /* lookups that nobody waits for any more end by themselves */
+        ck_assert(harness_wait(are_as_many, &threads, 30000));
 }
 END_TEST
 
@@ -483,6 +502,35 @@ START_TEST(the_pool_is_up_while_one_is)
 }
 END_TEST
 
+/* The clock is driven past the minute; the pool looks every few seconds. */
+START_TEST(the_pool_closes_what_is_idle)
+{
+        struct pg_opts opts = test_opts();
+        struct watcher w = {0};
+        struct answer a = {0};
+        opts.name = "test-pool";
+        struct pg_pool *pool = pg_pool_new(loop, &opts, 5, on_change, &w);
+        ck_assert(turn_until(loop, &w.ups, 1, 5000));
+        for (int i = 0; i < 20; i++) {
+                pg_pool_send(pool, one("slow", "SELECT pg_sleep(0.2)"), on_answer, &a);
+                loop_turn(loop, 20);
+                loop_turn(loop, 20);
+        }
+        ck_assert(turn_until(loop, &a.calls, 20, 10000));
+        ck_assert_int_eq(connections(), 5);
+        clock_drive(clock_mono_ms() + 61000, clock_wall_ms());
+        for (int i = 0; i < 120 && connections() > 2; i++)
+                loop_turn(loop, 50);
+        clock_release();
+        ck_assert_int_eq(connections(), 2);
+        ck_assert(pg_pool_up(pool));
+        pg_pool_send(pool, one("one", "SELECT 1"), on_answer, &a);
+        ck_assert(turn_until(loop, &a.calls, 21, 5000));
+        ck_assert_int_eq(a.code, ERR_OK);
+        pg_pool_free(pool);
+}
+END_TEST
+
 struct pool_user {
         struct pg_pool *pool;
         unsigned calls;
@@ -528,6 +576,7 @@ static Suite *suite(void)
         tcase_add_test(t, it_may_be_freed_at_any_moment);
         tcase_add_test(t, the_pool_grows_and_spreads);
         tcase_add_test(t, the_pool_is_up_while_one_is);
+        tcase_add_test(t, the_pool_closes_what_is_idle);
         tcase_add_test(t, a_pool_that_is_freed_answers_everything);
         suite_add_tcase(s, t);
         return s;

@@ -5,11 +5,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "store/pg_sync_inside.h"
 #include "store/schema.h"
 #include "store/schema_files.h"
-#include "tests/harness/harness.h"
-
 static struct pg_sync *open_sync(const struct pg_opts *opts)
 {
         struct err e = ERR_INIT;
@@ -158,7 +157,9 @@ START_TEST(a_server_that_stands_still_costs_a_timeout)
         pg_sync_set_patience(c, 500);
         kill(backend, SIGSTOP);
         int64_t begin_ms = clock_mono_ms();
-        a = run(c, one("one", "SELECT 1"));
+        struct pg_tx *tx = one("one", "SELECT 1");
+        pg_stmt_text(tx, "one", "SELECT 1");
+        a = run(c, tx);
         kill(backend, SIGCONT);
         ck_assert_int_ge(clock_mono_ms() - begin_ms, 500);
         ck_assert_int_le(clock_mono_ms() - begin_ms, 2000);
@@ -209,7 +210,7 @@ static char database_url[300];
 /* A database of its own for each test. */
 static struct pg_opts fresh_database(const char *name)
 {
-        const char *url = getenv("WAVEFLEET_DATABASE_URL");
+        const char *url = harness_stack_up()->database_url;
         autofree char *create = xasprintf("CREATE DATABASE %s", name);
         sql(create);
         snprintf(database_url, sizeof(database_url), "%.*s/%s", (int)(strrchr(url, '/') - url), url,

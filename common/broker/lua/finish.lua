@@ -14,13 +14,12 @@ local due, now = {}, nil
 
 local function unprocess(from, to)
   if not processing then return end
-  for i = from, to do call('LREM', processing, 1, ARGV[i]) end
+  for i = from, to do call('LREM', processing, '1', ARGV[i]) end
 end
 
 local function no_demand(q, from, to)
-  local gone = q.gone or {}
+  local gone = q.gone
   for i = from, to do gone[#gone + 1] = ARGV[i] end
-  q.gone = gone
 end
 
 -- ids in ARGV[ids .. ids+count-1], their waits from ARGV[waits]
@@ -94,7 +93,7 @@ local function take()
 end
 
 if want > 0 and sources > 0 and processing then
-  local taken = sources == 1 and (call('LPOP', queues[1].key, want) or {}) or take()
+  local taken = sources == 1 and (call('LPOP', queues[1].key, ARGV[own_arg]) or {}) or take()
   if #taken > 0 then
     call('RPUSH', processing, unpack(taken))
     for _, id in ipairs(taken) do out[#out + 1] = id end

@@ -5,6 +5,7 @@
 -- $1 status: pending, in_progress, completed, error, cancelled; null: any
 -- $2 beginning of the project's name; null: any      $3 brz_project_id; 0: any
 -- $4 ids below this one only                          $5 how many, one more than is shown
+-- Answer: JSON, how many, the cursor of the next page
 WITH want AS MATERIALIZED (
     SELECT CASE $1::text WHEN 'pending' THEN '{blocked,pending}'
                          WHEN 'in_progress' THEN '{running,parked,retrying}'
@@ -97,9 +98,6 @@ rows AS (
       JOIN migrations m USING (id)
       JOIN waves w USING (wave_no)
       LEFT JOIN active a ON a.migration_id = m.id)
-SELECT json_build_object(
-           'success', true,
-           'data', coalesce((SELECT json_agg(row ORDER BY id DESC) FROM rows), '[]'::json),
-           'count', (SELECT count(*) FROM shown),
-           'next_cursor', CASE WHEN (SELECT count(*) FROM picked) >= $5::int
-                               THEN (SELECT min(id)::text FROM shown) END)::text
+SELECT coalesce((SELECT json_agg(row ORDER BY id DESC) FROM rows), '[]'::json)::text,
+       (SELECT count(*) FROM shown),
+       CASE WHEN (SELECT count(*) FROM picked) >= $5::int THEN (SELECT min(id) FROM shown) END

@@ -3,6 +3,7 @@
 -- says which queues it left early. Needs lib/waves. Keys of waves met in a turn list, and of the
 -- lists of higher priorities (turn:<q>:1..9), are built from the prefix.
 local moves, looks = 100, 100
+local priorities = { '9', '8', '7', '6', '5', '4', '3', '2', '1', '0' }
 
 local function numbers(list, from)
   local out = {}
@@ -39,7 +40,7 @@ local function serve(q, priority, order, want)
   local all = false
   while #order < want and looks > 0 and not all do
     local k = math.min(want - #order, looks)
-    local seen = call('LRANGE', list, 0, k)
+    local seen = call('LRANGE', list, '0', k)
     all = #seen <= k
     if not all then table.remove(seen) end
     looks = looks - #seen
@@ -63,10 +64,10 @@ local function serve(q, priority, order, want)
     end
     local back = numbers(ring, head)
     if not (all and same(seen, back)) then
-      if #seen > 0 then call('LTRIM', list, #seen, -1) end
+      if #seen > 0 then call('LTRIM', list, #seen, '-1') end
       if #back > 0 then call('RPUSH', list, unpack(back)) end
     end
-    for _, w in ipairs(ring) do w.ringed = nil end
+    for _, w in ipairs(ring) do w.ringed = false end
   end
   if #new > 0 then call('RPUSH', list, unpack(numbers(new, 1))) end
 end
@@ -94,13 +95,11 @@ end
 local function release_queue(q)
   local missing = (tonumber(call('GET', q.target)) or 32) - call('LLEN', q.key)
   local want = math.max(0, math.min(missing, moves))
-  local higher = {}
-  for p = 1, 9 do higher[p] = q.turn .. ':' .. p end
-  local look = want > 0 and call('EXISTS', unpack(higher)) > 0
-  local order = {}
-  for p = 9, 0, -1 do
-    local priority = tostring(p)
-    if q.new[priority] or want > 0 and (look or p == 0) then serve(q, priority, order, want) end
+  local t, order = q.turn .. ':', {}
+  local higher = want > 0 and call('EXISTS', t .. '1', t .. '2', t .. '3', t .. '4', t .. '5',
+    t .. '6', t .. '7', t .. '8', t .. '9') > 0
+  for _, p in ipairs(priorities) do
+    if q.new[p] or want > 0 and (higher or p == '0') then serve(q, p, order, want) end
   end
   moves = moves - #order
   move(q, order)

@@ -5,6 +5,8 @@
 --   ARGV  prefix, number of queues, number of waves, the queues' names,
 --         for each wave: n, version, paused (0 or 1), batch_size, priority, index of its queue
 --         then the script's own, from ARGV[own_arg]
+-- Numbers that are written out stand as text: Redis prints a number with %.17g, which costs more than
+-- the command.
 local call = redis.call
 local prefix = ARGV[1]
 local queue_count, wave_count = tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -19,7 +21,10 @@ local function read_wave(no, key, backlog, window)
   local w = {
     no = no, key = key, backlog = backlog, window = window, open = h[1] ~= false,
     version = tonumber(h[1]) or 0, paused = h[2], batch = tonumber(h[3]) or 0,
-    queue = h[4], priority = h[5], turn = h[6], listed = h[6] and h[6] == h[5], take = 0,
+    queue = h[4], priority = h[5], turn = h[6], listed = h[6] and h[6] == h[5], new = false,
+    card = false, length = false, -- read when they are needed
+    at = false, told = false, home = false, -- what this call says of it
+    take = 0, ringed = false, ids = false, next = 0, -- in a release
   }
   wave_of[no] = w
   return w
@@ -59,7 +64,7 @@ end
 for i = 1, queue_count do
   local q = {
     name = ARGV[3 + i], index = i, key = KEYS[4 * i - 3], demand = KEYS[4 * i - 2],
-    turn = KEYS[4 * i - 1], target = KEYS[4 * i], new = {}, there = {},
+    turn = KEYS[4 * i - 1], target = KEYS[4 * i], new = {}, there = {}, gone = {},
   }
   queues[i], queue_of[q.name] = q, q
 end
@@ -80,7 +85,7 @@ local function room(w)
 end
 
 local function changed(w)
-  w.card, w.length = nil, nil
+  w.card, w.length = false, false
 end
 
 local function turn_list(q, priority)
@@ -91,7 +96,7 @@ end
 local function in_turn(w, q, thorough)
   local list = turn_list(q, w.priority)
   if thorough then
-    return call('LLEN', list) > 10000 or call('LPOS', list, w.no, 'MAXLEN', 10000) ~= false
+    return call('LLEN', list) > 10000 or call('LPOS', list, w.no, 'MAXLEN', '10000') ~= false
   end
   if q.there[list] == nil then q.there[list] = call('EXISTS', list) == 1 end
   return q.there[list]

@@ -1,5 +1,5 @@
 /*
- * lines.c - log lines and progress of bodies, on their way into PostgreSQL on a connection of their
+ * stream.c - log lines and progress of bodies, on their way into PostgreSQL on a connection of their
  * own: one transaction under way, the next lines gather. What PostgreSQL does not take in time is
  * dropped past a bound and counted; a body's log never holds up its settlement.
  */
@@ -33,7 +33,7 @@ struct counted {
         bool told;
 };
 
-struct lines {
+struct stream {
         struct engine_worker *w;
         struct line *head, **tail;
         size_t count, bytes;
@@ -47,12 +47,12 @@ struct lines {
 
 static void again(void *arg)
 {
-        lines_kick(arg);
+        stream_kick(arg);
 }
 
-struct lines *lines_new(struct engine_worker *w)
+struct stream *stream_new(struct engine_worker *w)
 {
-        struct lines *l = xcalloc(1, sizeof(*l));
+        struct stream *l = xcalloc(1, sizeof(*l));
 
         l->w = w;
         l->tail = &l->head;
@@ -78,7 +78,7 @@ static void progress_free(struct progress *p)
         free(p);
 }
 
-void lines_free(struct lines *l)
+void stream_free(struct stream *l)
 {
         size_t at = 0;
         int64_t id;
@@ -99,17 +99,17 @@ void lines_free(struct lines *l)
         free(l);
 }
 
-bool lines_quiet(const struct lines *l)
+bool stream_quiet(const struct stream *l)
 {
         return !l->busy && !l->head && !map_count(l->progress);
 }
 
-void lines_end(struct lines *l, int64_t id)
+void stream_end(struct stream *l, int64_t id)
 {
         free(map_remove(l->counts, id));
 }
 
-static void append(struct lines *l, int64_t id, int32_t attempt, const char *stream,
+static void append(struct stream *l, int64_t id, int32_t attempt, const char *stream,
                    const char *text, size_t len)
 {
         struct line *line = xmalloc(sizeof(*line) + len + 1);
@@ -136,7 +136,7 @@ static void append(struct lines *l, int64_t id, int32_t attempt, const char *str
 }
 
 /* Whether the line may be kept; the first that may not says so in its place. */
-static bool admitted(struct lines *l, int64_t id, int32_t attempt)
+static bool admitted(struct stream *l, int64_t id, int32_t attempt)
 {
         struct counted *c = map_get(l->counts, id);
         const char *why = NULL;
@@ -158,16 +158,21 @@ static bool admitted(struct lines *l, int64_t id, int32_t attempt)
         return false;
 }
 
+bool engine_worker_log_full(const struct engine_worker *w)
+{
+        return w->stream->bytes > WAITING_BYTES / 2;
+}
+
 void engine_worker_log(struct engine_worker *w, int64_t id, int32_t attempt, const char *stream,
                        const char *line, size_t len)
 {
-        struct lines *l = w->lines;
+        struct stream *l = w->stream;
 
         if (!admitted(l, id, attempt))
                 return;
         metric_add(METRIC_LOG_LINES, 1, "kept", NULL);
         append(l, id, attempt, stream, line, len);
-        lines_kick(l);
+        stream_kick(l);
 }
 
 void engine_worker_progress(struct engine_worker *w, int64_t id, int32_t attempt, const char *json)
@@ -183,13 +188,13 @@ void engine_worker_progress(struct engine_worker *w, int64_t id, int32_t attempt
                 return;
         }
         p->json = xstrdup(json);
-        progress_free(map_put(w->lines->progress, id, p));
-        lines_kick(w->lines);
+        progress_free(map_put(w->stream->progress, id, p));
+        stream_kick(w->stream);
 }
 
 static void sent(const struct pg_result *r, const struct err *e, void *arg)
 {
-        struct lines *l = arg;
+        struct stream *l = arg;
         bool lost = e && e->code != ERR_UNAVAILABLE;
 
         (void)r;
@@ -215,12 +220,12 @@ static void sent(const struct pg_result *r, const struct err *e, void *arg)
         if (e)
                 loop_timer_start(l->again, AGAIN_MS);
         else
-                lines_kick(l);
-        if (lines_quiet(l))
+                stream_kick(l);
+        if (stream_quiet(l))
                 lease_hurry(l->w);
 }
 
-static void cut_batch(struct lines *l)
+static void cut_batch(struct stream *l)
 {
         struct line **end = &l->head;
         size_t bytes = 0;
@@ -239,7 +244,7 @@ static void cut_batch(struct lines *l)
         l->count -= l->nsent;
 }
 
-static void add_lines(struct lines *l, struct pg_tx *tx)
+static void add_lines(struct stream *l, struct pg_tx *tx)
 {
         size_t n = l->nsent, i = 0;
         autofree int64_t *ids = xreallocarray(NULL, n, sizeof(*ids));
@@ -264,7 +269,7 @@ static void add_lines(struct lines *l, struct pg_tx *tx)
         pg_arg_int8s(tx, ages, n);
 }
 
-static void add_progress(struct lines *l, struct pg_tx *tx)
+static void add_progress(struct stream *l, struct pg_tx *tx)
 {
         size_t n = map_count(l->progress), i = 0, at = 0;
         autofree int64_t *ids = xreallocarray(NULL, n, sizeof(*ids));
@@ -288,11 +293,11 @@ static void add_progress(struct lines *l, struct pg_tx *tx)
         }
 }
 
-void lines_kick(struct lines *l)
+void stream_kick(struct stream *l)
 {
         struct pg_tx *tx;
 
-        if (l->busy || lines_quiet(l) || !pg_up(l->w->stream))
+        if (l->busy || stream_quiet(l) || !pg_up(l->w->stream_pg))
                 return;
         l->busy = true;
         tx = pg_tx_new();
@@ -302,5 +307,5 @@ void lines_kick(struct lines *l)
         }
         if (map_count(l->progress))
                 add_progress(l, tx);
-        pg_send(l->w->stream, tx, sent, l);
+        pg_send(l->w->stream_pg, tx, sent, l);
 }

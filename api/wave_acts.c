@@ -1,0 +1,221 @@
+/*
+ * wave_acts.c - what people do with waves: reset, restart, give up a stuck attempt. Each is one
+ * transaction, which locks the wave first; the engine tells Redis after the commit.
+ */
+#include <ctype.h>
+#include <string.h>
+
+#include "api/app.h"
+#include "api/routes.h"
+#include "base/mem.h"
+#include "engine/submission.h"
+#include "model/seal.h"
+#include "model/wave_id.h"
+
+CLEANUP_DEFINE(json, struct json *, json_free)
+
+/* Acts need Redis too: what is restarted shall start. */
+static bool can_act(struct request *rq)
+{
+        const char *id = request_param(rq, "id");
+        if (!wave_id_ok(id)) {
+                respond_errorf(rq, ERR_NOT_FOUND, "there is no wave \"%s\"", id);
+                return false;
+        }
+        if (broker_up(request_app(rq)->broker))
+                return true;
+        respond_errorf(rq, ERR_UNAVAILABLE, "Redis is away: nothing was done");
+        return false;
+}
+
+static struct pg_tx *act_on(struct request *rq, enum sql_id act)
+{
+        struct pg_tx *tx = pg_tx_new();
+        pg_stmt(tx, SQL_ACT_LOCK_WAVE);
+        pg_arg_text(tx, request_param(rq, "id"));
+        pg_stmt(tx, act);
+        pg_arg_text(tx, request_param(rq, "id"));
+        return tx;
+}
+
+static void acted(const char *data, int64_t touched, const struct err *e, void *arg)
+{
+        struct request *rq = arg;
+        (void)touched;
+        if (e)
+                respond_error(rq, e);
+        else
+                respond_data(rq, 200, data, -1, NULL);
+}
+
+/* ---- bodies of restarts ---- */
+
+struct restart {
+        const struct json *uuids;
+        int64_t site_id;
+        const char *secret;
+        bool quality, has_site, has_quality;
+};
+
+#define FIELD(name_, want_, min_, max_, member, present_)                                          \
+        {                                                                                          \
+                .name = (name_), .want = (want_), .min = (min_), .max = (max_),                    \
+                .offset = offsetof(struct restart, member), .present = (present_)                  \
+        }
+
+static const struct json_field restart_fields[] = {
+        FIELD("mb_site_id", WANT_INT_OR_TEXT, 1, JSON_INT_MAX, site_id,
+              offsetof(struct restart, has_site)),
+        FIELD("mb_secret", WANT_STRING, 1, 1024, secret, NO_PRESENT),
+        FIELD("quality_analysis", WANT_BOOL, 0, 0, quality, offsetof(struct restart, has_quality)),
+        FIELD("mb_uuids", WANT_ARRAY, 0, 0, uuids, NO_PRESENT), /* the last: of restart-all only */
+};
+
+/* What a restart brings along for its migrations, as JSON to be merged into their params. */
+static int restart_params(struct request *rq, const struct restart *b, const char **out,
+                          struct err *e)
+{
+        autofree char *sealed = NULL;
+        bool secret = b->secret && strcmp(b->secret, SEAL_MASK) != 0;
+        *out = NULL;
+        if (!secret && !b->has_site && !b->has_quality)
+                return 0;
+        if (secret && seal(request_app(rq)->config->secret_key, b->secret, &sealed, e) < 0)
+                return -1;
+        autobuf text = BUF_INIT(SIZE_MAX);
+        struct json_out o;
+        json_out_init(&o, &text);
+        json_out_object(&o, NULL);
+        if (b->has_site)
+                json_out_int(&o, "mb_site_id", b->site_id);
+        if (b->has_quality)
+                json_out_bool(&o, "quality_analysis", b->quality);
+        if (secret)
+                json_out_str(&o, "mb_secret", sealed);
+        json_out_object_end(&o);
+        *out = arena_strdup(request_arena(rq), buf_str(&text));
+        return 0;
+}
+
+/* Fills b and *params. -1: it has been answered. */
+static int read_restart(struct request *rq, bool many, struct restart *b, const char **params)
+{
+        struct mistakes *m = request_mistakes(rq);
+        struct err e = ERR_INIT;
+        size_t at = 0;
+        const struct json *body = request_json(rq);
+        if (!body)
+                return -1;
+        *b = (struct restart){0};
+        json_read(body, restart_fields, COUNT_OF(restart_fields) - (many ? 0 : 1), b, "#", m);
+        for (const struct json *i = json_first(b->uuids); i; i = json_next(i), at++) {
+                if (!json_str(i))
+                        mistake_add(m, ERR_WRONG_TYPE,
+                                    json_pointer_at(request_arena(rq), "#/mb_uuids", at),
+                                    "must be a string");
+        }
+        if (mistakes_check(m, &e) == 0 && restart_params(rq, b, params, &e) == 0)
+                return 0;
+        respond_error(rq, &e);
+        return -1;
+}
+
+/* Trimmed, as they were when the wave was submitted. */
+static const char *trimmed(struct arena *a, const char *name)
+{
+        size_t len;
+        while (isspace((unsigned char)*name))
+                name++;
+        for (len = strlen(name); len && isspace((unsigned char)name[len - 1]);)
+                len--;
+        return arena_strndup(a, name, len);
+}
+
+static void add_names(struct pg_tx *tx, struct request *rq, const struct json *uuids)
+{
+        size_t n = 0, count = json_count(uuids);
+        const char **names = ARENA_ARRAY(request_arena(rq), const char *, count);
+        for (const struct json *i = json_first(uuids); i; i = json_next(i))
+                names[n++] = trimmed(request_arena(rq), json_str(i));
+        if (n)
+                pg_arg_texts(tx, names, n);
+        else
+                pg_arg_null(tx);
+}
+
+/* ---- the acts ---- */
+
+void waves_restart_all(struct request *rq)
+{
+        struct restart b;
+        const char *params;
+        if (!can_act(rq) || read_restart(rq, true, &b, &params) < 0)
+                return;
+        struct engine *engine = request_app(rq)->engine;
+        struct pg_tx *tx = act_on(rq, SQL_ACT_RESTART_MANY);
+        add_names(tx, rq, b.uuids);
+        pg_arg_text(tx, params);
+        pg_arg_int(tx, engine_shard(engine));
+        pg_arg_text(tx, request_principal(rq));
+        engine_act_many(engine, tx, acted, rq);
+}
+
+void waves_restart_one(struct request *rq)
+{
+        struct restart b;
+        const char *params;
+        if (!can_act(rq) || read_restart(rq, false, &b, &params) < 0)
+                return;
+        struct engine *engine = request_app(rq)->engine;
+        struct pg_tx *tx = act_on(rq, SQL_ACT_RESTART);
+        pg_arg_text(tx, request_param(rq, "mb_uuid"));
+        pg_arg_text(tx, params);
+        pg_arg_int(tx, engine_shard(engine));
+        pg_arg_text(tx, request_principal(rq));
+        engine_act(engine, tx, acted, rq);
+}
+
+void waves_reset(struct request *rq)
+{
+        if (!can_act(rq))
+                return;
+        struct engine *engine = request_app(rq)->engine;
+        struct pg_tx *tx = act_on(rq, SQL_ACT_RESET);
+        pg_arg_int(tx, engine_shard(engine));
+        pg_arg_text(tx, request_principal(rq));
+        engine_act_many(engine, tx, acted, rq);
+}
+
+/* ---- giving up an attempt ---- */
+
+/* The request to end a body stands in PostgreSQL; the message only hurries its worker. */
+static void unlocked(const char *data, int64_t touched, const struct err *e, void *arg)
+{
+        struct request *rq = arg;
+        int64_t worker, id;
+        (void)touched;
+        if (e) {
+                respond_error(rq, e);
+                return;
+        }
+        struct json *v cleanup(json_cleanup) = json_parse(data, strlen(data), NULL);
+        if (json_int(json_get(v, "worker_id"), &worker) == 0 &&
+            json_int(json_get(v, "id"), &id) == 0)
+                engine_hurry(request_app(rq)->engine, worker, id);
+        const char *message = arena_strdup(request_arena(rq), json_str(json_get(v, "message")));
+        respond_data(rq, 200, data, -1, message);
+}
+
+void waves_unlock(struct request *rq)
+{
+        if (!can_act(rq))
+                return;
+        struct engine *engine = request_app(rq)->engine;
+        const char *who = request_principal(rq);
+        struct pg_tx *tx = act_on(rq, SQL_ACT_UNLOCK);
+        pg_arg_text(tx, request_param(rq, "mb_uuid"));
+        pg_arg_int(tx, engine_shard(engine));
+        pg_arg_text(tx, arena_printf(request_arena(rq), "the attempt was given up%s%s",
+                                     *who ? " by " : "", who));
+        engine_act(engine, tx, unlocked, rq);
+}

@@ -1,0 +1,177 @@
+/*
+ * wave_submit.c - POST /api/waves. Redis must be there too, although nothing is put into it before the
+ * commit: who is told that a wave was taken may expect it to begin.
+ */
+#include <string.h>
+
+#include "api/app.h"
+#include "api/routes.h"
+#include "api/submit.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/metrics.h"
+#include "model/state.h"
+
+enum { CREATED = 201 };
+
+/* Lives in the request's arena, so nothing of it is there after the answer. */
+struct submit {
+        struct request *rq;
+        struct idempotency key;
+        struct submission s;
+        const char *answer;
+        int64_t begun_us;
+};
+
+/* ---- shared with the child ---- */
+
+const char *submit_answer(const struct submission *s, struct arena *a)
+{
+        autobuf text = BUF_INIT(SIZE_MAX);
+        struct json_out o;
+        json_out_init(&o, &text);
+        json_out_object(&o, NULL);
+        json_out_str(&o, "wave_id", s->wave_id);
+        if (s->workspace_id)
+                json_out_int(&o, "workspace_id", s->workspace_id);
+        else
+                json_out_null(&o, "workspace_id");
+        json_out_str(&o, "workspace_name", s->workspace_name);
+        json_out_str(&o, "status", wave_status(WAVE_RUNNING));
+        json_out_object_end(&o);
+        return arena_strndup(a, buf_str(&text), text.len);
+}
+
+void submit_add_wave(struct pg_tx *tx, const struct submission *s)
+{
+        pg_stmt(tx, SQL_SUBMIT_WAVE);
+        pg_arg_text(tx, s->wave_id);
+        pg_arg_text(tx, s->name);
+        pg_arg_text(tx, s->kind);
+        pg_arg_text(tx, s->params);
+        pg_arg_text(tx, s->queue);
+        pg_arg_int(tx, s->priority);
+        pg_arg_int(tx, s->batch_size);
+        pg_arg_int(tx, s->max_attempts);
+        pg_arg_int(tx, s->timeout_ms);
+        pg_arg_int(tx, (int64_t)s->count);
+        pg_arg_int(tx, s->workspace_id);
+        pg_arg_text(tx, s->workspace_name);
+        pg_arg_bool(tx, s->mgr_manual);
+        pg_arg_bool(tx, s->cloning);
+        pg_arg_text(tx, s->traceparent);
+        pg_arg_text(tx, s->created_by ? s->created_by : "");
+}
+
+/* ---- in the loop ---- */
+
+static void add_migrations(struct pg_tx *tx, const struct submission *s)
+{
+        autofree const char **names = xreallocarray(NULL, s->count, sizeof(*names));
+        autofree const char **params = xreallocarray(NULL, s->count, sizeof(*params));
+        autofree int64_t *targets = xreallocarray(NULL, s->count, sizeof(*targets));
+        for (size_t i = 0; i < s->count; i++) {
+                names[i] = s->projects[i].name;
+                params[i] = s->projects[i].params;
+                targets[i] = s->projects[i].target;
+        }
+        pg_stmt(tx, SQL_SUBMIT_MIGRATIONS);
+        pg_arg_text(tx, s->wave_id);
+        pg_arg_texts(tx, names, s->count);
+        pg_arg_int8s(tx, targets, s->has_targets ? s->count : 0);
+        pg_arg_texts(tx, params, s->has_params ? s->count : 0);
+}
+
+static void submit_failed(struct submit *t, const struct err *e)
+{
+        submission_fini(&t->s);
+        if (t->key.given && e->code == ERR_CONFLICT)
+                idempotency_find(t->rq, &t->key, true, NULL, NULL);
+        else
+                respond_error(t->rq, e);
+}
+
+static void submit_done(struct submit *t, const struct pg_result *r)
+{
+        struct app *app = request_app(t->rq);
+        size_t at = idempotency_statements(&t->key);
+        struct wave_facts f = {.wave_no = pg_int(r, at, 0, SUBMIT_WAVE_NO),
+                               .version = (int32_t)pg_int(r, at, 0, SUBMIT_VERSION),
+                               .batch_size = (int32_t)t->s.batch_size,
+                               .priority = (int32_t)t->s.priority};
+        snprintf(f.queue, sizeof(f.queue), "%s", t->s.queue);
+        engine_enqueue(app->engine, &f, pg_int(r, at, 0, SUBMIT_FIRST),
+                       pg_int(r, at, 0, SUBMIT_LAST));
+        metric_add(METRIC_WAVES_SUBMITTED, 1, NULL);
+        metric_add(METRIC_MIGRATIONS_SUBMITTED, (double)t->s.count, NULL);
+        log_info("wave.submitted", LS("wave", t->s.wave_id), LI("total", t->s.count),
+                 LS("request_id", request_id(t->rq)),
+                 LI("ms", (clock_mono_us() - t->begun_us) / 1000));
+        submission_fini(&t->s);
+        respond_data(t->rq, CREATED, t->answer, -1, NULL);
+}
+
+static void submitted(const struct pg_result *r, const struct err *e, void *arg)
+{
+        struct submit *t = arg;
+        if (e)
+                submit_failed(t, e);
+        else
+                submit_done(t, r);
+}
+
+static void submit_here(struct submit *t)
+{
+        struct request *rq = t->rq;
+        struct err e = ERR_INIT;
+        size_t len;
+        const char *text = request_body(rq, &len);
+        if (submission_read(&t->s, text, len, request_app(rq)->config, request_mistakes(rq), &e) <
+            0) {
+                submission_fini(&t->s);
+                respond_error(rq, &e);
+                return;
+        }
+        t->s.created_by = request_principal(rq);
+        t->s.traceparent = request_header(rq, "traceparent");
+        t->answer = submit_answer(&t->s, request_arena(rq));
+        struct pg_tx *tx = pg_tx_new();
+        idempotency_add(tx, &t->key, CREATED, t->answer);
+        submit_add_wave(tx, &t->s);
+        add_migrations(tx, &t->s);
+        pg_pool_send(request_app(rq)->pg, tx, submitted, t);
+}
+
+static void submit_go(void *arg)
+{
+        struct submit *t = arg;
+        if (request_spool(t->rq) < 0)
+                submit_here(t);
+        else
+                submit_children_take(t->rq, &t->key);
+}
+
+void waves_submit(struct request *rq)
+{
+        struct app *app = request_app(rq);
+        struct idempotency key;
+        struct err e = ERR_INIT;
+        if (!broker_up(app->broker) || !pg_pool_up(app->pg)) {
+                respond_errorf(rq, ERR_UNAVAILABLE, "%s is away: the wave was not taken",
+                               broker_up(app->broker) ? "PostgreSQL" : "Redis");
+                return;
+        }
+        if (idempotency_read(rq, &key, &e) < 0) {
+                respond_error(rq, &e);
+                return;
+        }
+        struct submit *t = ARENA_NEW(request_arena(rq), struct submit);
+        t->rq = rq;
+        t->key = key;
+        t->begun_us = clock_mono_us();
+        if (key.given)
+                idempotency_find(rq, &t->key, false, submit_go, t);
+        else
+                submit_go(t);
+}

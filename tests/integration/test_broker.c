@@ -1,0 +1,862 @@
+/* The broker's operations against a real Redis: the flows of the protocol, one by one. */
+#include "broker_rig.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#include "base/log.h"
+
+/* ---- submit ---- */
+
+START_TEST(submit_writes_the_keys_of_the_design)
+{
+        struct wave_facts f = wave(5, 3);
+        submit(&f, 101, 110);
+        ck_assert_str_eq(
+                rig_text("HMGET wavefleet:wave:5 version batch_size queue priority paused"),
+                "1 3 q 0 0");
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:queue:q 0 -1"), "101 102 103");
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:wave:5:backlog 0 -1"),
+                         "104 105 106 107 108 109 110");
+        ck_assert_str_eq(rig_text("SMEMBERS wavefleet:wave:5:window"), "101 102 103");
+        ck_assert_str_eq(rig_text("SMEMBERS wavefleet:demand:q"), "101 102 103");
+        ck_assert_str_eq(rig_text("GET wavefleet:depth:q"), "10");
+        /* Its window is full: it is not in turn. */
+        ck_assert_int_eq(rig_int("EXISTS wavefleet:turn:q"), 0);
+        ck_assert_int_eq(rig_int("HEXISTS wavefleet:wave:5 turn"), 0);
+}
+END_TEST
+
+START_TEST(submit_of_nothing_opens_the_wave)
+{
+        struct wave_facts f = wave(5, 3);
+        submit(&f, 1, 0);
+        ck_assert_int_eq(rig_int("EXISTS wavefleet:wave:5"), 1);
+        ck_assert_int_eq(rig_int("EXISTS wavefleet:wave:5:backlog"), 0);
+        OK(broker_close_wave(rig.b, &f, rig_done, NULL));
+        OK(broker_push(rig.b, &f, NULL, 0, false, rig_done, NULL));
+        ck_assert_int_eq(rig_int("EXISTS wavefleet:wave:5"), 1);
+}
+END_TEST
+
+/* What the loop itself computes: other processes do not count. */
+static int64_t cpu_us(void)
+{
+        struct timespec t;
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+        return t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+START_TEST(submit_of_a_million)
+{
+        struct wave_facts f = wave(1, 100);
+        int64_t start_us = clock_mono_us(), longest_us = 0;
+        unsigned before = rig.answers;
+        broker_submit(rig.b, &f, 5000001, 6000000, rig_done, NULL);
+        while (rig.answers == before) {
+                int64_t turn_us = cpu_us();
+                loop_turn(rig.loop, 20);
+                turn_us = cpu_us() - turn_us;
+                longest_us = turn_us > longest_us ? turn_us : longest_us;
+        }
+        int64_t took_us = clock_mono_us() - start_us;
+        ck_assert_int_lt(longest_us, 20000); /* well under 1 ms but for sanitizers and a busy host */
+        ck_assert_int_eq(rig.e.code, ERR_OK);
+        ck_assert_int_eq(rig_int("LLEN wavefleet:wave:1:backlog"), 1000000 - 32);
+        ck_assert_int_eq(rig_int("LLEN wavefleet:queue:q"), 32);
+        ck_assert_int_eq(rig_int("GET wavefleet:depth:q"), 1000000);
+        ck_assert_str_eq(rig_text("LINDEX wavefleet:wave:1:backlog -1"), "6000000");
+        double bytes = (double)rig_int("MEMORY USAGE wavefleet:wave:1:backlog SAMPLES 0") / 1e6;
+        printf("a million ids: %.0f ms, longest turn of the loop %.1f ms, %.2f bytes an id\n",
+               (double)took_us / 1e3, (double)longest_us / 1e3, bytes);
+        ck_assert_double_lt(bytes, 10);
+        /* … and read back, whole, in order. */
+        OK(broker_backlog(rig.b, 1, rig_ids, NULL));
+        ck_assert_uint_eq(rig.n, 1000000 - 32);
+        for (size_t i = 0; i < rig.n; i++)
+                ck_assert_int_eq(rig.ids[i], 5000033 + (int64_t)i);
+}
+END_TEST
+
+START_TEST(a_closed_wave_takes_no_more_of_a_submit)
+{
+        struct wave_facts f = wave(1, 10), ended = f;
+        ended.version = 2;
+        unsigned before = rig.answers;
+        broker_submit(rig.b, &f, 1, 200000, rig_done, NULL);
+        broker_close_wave(rig.b, &ended, rig_done, NULL);
+        rig_until(&rig.answers, before + 2);
+        ck_assert_int_eq(rig_int("EXISTS wavefleet:wave:1 wavefleet:wave:1:backlog"), 0);
+}
+END_TEST
+
+START_TEST(push_keeps_the_order)
+{
+        struct wave_facts f = wave(1, 0); /* releases nothing */
+        int64_t ids[2500];
+        for (int i = 0; i < 2500; i++)
+                ids[i] = 10 * (i + 1);
+        OK(broker_push(rig.b, &f, ids, 3, false, rig_done, NULL));
+        OK(broker_push(rig.b, &f, ids + 3, 2, false, rig_done, NULL));
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:wave:1:backlog 0 -1"), "10 20 30 40 50");
+        int64_t front[] = {7, 8, 9};
+        OK(broker_push(rig.b, &f, front, 3, true, rig_done, NULL));
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:wave:1:backlog 0 -1"), "7 8 9 10 20 30 40 50");
+        rig_do("DEL wavefleet:wave:1:backlog");
+        for (int in_front = 0; in_front < 2; in_front++) {
+                OK(broker_push(rig.b, &f, ids, 2500, in_front, rig_done, NULL));
+                OK(broker_backlog(rig.b, 1, rig_ids, NULL));
+                ck_assert_uint_eq(rig.n, 2500);
+                ck_assert_int_eq(memcmp(rig.ids, ids, sizeof(ids)), 0);
+                rig_do("DEL wavefleet:wave:1:backlog");
+        }
+        ck_assert_int_eq(rig_int("GET wavefleet:depth:q"), 5008);
+}
+END_TEST
+
+/* ---- release ---- */
+
+START_TEST(waves_take_turns)
+{
+        struct wave_facts f[5];
+        static const int32_t batch[] = {1, 2, 3, 5, 100};
+        rig_do("SET wavefleet:target:q 0");
+        for (int i = 0; i < 5; i++) {
+                f[i] = wave(i + 1, batch[i]);
+                submit(&f[i], 100 * (i + 1) + 1, 100 * (i + 1) + 20);
+        }
+        ck_assert_int_eq(rig_int("LLEN wavefleet:queue:q"), 0);
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:turn:q 0 -1"), "1 2 3 4 5");
+        broker_set_runners(rig.b, "q", 6); /* 12, but never under 32 */
+        OK(broker_facts(rig.b, &f[0], rig_done, NULL));
+        ck_assert_str_eq(
+                rig_text("LRANGE wavefleet:queue:q 0 -1"),
+                "101 201 301 401 501 202 302 402 502 303 403 503 404 504 405 505 506 507 508 509 "
+                "510 511 512 513 514 515 516 517 518 519 520");
+        ck_assert_int_eq(rig_int("EXISTS wavefleet:turn:q"), 0);
+}
+END_TEST
+
+START_TEST(a_turn_goes_on_where_it_stopped)
+{
+        rig_do("SET wavefleet:target:q 2");
+        struct wave_facts f[3];
+        for (int i = 0; i < 3; i++) {
+                f[i] = wave(i + 1, 50);
+                submit(&f[i], 100 * (i + 1) + 1, 100 * (i + 1) + 20);
+        }
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:queue:q 0 -1"), "101 102");
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:turn:q 0 -1"), "1 2 3");
+        rig_do("SET wavefleet:target:q 4");
+        OK(broker_facts(rig.b, &f[0], rig_done, NULL));
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:queue:q 0 -1"), "101 102 103 201");
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:turn:q 0 -1"), "3 1 2");
+        rig_do("SET wavefleet:target:q 5");
+        OK(broker_facts(rig.b, &f[0], rig_done, NULL));
+        ck_assert_str_eq(rig_text("LINDEX wavefleet:queue:q -1"), "301");
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:turn:q 0 -1"), "1 2 3");
+        rig_do("SET wavefleet:target:q 12");
+        OK(broker_facts(rig.b, &f[0], rig_done, NULL));
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:queue:q 5 -1"), "104 202 302 105 203 303 106");
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:turn:q 0 -1"), "2 3 1");
+        ck_assert_str_eq(rig_text("HGET wavefleet:wave:2 turn"), "0");
+}
+END_TEST
+
+START_TEST(the_highest_priority_goes_first)
+{
+        struct wave_facts f[3];
+        static const int32_t priority[] = {0, 3, 9};
+        rig_do("SET wavefleet:target:q 0");
+        for (int i = 0; i < 3; i++) {
+                f[i] = wave(i + 1, 2);
+                f[i].priority = priority[i];
+                submit(&f[i], 100 * (i + 1) + 1, 100 * (i + 1) + 20);
+        }
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:turn:q 0 -1"), "1");
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:turn:q:3 0 -1"), "2");
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:turn:q:9 0 -1"), "3");
+        rig_do("SET wavefleet:target:q 5");
+        OK(broker_facts(rig.b, &f[0], rig_done, NULL));
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:queue:q 0 -1"), "301 302 201 202 101");
+        /* Another priority: it leaves its old place behind, which is passed over. */
+        f[0].priority = 5;
+        f[0].version = 2;
+        OK(broker_facts(rig.b, &f[0], rig_done, NULL));
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:turn:q:5 0 -1"), "1");
+        rig_do("SET wavefleet:target:q 9");
+        OK(broker_facts(rig.b, &f[0], rig_done, NULL));
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:queue:q 5 -1"), "102");
+        ck_assert_int_eq(rig_int("EXISTS wavefleet:turn:q wavefleet:turn:q:3 wavefleet:turn:q:5 "
+                                 "wavefleet:turn:q:9"),
+                         0);
+}
+END_TEST
+
+START_TEST(a_paused_wave_releases_nothing)
+{
+        struct wave_facts a = wave(1, 5), b = wave(2, 5);
+        a.paused = true;
+        submit(&a, 101, 110);
+        submit(&b, 201, 210);
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:queue:q 0 -1"), "201 202 203 204 205");
+        a.paused = false;
+        a.version = 2;
+        OK(broker_facts(rig.b, &a, rig_done, NULL));
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:queue:q 5 -1"), "101 102 103 104 105");
+        a.paused = true;
+        a.version = 3;
+        OK(broker_facts(rig.b, &a, rig_done, NULL));
+        finish_one(101, &a, END_SETTLED, 0);
+        ck_assert_int_eq(rig_int("LLEN wavefleet:queue:q"), 10);
+        ck_assert_int_eq(rig_int("SCARD wavefleet:wave:1:window"), 4);
+        a.paused = false;
+        a.version = 4;
+        OK(broker_facts(rig.b, &a, rig_done, NULL));
+        ck_assert_int_eq(rig_int("LLEN wavefleet:queue:q"), 11);
+}
+END_TEST
+
+START_TEST(a_lower_batch_size_holds_until_the_window_is_smaller)
+{
+        struct wave_facts f = wave(1, 5);
+        submit(&f, 1, 20);
+        f.batch_size = 2;
+        f.version = 2;
+        OK(broker_facts(rig.b, &f, rig_done, NULL));
+        for (int64_t id = 1; id <= 3; id++)
+                finish_one(id, &f, END_SETTLED, 0);
+        ck_assert_int_eq(rig_int("LLEN wavefleet:queue:q"), 5);
+        finish_one(4, &f, END_SETTLED, 0);
+        ck_assert_int_eq(rig_int("LLEN wavefleet:queue:q"), 6);
+        ck_assert_int_eq(rig_int("SCARD wavefleet:wave:1:window"), 2);
+}
+END_TEST
+
+START_TEST(a_long_queue_is_filled_in_steps)
+{
+        struct wave_facts f = wave(1, 100000);
+        submit(&f, 1, 20000);
+        broker_set_runners(rig.b, "q", 2600);
+        int64_t end_ms = clock_mono_ms() + RIG_WAIT_MS;
+        while (rig_int("LLEN wavefleet:queue:q") < 5200) {
+                ck_assert_int_lt(clock_mono_ms(), end_ms);
+                loop_turn(rig.loop, 5);
+        }
+        rig_turn_for(50);
+        ck_assert_int_eq(rig_int("LLEN wavefleet:queue:q"), 5200);
+        ck_assert_int_gt(rig_int("PTTL wavefleet:target:q"), 60000);
+}
+END_TEST
+
+START_TEST(many_waves_all_have_their_turn)
+{
+        enum { WAVES = 350 };
+        rig_do("SET wavefleet:target:q 0");
+        for (int i = 1; i <= WAVES; i++) {
+                struct wave_facts f = wave(i, 2);
+                submit(&f, 10 * i + 1, 10 * i + 5);
+        }
+        ck_assert_int_eq(rig_int("LLEN wavefleet:turn:q"), WAVES);
+        rig_do("SET wavefleet:target:q 1000");
+        struct wave_facts f = wave(1, 2);
+        OK(broker_facts(rig.b, &f, rig_done, NULL));
+        rig_turn_for(200);
+        OK(broker_queue(rig.b, "q", rig_ids, NULL));
+        ck_assert_uint_eq(rig.n, 2 * WAVES);
+        for (int i = 0; i < WAVES; i++) { /* first all have one, then all have two */
+                ck_assert_int_eq(rig.ids[i], 10 * (i + 1) + 1);
+                ck_assert_int_eq(rig.ids[WAVES + i], 10 * (i + 1) + 2);
+        }
+}
+END_TEST
+
+/* Five waves to their end through takes and finishes; what must always hold is looked at each time. */
+START_TEST(five_waves_to_their_end)
+{
+        struct wave_facts f[5];
+        static const int32_t batch[] = {1, 3, 7, 20, 200};
+        enum { EACH = 400 };
+        unsigned delivered[5] = {0}, done[5] = {0};
+        for (int i = 0; i < 5; i++) {
+                f[i] = wave(i, batch[i]);
+                f[i].priority = i == 1 ? 2 : 0;
+                submit(&f[i], 1000 * i, 1000 * i + EACH - 1);
+        }
+        take_ids(16);
+        while (rig.n > 0) {
+                struct delivery d[64];
+                size_t n = rig.n;
+                for (size_t i = 0; i < n; i++) {
+                        int64_t id = rig.ids[i];
+                        delivered[id / 1000]++;
+                        d[i] = (struct delivery){.id = id, .wave_no = id / 1000, .end = END_SETTLED};
+                        if (rand_below(10) == 0)
+                                d[i].end = END_PENDING;
+                        else
+                                done[id / 1000]++;
+                }
+                static const char *const queues[] = {"q"};
+                OK(broker_finish(rig.b, 7, d, n, f, 5, queues, 1, 16, rig_ids, NULL));
+                for (int i = 0; i < 5; i++)
+                        ck_assert_int_le(rig_int("SCARD wavefleet:wave:%d:window", i), batch[i]);
+                ck_assert_int_le(rig_int("LLEN wavefleet:queue:q"), 32);
+                ck_assert_int_eq(rig_int("LLEN wavefleet:processing:7"), (long long)rig.n);
+        }
+        for (int i = 0; i < 5; i++) {
+                ck_assert_uint_eq(done[i], EACH);
+                ck_assert_uint_ge(delivered[i], EACH);
+                ck_assert_int_eq(rig_int("HEXISTS wavefleet:wave:%d turn", i), 0);
+                OK(broker_close_wave(rig.b, &f[i], rig_done, NULL));
+        }
+        /* Nothing is left but the depth (renewed by others) and the guard. */
+        rig_do("DEL wavefleet:depth:q wavefleet:guard");
+        ck_assert_str_eq(rig_text("KEYS *"), "");
+}
+END_TEST
+
+/* ---- versions ---- */
+
+START_TEST(an_older_version_changes_nothing)
+{
+        struct wave_facts f = wave(1, 5);
+        f.version = 7;
+        submit(&f, 1, 20);
+        f.version = 6;
+        f.paused = true;
+        f.batch_size = 9;
+        OK(broker_facts(rig.b, &f, rig_done, NULL));
+        OK(broker_push(rig.b, &f, NULL, 0, false, rig_done, NULL));
+        OK(broker_window_set(rig.b, &f, NULL, 0, NULL, 0, rig_done, NULL));
+        finish_one(1, &f, END_RUNNING, 0);
+        ck_assert_str_eq(rig_text("HMGET wavefleet:wave:1 version batch_size paused"), "7 5 0");
+        OK(broker_close_wave(rig.b, &f, rig_done, NULL));
+        ck_assert_int_eq(rig_int("EXISTS wavefleet:wave:1"), 1);
+        f.version = 7;
+        OK(broker_facts(rig.b, &f, rig_done, NULL));
+        ck_assert_str_eq(rig_text("HMGET wavefleet:wave:1 version batch_size paused"), "7 9 1");
+        f.version = 10; /* compared as numbers */
+        f.paused = false;
+        finish_one(1, &f, END_SETTLED, 0);
+        ck_assert_str_eq(rig_text("HMGET wavefleet:wave:1 version batch_size paused"), "10 9 0");
+        OK(broker_close_wave(rig.b, &f, rig_done, NULL));
+        ck_assert_int_eq(rig_int("EXISTS wavefleet:wave:1 wavefleet:wave:1:backlog "
+                                 "wavefleet:wave:1:window"),
+                         0);
+        ck_assert_str_eq(rig_text("SMEMBERS wavefleet:demand:q"), "");
+}
+END_TEST
+
+START_TEST(no_hash_means_closed)
+{
+        struct wave_facts f = wave(1, 5);
+        OK(broker_facts(rig.b, &f, rig_done, NULL));
+        finish_one(3, &f, END_PENDING, 0);
+        finish_one(4, &f, END_SETTLED, 0);
+        struct promotion p = {.entry = {5, 1000}, .d = {.id = 5, .wave_no = 1, .end = END_RETRYING}};
+        rig_do("ZADD wavefleet:delayed 1000 5");
+        OK(broker_promote(rig.b, &p, 1, &f, 1, rig_done, NULL));
+        rig_do("DEL wavefleet:guard");
+        ck_assert_str_eq(rig_text("KEYS *"), "");
+}
+END_TEST
+
+/* ---- finish ---- */
+
+START_TEST(finish_of_each_state)
+{
+        struct wave_facts f = wave(1, 6);
+        submit(&f, 1, 6);
+        take_ids(6);
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:processing:7 0 -1"), "1 2 3 4 5 6");
+        struct delivery d[] = {
+                {.id = 1, .wave_no = 1, .end = END_SETTLED},
+                {.id = 2, .wave_no = 1, .end = END_RUNNING},
+                {.id = 3, .wave_no = 1, .end = END_PARKED, .due_in_ms = 5000},
+                {.id = 4, .wave_no = 1, .end = END_RETRYING, .due_in_ms = 9000},
+                {.id = 5, .wave_no = 1, .end = END_PENDING},
+        };
+        f.paused = true; /* so that what goes back stays there */
+        finish(d, 5, &f, 1);
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:processing:7 0 -1"), "6");
+        ck_assert_str_eq(rig_text("SMEMBERS wavefleet:wave:1:window"), "2 3 6");
+        ck_assert_str_eq(rig_text("SMEMBERS wavefleet:demand:q"), "2 6");
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:wave:1:backlog 0 -1"), "5");
+        ck_assert_str_eq(rig_text("ZRANGE wavefleet:delayed 0 -1"), "3 4");
+        long long now_ms = clock_wall_ms(), due_ms = rig_int("ZSCORE wavefleet:delayed 3");
+        ck_assert_int_le(llabs(due_ms - now_ms - 5000), 1000);
+        ck_assert_int_eq(rig_int("ZSCORE wavefleet:delayed 4") - due_ms, 4000);
+        /* Said again, with nobody's list: the same. */
+        OK(broker_finish(rig.b, 0, d, 4, &f, 1, NULL, 0, 0, rig_ids, NULL));
+        ck_assert_str_eq(rig_text("SMEMBERS wavefleet:wave:1:window"), "2 3 6");
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:processing:7 0 -1"), "6");
+}
+END_TEST
+
+START_TEST(parking_never_adds_a_slot_and_settling_leaves_delayed_alone)
+{
+        struct wave_facts f = wave(1, 6);
+        submit(&f, 1, 1);
+        take_ids(1);
+        finish_one(1, &f, END_SETTLED, 0); /* the webhook was faster */
+        finish_one(1, &f, END_PARKED, 1000);
+        ck_assert_int_eq(rig_int("EXISTS wavefleet:wave:1:window"), 0);
+        finish_one(1, &f, END_SETTLED, 0);
+        ck_assert_int_eq(rig_int("ZCARD wavefleet:delayed"), 1);
+}
+END_TEST
+
+START_TEST(what_goes_back_goes_to_the_front_in_order)
+{
+        struct wave_facts f = wave(1, 4);
+        submit(&f, 1, 10);
+        f.paused = true;
+        f.version = 2;
+        struct delivery d[4];
+        for (int i = 0; i < 4; i++)
+                d[i] = (struct delivery){.id = i + 1, .wave_no = 1, .end = END_PENDING};
+        finish(d, 4, &f, 1);
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:wave:1:backlog 0 -1"), "1 2 3 4 5 6 7 8 9 10");
+        ck_assert_int_eq(rig_int("EXISTS wavefleet:wave:1:window"), 0);
+}
+END_TEST
+
+START_TEST(an_id_listed_twice_is_ended_once_for_each)
+{
+        struct wave_facts f = wave(1, 4);
+        submit(&f, 1, 1);
+        rig_do("RPUSH wavefleet:queue:q 1");
+        take_ids(5);
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:processing:7 0 -1"), "1 1");
+        finish_one(1, &f, END_RUNNING, 0);
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:processing:7 0 -1"), "1");
+}
+END_TEST
+
+START_TEST(more_deliveries_than_fit_into_one_call)
+{
+        enum { N = 450 };
+        struct wave_facts f[9];
+        struct delivery d[N];
+        static const char *const queues[] = {"q"};
+        rig_do("SET wavefleet:target:q 1000");
+        for (int w = 0; w < 9; w++) {
+                f[w] = wave(w + 1, 100);
+                submit(&f[w], 100 * (w + 1), 100 * (w + 1) + 99);
+        }
+        rig_turn_for(100);
+        take_ids(N);
+        ck_assert_uint_eq(rig.n, N);
+        for (int i = 0; i < N; i++)
+                d[i] = (struct delivery){
+                        .id = rig.ids[i], .wave_no = rig.ids[i] / 100, .end = END_SETTLED};
+        OK(broker_finish(rig.b, 7, d, N, f, 9, queues, 1, 30, rig_ids, NULL));
+        ck_assert_uint_eq(rig.n, 30);
+        ck_assert_int_eq(rig_int("LLEN wavefleet:processing:7"), 30);
+        ck_assert_int_eq(rig_int("SCARD wavefleet:demand:q"), 450);
+}
+END_TEST
+
+START_TEST(ids_are_taken_from_the_queues_in_turn)
+{
+        static const char *const queues[] = {"a", "b", "c"};
+        struct wave_facts f[3];
+        for (int i = 0; i < 3; i++) {
+                f[i] = wave(i + 1, 10);
+                snprintf(f[i].queue, sizeof(f[i].queue), "%s", queues[i]);
+                submit(&f[i], 100 * (i + 1), 100 * (i + 1) + 2 * i);
+        }
+        unsigned first[3] = {0};
+        OK(broker_finish(rig.b, 7, NULL, 0, NULL, 0, queues, 3, 5, rig_ids, NULL));
+        ck_assert_uint_eq(rig.n, 5); /* 1 of a, 2 each of b and c */
+        unsigned of[4] = {0};
+        for (size_t i = 0; i < rig.n; i++)
+                of[rig.ids[i] / 100]++;
+        ck_assert(of[1] == 1 && of[2] == 2 && of[3] == 2);
+        rig_do("RPUSH wavefleet:queue:a 101 102 103");
+        for (int i = 0; i < 3; i++) {
+                OK(broker_finish(rig.b, 7, NULL, 0, NULL, 0, queues, 3, 1, rig_ids, NULL));
+                ck_assert_uint_eq(rig.n, 1);
+                first[rig.ids[0] / 100 - 1]++;
+        }
+        ck_assert(first[0] == 1 && first[1] == 1 && first[2] == 1);
+        /* Nobody's list takes nothing. */
+        OK(broker_finish(rig.b, 0, NULL, 0, NULL, 0, queues, 3, 5, rig_ids, NULL));
+        ck_assert_uint_eq(rig.n, 0);
+}
+END_TEST
+
+START_TEST(finish_tells_of_waves_it_has_no_deliveries_of)
+{
+        struct wave_facts f[2] = {wave(1, 4), wave(2, 4)};
+        submit(&f[0], 1, 1);
+        f[1].paused = true;
+        submit(&f[1], 101, 101);
+        f[1].paused = false;
+        f[1].version = 2;
+        struct delivery d = {.id = 1, .wave_no = 1, .end = END_SETTLED};
+        finish(&d, 1, f, 2);
+        ck_assert_str_eq(rig_text("LINDEX wavefleet:queue:q -1"), "101");
+}
+END_TEST
+
+START_TEST(an_id_of_no_wave_is_dropped)
+{
+        static const char *const queues[] = {"q"};
+        rig_do("RPUSH wavefleet:queue:q 77 78");
+        rig_do("SADD wavefleet:demand:q 77");
+        take_ids(1);
+        struct delivery d = {.id = 77, .end = END_SETTLED};
+        OK(broker_finish(rig.b, 7, &d, 1, NULL, 0, queues, 1, 1, rig_ids, NULL));
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:processing:7 0 -1"), "78");
+        ck_assert_int_eq(rig_int("EXISTS wavefleet:demand:q"), 0);
+}
+END_TEST
+
+/* ---- due and promote ---- */
+
+START_TEST(due_entries_and_the_time_to_the_next)
+{
+        OK(broker_due(rig.b, 10, rig_due, NULL));
+        ck_assert(rig.n == 0 && rig.count == -1);
+        int64_t ids[] = {1, 2, 3, 4}, due_in_ms[] = {0, -5, 0, 60000};
+        OK(broker_delay(rig.b, ids, due_in_ms, 4, rig_done, NULL));
+        rig_turn_for(5);
+        OK(broker_due(rig.b, 10, rig_due, NULL));
+        ck_assert_uint_eq(rig.n, 3);
+        ck_assert_int_eq(rig.due[0].id, 1);
+        ck_assert_int_eq(rig.due[2].id, 3);
+        ck_assert_int_eq(rig.due[0].score, rig_int("ZSCORE wavefleet:delayed 1"));
+        ck_assert_int_gt(rig.count, 50000);
+        OK(broker_due(rig.b, 2, rig_due, NULL));
+        ck_assert(rig.n == 2 && rig.count == 0);
+        /* What is there stays as it is. */
+        long long score = rig_int("ZSCORE wavefleet:delayed 4");
+        due_in_ms[3] = 1;
+        OK(broker_delay(rig.b, ids, due_in_ms, 4, rig_done, NULL));
+        ck_assert_int_eq(rig_int("ZSCORE wavefleet:delayed 4"), score);
+        OK(broker_delayed(rig.b, rig_ids, NULL));
+        ck_assert_uint_eq(rig.n, 4);
+}
+END_TEST
+
+static struct promotion promotion(int64_t id, enum delivery_end end, int64_t due_in_ms)
+{
+        return (struct promotion){.entry = {.id = id, .score = 1000},
+                                  .d = {.id = id, .wave_no = 1, .end = end, .due_in_ms = due_in_ms}};
+}
+
+START_TEST(promote_by_state)
+{
+        struct wave_facts f = wave(1, 4);
+        submit(&f, 11, 14); /* the window is full: what is promoted stays in the backlog */
+        rig_do("SADD wavefleet:wave:1:window 1");
+        for (int id = 1; id <= 9; id++)
+                rig_do("ZADD wavefleet:delayed 1000 %d", id);
+        rig_do("ZADD wavefleet:delayed 1001 8");
+        struct promotion p[] = {
+                promotion(1, END_SETTLED, 0),
+                promotion(2, END_RUNNING, 0),
+                promotion(3, END_PARKED, 0),
+                promotion(4, END_RETRYING, 0),
+                promotion(5, END_PENDING, 0),
+                promotion(6, END_RETRYING, 5000),
+                promotion(7, END_PARKED, 6000),
+                promotion(8, END_RETRYING, 0),  /* scheduled anew meanwhile */
+                promotion(10, END_RETRYING, 0), /* not there any more */
+                promotion(9, END_SETTLED, 0),
+        };
+        p[9].d.wave_no = 0; /* no such row */
+        OK(broker_promote(rig.b, p, COUNT_OF(p), &f, 1, rig_done, NULL));
+        ck_assert_str_eq(rig_text("SMEMBERS wavefleet:wave:1:window"), "3 11 12 13 14");
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:queue:q 0 -1"), "11 12 13 14 3");
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:wave:1:backlog 0 -1"), "4 5");
+        ck_assert_str_eq(rig_text("ZRANGE wavefleet:delayed 0 -1"), "8 6 7");
+        ck_assert_int_gt(rig_int("ZSCORE wavefleet:delayed 7"),
+                         rig_int("ZSCORE wavefleet:delayed 6"));
+        ck_assert_int_eq(rig_int("SISMEMBER wavefleet:demand:q 3"), 1);
+}
+END_TEST
+
+START_TEST(a_due_retry_passes_through_the_window)
+{
+        struct wave_facts f = wave(1, 1);
+        submit(&f, 1, 3);
+        take_ids(1);
+        finish_one(1, &f, END_RETRYING, 0);
+        ck_assert_str_eq(rig_text("SMEMBERS wavefleet:wave:1:window"), "2");
+        rig_turn_for(5);
+        OK(broker_due(rig.b, 10, rig_due, NULL));
+        ck_assert_uint_eq(rig.n, 1);
+        struct promotion p = {.entry = rig.due[0],
+                              .d = {.id = 1, .wave_no = 1, .end = END_RETRYING}};
+        OK(broker_promote(rig.b, &p, 1, &f, 1, rig_done, NULL));
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:wave:1:backlog 0 -1"), "1 3");
+        ck_assert_int_eq(rig_int("ZCARD wavefleet:delayed"), 0);
+        finish_one(2, &f, END_SETTLED, 0);
+        ck_assert_str_eq(rig_text("SMEMBERS wavefleet:wave:1:window"), "1");
+}
+END_TEST
+
+START_TEST(promote_many)
+{
+        enum { N = 730 };
+        struct wave_facts f[3] = {wave(0, 1000), wave(1, 1000), wave(2, 1000)};
+        static struct promotion p[N];
+        for (int w = 0; w < 3; w++)
+                submit(&f[w], 1, 0);
+        for (int i = 0; i < N; i++) {
+                rig_do("ZADD wavefleet:delayed 1000 %d", i);
+                p[i] = promotion(i, END_RETRYING, 0);
+                p[i].d.wave_no = i % 3;
+        }
+        rig_do("SET wavefleet:target:q 0");
+        OK(broker_promote(rig.b, p, N, f, 3, rig_done, NULL));
+        ck_assert_int_eq(rig_int("ZCARD wavefleet:delayed"), 0);
+        ck_assert_int_eq(rig_int("LLEN wavefleet:wave:1:backlog"), 243);
+}
+END_TEST
+
+/* ---- for the reconciler ---- */
+
+START_TEST(a_lost_turn_is_found_again)
+{
+        struct wave_facts f = wave(1, 50), g = wave(2, 50);
+        rig_do("SET wavefleet:target:q 2");
+        submit(&f, 1, 20);
+        submit(&g, 101, 120);
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:turn:q 0 -1"), "1 2");
+        /* The list is gone, the flags are not: a finish of the wave finds it out. */
+        rig_do("DEL wavefleet:turn:q");
+        finish_one(1, &f, END_SETTLED, 0);
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:turn:q 0 -1"), "1");
+        /* The list is there without it: facts look closely. */
+        finish_one(101, &g, END_SETTLED, 0);
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:turn:q 0 -1"), "1");
+        OK(broker_facts(rig.b, &g, rig_done, NULL));
+        OK(broker_facts(rig.b, &g, rig_done, NULL));
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:turn:q 0 -1"), "1 2");
+        /* An older state: in the list and not flagged, or twice, or closed. */
+        rig_do("HDEL wavefleet:wave:1 turn");
+        rig_do("RPUSH wavefleet:turn:q 2 2 99");
+        OK(broker_facts(rig.b, &f, rig_done, NULL));
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:turn:q 0 -1"), "1 2 2 2 99 1");
+        rig_do("SET wavefleet:target:q 12");
+        OK(broker_facts(rig.b, &f, rig_done, NULL));
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:turn:q 0 -1"), "1 2");
+        ck_assert_int_eq(rig_int("LLEN wavefleet:queue:q"), 12);
+        /* … and a key of another type's place is nobody's business but Redis': closed waves leave it. */
+        OK(broker_close_wave(rig.b, &g, rig_done, NULL));
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:turn:q 0 -1"), "1");
+}
+END_TEST
+
+START_TEST(a_flushed_wave_is_rebuilt)
+{
+        struct wave_facts f = wave(1, 3);
+        submit(&f, 1, 10);
+        take_ids(2);
+        rig_do("FLUSHALL");
+        rig_until(&rig.others, 1);
+        /* 1 and 2 run, the rest is pending and nowhere. */
+        int64_t running[] = {1, 2}, pending[] = {3, 4, 5, 6, 7, 8, 9, 10};
+        OK(broker_window_set(rig.b, &f, running, 2, NULL, 0, rig_done, NULL));
+        OK(broker_demand_set(rig.b, "q", running, 2, NULL, 0, rig_done, NULL));
+        ck_assert_int_eq(rig_int("EXISTS wavefleet:queue:q wavefleet:wave:1"), 0);
+        OK(broker_push(rig.b, &f, pending, 8, true, rig_done, NULL));
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:queue:q 0 -1"), "3");
+        ck_assert_str_eq(rig_text("SMEMBERS wavefleet:wave:1:window"), "1 2 3");
+        OK(broker_demand(rig.b, "q", rig_ids, NULL));
+        ck_assert_uint_eq(rig.n, 3);
+}
+END_TEST
+
+START_TEST(the_window_is_mended)
+{
+        struct wave_facts f = wave(1, 2500);
+        static int64_t add[2300], drop[1500];
+        rig_do("SET wavefleet:target:q 0");
+        submit(&f, 100001, 100010);
+        for (int i = 0; i < 2300; i++)
+                add[i] = i + 1;
+        for (int i = 0; i < 1500; i++)
+                drop[i] = i + 1;
+        OK(broker_window_set(rig.b, &f, add, 2300, drop, 1500, rig_done, NULL));
+        OK(broker_window(rig.b, 1, rig_ids, NULL));
+        ck_assert_uint_eq(rig.n, 800);
+        rig_do("SADD wavefleet:demand:q 1501 1502");
+        rig_do("SET wavefleet:target:q 5");
+        OK(broker_window_set(rig.b, &f, NULL, 0, add + 1500, 800, rig_done, NULL));
+        ck_assert_int_eq(rig_int("SCARD wavefleet:demand:q"), 5);
+        ck_assert_int_eq(rig_int("SCARD wavefleet:wave:1:window"), 5);
+        OK(broker_demand_set(rig.b, "q", add, 2300, drop, 1500, rig_done, NULL));
+        ck_assert_int_eq(rig_int("SCARD wavefleet:demand:q"), 805);
+}
+END_TEST
+
+START_TEST(close_frees_the_demand_of_a_large_window)
+{
+        struct wave_facts f = wave(1, 3000);
+        static int64_t add[2000];
+        for (int i = 0; i < 2000; i++)
+                add[i] = i + 1;
+        OK(broker_window_set(rig.b, &f, add, 2000, NULL, 0, rig_done, NULL));
+        OK(broker_demand_set(rig.b, "q", add, 2000, NULL, 0, rig_done, NULL));
+        rig_do("SADD wavefleet:demand:q 77777");
+        OK(broker_close_wave(rig.b, &f, rig_done, NULL));
+        ck_assert_str_eq(rig_text("SMEMBERS wavefleet:demand:q"), "77777");
+}
+END_TEST
+
+START_TEST(counts_of_waves)
+{
+        int64_t nos[250];
+        for (int i = 0; i < 250; i++)
+                nos[i] = i + 1;
+        struct wave_facts f = wave(203, 3);
+        f.version = 9;
+        submit(&f, 1, 10);
+        f.paused = true;
+        OK(broker_facts(rig.b, &f, rig_done, NULL));
+        OK(broker_wave_counts(rig.b, nos, 250, rig_counts, NULL));
+        ck_assert_uint_eq(rig.n, 250);
+        struct wave_counts *c = &rig.counts[202];
+        ck_assert(c->open && c->version == 9 && c->paused && c->batch_size == 3);
+        ck_assert(c->backlog == 7 && c->window == 3);
+        ck_assert(!rig.counts[201].open && rig.counts[201].backlog == 0);
+        OK(broker_wave_counts(rig.b, NULL, 0, rig_counts, NULL));
+        ck_assert_uint_eq(rig.n, 0);
+}
+END_TEST
+
+START_TEST(what_stands_where)
+{
+        for (int i = 1; i <= 120; i++) {
+                struct wave_facts f = wave(i, 1);
+                submit(&f, 10 * i, 10 * i + 1);
+        }
+        OK(broker_open_waves(rig.b, rig_ids, NULL));
+        ck_assert_uint_eq(rig.n, 120);
+        ck_assert(rig.ids[0] == 1 && rig.ids[119] == 120);
+        take_ids(3);
+        rig_do("RPUSH wavefleet:processing:12 5 nonsense");
+        OK(broker_processing_lists(rig.b, rig_ids, NULL));
+        ck_assert(rig.n == 2 && rig.ids[0] == 7 && rig.ids[1] == 12);
+        OK(broker_processing(rig.b, 7, rig_ids, NULL));
+        ck_assert(rig.n == 3 && rig.ids[0] == 10 && rig.ids[2] == 30);
+        OK(broker_processing(rig.b, 12, rig_ids, NULL));
+        ck_assert(rig.n == 1 && rig.ids[0] == 5);
+        OK(broker_queue(rig.b, "q", rig_ids, NULL));
+        ck_assert(rig.n == 29 && rig.ids[0] == 40);
+        OK(broker_queue(rig.b, "none", rig_ids, NULL));
+        ck_assert_uint_eq(rig.n, 0);
+}
+END_TEST
+
+START_TEST(depths_and_queues)
+{
+        int64_t nos[250];
+        static const char *const queues[] = {"q", "none"};
+        for (int i = 0; i < 250; i++) {
+                struct wave_facts f = wave(i + 1, 0);
+                nos[i] = i + 1;
+                submit(&f, 10 * i, 10 * i + 3);
+        }
+        rig_do("RPUSH wavefleet:queue:q 1 2 3");
+        OK(broker_set_depth(rig.b, "q", nos, 250, 40, rig_count, NULL));
+        ck_assert_int_eq(rig.count, 1043);
+        rig_do("SADD wavefleet:demand:q 1 2");
+        OK(broker_queues(rig.b, queues, 2, rig_queue_facts, NULL));
+        ck_assert_uint_eq(rig.n, 2);
+        ck_assert(rig.queues[0].ready == 3 && rig.queues[0].demand == 2);
+        ck_assert(rig.queues[0].depth == 1043 && rig.queues[1].depth == 0);
+        OK(broker_queues(rig.b, NULL, 0, rig_queue_facts, NULL));
+        ck_assert_uint_eq(rig.n, 0);
+        OK(broker_set_depth(rig.b, "q", NULL, 0, 0, rig_count, NULL));
+        ck_assert_int_eq(rig_int("GET wavefleet:depth:q"), 3);
+}
+END_TEST
+
+/* ---- rate ---- */
+
+START_TEST(a_rate_is_shared)
+{
+        int64_t sum_ms = 0;
+        for (int i = 0; i < 5; i++) { /* 10 a second: 0, 100, 200 … from the first on */
+                OK(broker_rate(rig.b, "server", 10, 1000, rig_count, NULL));
+                ck_assert_int_ge(rig.count, 0);
+                sum_ms += rig.count;
+                if (i == 0)
+                        ck_assert_int_eq(rig.count, 0);
+        }
+        ck_assert_int_gt(sum_ms, 600);
+        ck_assert_int_le(sum_ms, 1000);
+        /* Too far away: not reserved, so asking again does not move it. */
+        OK(broker_rate(rig.b, "server", 10, 50, rig_count, NULL));
+        ck_assert_int_lt(rig.count, -50);
+        int64_t away = rig.count;
+        OK(broker_rate(rig.b, "server", 10, 50, rig_count, NULL));
+        ck_assert_int_ge(rig.count, away);
+        OK(broker_rate(rig.b, "another", 10, 50, rig_count, NULL));
+        ck_assert_int_eq(rig.count, 0);
+        ck_assert_int_gt(rig_int("PTTL wavefleet:rate:server"), 0);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+        const TTest *const tests[] = {submit_writes_the_keys_of_the_design,
+                                      submit_of_nothing_opens_the_wave,
+                                      submit_of_a_million,
+                                      a_closed_wave_takes_no_more_of_a_submit,
+                                      push_keeps_the_order,
+                                      waves_take_turns,
+                                      a_turn_goes_on_where_it_stopped,
+                                      the_highest_priority_goes_first,
+                                      a_paused_wave_releases_nothing,
+                                      a_lower_batch_size_holds_until_the_window_is_smaller,
+                                      a_long_queue_is_filled_in_steps,
+                                      many_waves_all_have_their_turn,
+                                      five_waves_to_their_end,
+                                      an_older_version_changes_nothing,
+                                      no_hash_means_closed,
+                                      finish_of_each_state,
+                                      parking_never_adds_a_slot_and_settling_leaves_delayed_alone,
+                                      what_goes_back_goes_to_the_front_in_order,
+                                      an_id_listed_twice_is_ended_once_for_each,
+                                      more_deliveries_than_fit_into_one_call,
+                                      ids_are_taken_from_the_queues_in_turn,
+                                      finish_tells_of_waves_it_has_no_deliveries_of,
+                                      an_id_of_no_wave_is_dropped,
+                                      due_entries_and_the_time_to_the_next,
+                                      promote_by_state,
+                                      a_due_retry_passes_through_the_window,
+                                      promote_many,
+                                      a_lost_turn_is_found_again,
+                                      a_flushed_wave_is_rebuilt,
+                                      the_window_is_mended,
+                                      close_frees_the_demand_of_a_large_window,
+                                      counts_of_waves,
+                                      what_stands_where,
+                                      depths_and_queues,
+                                      a_rate_is_shared};
+        Suite *s = suite_create("broker");
+        TCase *t = tcase_create("operations");
+        tcase_add_checked_fixture(t, rig_start, rig_end);
+        tcase_set_timeout(t, 60);
+        for (size_t i = 0; i < COUNT_OF(tests); i++)
+                tcase_add_test(t, tests[i]);
+        suite_add_tcase(s, t);
+        return s;
+}
+
+int main(void)
+{
+        log_init("test", LOG_ERROR);
+        harness_stack_up();
+        SRunner *runner = srunner_create(suite());
+        srunner_run_all(runner, CK_NORMAL);
+        int failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed ? 1 : 0;
+}

@@ -1,0 +1,122 @@
+/* lines.c - chunks into lines. */
+#include "worker/kinds/command/lines.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "base/json.h"
+
+enum { RESULT_MAX_BYTES = 1024 * 1024 };
+
+void lines_init(struct lines *l, struct body *b, const char *stream)
+{
+        *l = (struct lines){.body = b,
+                            .stream = stream,
+                            .log_max_bytes = (size_t)body_config(b)->worker_log_line_bytes,
+                            .open = BUF_INIT(RESULT_MAX_BYTES),
+                            .last = BUF_INIT(RESULT_MAX_BYTES)};
+}
+
+void lines_fini(struct lines *l)
+{
+        buf_fini(&l->open);
+        buf_fini(&l->last);
+}
+
+static size_t blanks(const char *s, size_t len)
+{
+        size_t n = 0;
+        while (n < len && isspace((unsigned char)s[n]))
+                n++;
+        return n;
+}
+
+/* How much of a line that begins like this is held. */
+static size_t most_of(const struct lines *l, const char *s, size_t len)
+{
+        size_t n = blanks(s, len);
+        return n < len && s[n] == '{' ? RESULT_MAX_BYTES : l->log_max_bytes;
+}
+
+static void keep_last(struct lines *l, const char *s, size_t len)
+{
+        buf_reset(&l->last);
+        l->last_cut = l->cut || len > l->last.max;
+        buf_add(&l->last, s, len > l->last.max ? l->last.max : len);
+}
+
+/* A line has ended. */
+static void take_line(struct lines *l, const char *s, size_t len)
+{
+        if (len > 0 && s[len - 1] == '\r')
+                len--;
+        body_log_line(l->body, l->stream, s, len);
+        if (blanks(s, len) < len)
+                keep_last(l, s, len);
+}
+
+static void hold(struct lines *l, const char *s, size_t len)
+{
+        l->begun = true;
+        size_t most = l->open.len ? most_of(l, l->open.data, l->open.len) : most_of(l, s, len);
+        size_t room = most > l->open.len ? most - l->open.len : 0;
+        l->cut |= len > room;
+        buf_add(&l->open, s, len > room ? room : len);
+}
+
+static void close_line(struct lines *l)
+{
+        take_line(l, buf_str(&l->open), l->open.len);
+        buf_reset(&l->open);
+        l->begun = l->cut = false;
+}
+
+void lines_feed(struct lines *l, const char *data, size_t len)
+{
+        while (len > 0) {
+                const char *end = memchr(data, '\n', len);
+                size_t n = end ? (size_t)(end - data) : len;
+                if (end && !l->begun) {
+                        take_line(l, data, n);
+                } else {
+                        hold(l, data, n);
+                        if (end)
+                                close_line(l);
+                }
+                n += end ? 1 : 0;
+                data += n;
+                len -= n;
+        }
+}
+
+void lines_end(struct lines *l)
+{
+        if (l->begun)
+                close_line(l);
+}
+
+const char *lines_result(const struct lines *l)
+{
+        if (l->last_cut || l->last.len == 0 || most_of(l, l->last.data, l->last.len) != RESULT_MAX_BYTES)
+                return NULL;
+        struct json *v = json_parse(l->last.data, l->last.len, NULL);
+        bool object = v && json_type_of(v) == JSON_OBJECT;
+        json_free(v);
+        return object ? l->last.data : NULL;
+}
+
+void lines_quote_last(const struct lines *l, size_t max, struct buf *out)
+{
+        const char *s = buf_str(&l->last);
+        size_t at = blanks(s, l->last.len), end = at;
+        while (end < l->last.len && end - at < max) {
+                size_t step = utf8_step(s + end, l->last.len - end);
+                if (step == 0 || (unsigned char)s[end] < ' ')
+                        buf_addc(out, '?');
+                else
+                        buf_add(out, s + end, step);
+                end += step ? step : 1;
+        }
+        if (end < l->last.len)
+                buf_adds(out, "...");
+}
