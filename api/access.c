@@ -18,12 +18,11 @@ static void write_line(const struct request *rq, const struct answer *a, const c
                        int64_t took_us)
 {
         const char *method = rq->method ? rq->method : "-";
-        enum log_level level =
-                a->status >= 400 || !is_reading(method) ? LOG_INFO : LOG_DEBUG;
+        enum log_level level = a->status >= 400 || !is_reading(method) ? LOG_INFO : LOG_DEBUG;
         LOG_AT(level, "http.request", LS("method", method), LS("path", request_path(rq)),
-               LS("route", route), LI("status", a->status), LD("duration_ms", (double)took_us / 1000),
-               LI("bytes", a->body_bytes), LS("principal", rq->principal), LS("peer", rq->peer),
-               LS("request_id", rq->id));
+               LS("route", route), LI("status", a->status),
+               LD("duration_ms", (double)took_us / 1000), LI("bytes", a->body_bytes),
+               LS("principal", rq->principal), LS("peer", rq->peer), LS("request_id", rq->id));
 }
 
 void access_note(const struct request *rq, const struct answer *a)

@@ -41,8 +41,8 @@ enum phase {
         PHASE_BODY,    /* its body is coming */
         PHASE_HANDLER, /* its handler has it */
         PHASE_FLUSH,   /* its answer is on the way out */
-        PHASE_LINGER,  /* shut; what still comes is thrown away, so that the client reads the answer */
-        PHASE_GONE,    /* to be freed */
+        PHASE_LINGER, /* shut; what still comes is thrown away, so that the client reads the answer */
+        PHASE_GONE,   /* to be freed */
 };
 
 struct connection {

@@ -77,8 +77,7 @@ static int check_role(struct request *rq, const struct auth_answer *who, struct 
                        role_name(wanted), rq->principal, role_name(who->role));
 }
 
-int gate_role(struct request *rq, const struct gate *g, const struct auth_answer *who,
-              struct err *e)
+int gate_role(struct request *rq, const struct gate *g, const struct auth_answer *who, struct err *e)
 {
         if (check_role(rq, who, e) < 0)
                 return -1;

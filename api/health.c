@@ -14,7 +14,7 @@ struct health {
         struct app *app;
         struct loop_timer *timer;
         bool asking;
-        bool freed; /* the answer frees it */
+        bool freed;          /* the answer frees it */
         int64_t answered_ms; /* at first: when it began */
 };
 

@@ -173,7 +173,10 @@ enum parse_result parse_head(struct request *rq, const char *data, size_t len, s
 
 /* ---- what the head says ---- */
 
-/* Terminates names and values in place: behind each stands a byte that nobody needs any more. */
+/*
+ * Terminates names and values in place: behind each stands a byte that nobody needs any more. An
+ * empty value is where the parser noticed it, in the next line: it becomes the end of its name.
+ */
 static int finish_headers(struct request *rq, struct err *e)
 {
         for (size_t i = 0; i < rq->headers_count; i++) {
@@ -182,6 +185,8 @@ static int finish_headers(struct request *rq, struct err *e)
                 if (value <= name || memchr(name, ' ', h->name_len))
                         return err_set(e, ERR_BAD_REQUEST, "there is a space in a header's name");
                 name[h->name_len] = '\0';
+                if (h->value_len == 0)
+                        value = rq->head + (h->value = h->name + h->name_len);
                 while (h->value_len && strchr(" \t", value[h->value_len - 1]))
                         h->value_len--;
                 value[h->value_len] = '\0';

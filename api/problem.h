@@ -10,7 +10,7 @@
 
 struct problem {
         const struct err *err;
-        const char *instance;            /* the path; NULL: not known */
+        const char *instance; /* the path; NULL: not known */
         const char *request_id;
         const struct mistakes *mistakes; /* NULL: none */
         const char *data;                /* JSON; NULL: none */

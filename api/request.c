@@ -104,8 +104,7 @@ int request_body_add(struct request *rq, const char *data, size_t len, struct er
         enum body_kind kind = rq->match.route->body;
         if (kind == BODY_NONE)
                 return 0;
-        if (kind == BODY_WAVE && rq->body_len > SPOOL_BYTES && !rq->spool &&
-            begin_spool(rq, e) < 0)
+        if (kind == BODY_WAVE && rq->body_len > SPOOL_BYTES && !rq->spool && begin_spool(rq, e) < 0)
                 return -1;
         if (rq->spool)
                 return spool_add(rq->spool, data, len, e);
@@ -271,8 +270,8 @@ int request_query_int(struct request *rq, const char *name, int64_t def, int64_t
         if (!digits || *end)
                 mistake_add(m, ERR_WRONG_TYPE, pointer, "must be an integer");
         else if (errno == ERANGE || v < min || v > max)
-                mistake_add(m, ERR_INVALID, pointer, "must be within %lld and %lld",
-                            (long long)min, (long long)max);
+                mistake_add(m, ERR_INVALID, pointer, "must be within %lld and %lld", (long long)min,
+                            (long long)max);
         if (m->total)
                 return mistakes_check(m, e);
         *out = v;

@@ -27,11 +27,12 @@ typedef void (*request_fn)(struct request *rq);
 
 struct app *request_app(const struct request *rq);
 struct arena *request_arena(struct request *rq);
-const char *request_id(const struct request *rq);     /* X-Request-Id, taken or made */
+const char *request_id(const struct request *rq); /* X-Request-Id, taken or made */
 const char *request_method(const struct request *rq);
-const char *request_path(const struct request *rq);   /* as it came, without the query */
-const char *request_param(const struct request *rq, const char *name); /* ":name" of the route, decoded */
-const char *request_query(struct request *rq, const char *name);       /* decoded; NULL: not there */
+const char *request_path(const struct request *rq); /* as it came, without the query */
+const char *request_param(const struct request *rq,
+                          const char *name);                     /* ":name" of the route, decoded */
+const char *request_query(struct request *rq, const char *name); /* decoded; NULL: not there */
 /* An integer of the query; absent: def. -1 and mistakes where it is none or out of range. */
 int request_query_int(struct request *rq, const char *name, int64_t def, int64_t min, int64_t max,
                       int64_t *out, struct err *e);

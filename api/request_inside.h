@@ -63,8 +63,8 @@ struct request {
         size_t url_at, url_len;
         struct header_span headers[REQUEST_HEADERS_MAX];
         size_t headers_count;
-        bool in_value;    /* the parser is in the value of the last header */
-        bool head_done;   /* what the parser names from now on are trailers */
+        bool in_value;  /* the parser is in the value of the last header */
+        bool head_done; /* what the parser names from now on are trailers */
         bool body_done;
         struct err fault; /* what a callback of the parser did not like */
 
@@ -90,8 +90,8 @@ struct request {
         struct mistakes *mistakes;
 
         bool answered;
-        bool close;  /* the connection ends with the answer */
-        bool quiet;  /* no line in the log: it is told otherwise */
+        bool close;           /* the connection ends with the answer */
+        bool quiet;           /* no line in the log: it is told otherwise */
         unsigned own_headers; /* bits of respond.c: standard headers that the handler has set */
         struct buf extra;     /* header lines of respond_header() */
         struct buf out, tail; /* head of the answer, end of its body */

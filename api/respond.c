@@ -56,8 +56,7 @@ static const char *http_date(void)
         static time_t made;
         time_t now = clock_wall_ms() / 1000;
         if (now != made || !text[0]) {
-                static const char *const days[] = {"Sun", "Mon", "Tue", "Wed",
-                                                   "Thu", "Fri", "Sat"};
+                static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
                 static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
                 struct tm tm;
@@ -201,8 +200,8 @@ static struct err for_outside(const struct request *rq, const struct err *e)
 {
         struct err shown = *e;
         if (e->code == ERR_INTERNAL || e->code == ERR_CONFIG || e->code == ERR_OK) {
-                log_error("http.failed", LS("request_id", rq->id),
-                          LS("path", request_path(rq)), LE(e));
+                log_error("http.failed", LS("request_id", rq->id), LS("path", request_path(rq)),
+                          LE(e));
                 err_set(&shown, ERR_INTERNAL, "an internal error, logged under request id %s",
                         rq->id);
         }

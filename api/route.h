@@ -10,10 +10,10 @@
 #include "api/request.h"
 
 enum body_kind {
-        BODY_NONE,  /* one that comes is refused over 1 KiB and ignored */
-        BODY_JSON,  /* application/json (or none), at most http.body_max_bytes */
-        BODY_WAVE,  /* JSON, at most http.wave_body_max_bytes; over 1 MiB it comes as a file */
-        BODY_ANY,   /* any media type, at most http.body_max_bytes */
+        BODY_NONE, /* one that comes is refused over 1 KiB and ignored */
+        BODY_JSON, /* application/json (or none), at most http.body_max_bytes */
+        BODY_WAVE, /* JSON, at most http.wave_body_max_bytes; over 1 MiB it comes as a file */
+        BODY_ANY,  /* any media type, at most http.body_max_bytes */
 };
 
 struct route {

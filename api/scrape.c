@@ -22,9 +22,8 @@ struct scrape {
         struct arena *arena; /* the names */
 };
 
-static const enum metric_id gauges[] = {METRIC_QUEUE_DEPTH, METRIC_QUEUE_READY,
-                                        METRIC_QUEUE_DEMAND, METRIC_MIGRATIONS,
-                                        METRIC_WAVES, METRIC_WORKERS};
+static const enum metric_id gauges[] = {METRIC_QUEUE_DEPTH, METRIC_QUEUE_READY, METRIC_QUEUE_DEMAND,
+                                        METRIC_MIGRATIONS,  METRIC_WAVES,       METRIC_WORKERS};
 
 static void clear_gauges(void)
 {

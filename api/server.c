@@ -127,8 +127,7 @@ static void complain(struct server *s, const char *event, const char *reason)
         s->unwarned++;
         if (s->warned_ms && now - s->warned_ms < WARN_EVERY_MS)
                 return;
-        log_warn(event, LS("reason", reason), LI("times", s->unwarned),
-                 LI("connections", s->count));
+        log_warn(event, LS("reason", reason), LI("times", s->unwarned), LI("connections", s->count));
         s->warned_ms = now;
         s->unwarned = 0;
 }
@@ -280,7 +279,7 @@ static int open_listener(const struct addrinfo *a)
 
 static int bind_listener(const char *address, struct err *e)
 {
-        char host[256], port[8];
+        char host[256] = "", port[8] = "";
         if (split_listen(address, host, port, e) < 0)
                 return -1;
         struct addrinfo hints = {.ai_family = AF_UNSPEC,
@@ -303,7 +302,7 @@ static int bind_listener(const char *address, struct err *e)
 
 static void note_address(struct server *s, int fd)
 {
-        struct sockaddr_storage sa;
+        struct sockaddr_storage sa = {0};
         socklen_t len = sizeof(sa);
         char host[PEER_SIZE] = "";
         if (getsockname(fd, (struct sockaddr *)&sa, &len) < 0)
@@ -398,7 +397,7 @@ static void close_idle(void *arg)
 {
         struct server *s = arg;
         LIST_EACH(at, &s->connections)
-                connection_stop(connection_at(CONTAINER_OF(at, struct connection_place, link)));
+        connection_stop(connection_at(CONTAINER_OF(at, struct connection_place, link)));
 }
 
 struct server *server_new(struct loop *l, const struct server_opts *opts, struct err *e)
@@ -461,7 +460,7 @@ void server_free(struct server *s)
         close_listener(s);
         s->stopping = false;
         LIST_EACH(at, &s->connections)
-                connection_free(connection_at(CONTAINER_OF(at, struct connection_place, link)));
+        connection_free(connection_at(CONTAINER_OF(at, struct connection_place, link)));
         loop_timer_free(s->rest);
         loop_timer_free(s->stop_idle);
         loop_timer_free(s->stop_tell);

@@ -44,7 +44,7 @@ int token_take_flags(int *argc, char **argv, struct token_flags *out, struct err
                 if (taken == 0)
                         argv[kept++] = argv[i];
         }
-        argv[*argc = kept] = NULL;
+        argv[ *argc = kept] = NULL;
         return 0;
 }
 
@@ -77,9 +77,10 @@ static int create(struct pg_sync *c, const struct token_flags *flags, struct err
         pg_arg_bytes(tx, hash, sizeof(hash));
         int rc = pg_sync_run(c, tx, on_rows, &a, e);
         if (rc == 0 && a.rows == 0)
-                rc = err_set(e, ERR_CONFLICT,
-                             "there is a token named '%s' already, or was: names are not used again",
-                             flags->name);
+                rc = err_set(
+                        e, ERR_CONFLICT,
+                        "there is a token named '%s' already, or was: names are not used again",
+                        flags->name);
         if (rc == 0) {
                 puts(token);
                 fprintf(stderr, "This is the only time it is shown. Role: %s.\n", flags->role);
@@ -97,8 +98,8 @@ static void print_rows(const struct pg_result *r, const struct err *e, void *arg
         printf(format, "NAME", "ROLE", "CREATED", "LAST USED", "REVOKED");
         for (int row = 0; row < pg_rows(r, 0); row++) {
                 const char *used = pg_text(r, 0, row, 3), *revoked = pg_text(r, 0, row, 4);
-                printf(format, pg_text(r, 0, row, 0), pg_text(r, 0, row, 1),
-                       pg_text(r, 0, row, 2), used ? used : "-", revoked ? revoked : "-");
+                printf(format, pg_text(r, 0, row, 0), pg_text(r, 0, row, 1), pg_text(r, 0, row, 2),
+                       used ? used : "-", revoked ? revoked : "-");
         }
 }
 

@@ -83,8 +83,7 @@ static size_t hand_out(struct channel *c, const char *data, size_t len)
                         c->wanted = (size_t)size;
                         break;
                 }
-                if (size < 0 ||
-                    message_decode(data + done, (size_t)size, MESSAGE_UP, &m, &e) < 0) {
+                if (size < 0 || message_decode(data + done, (size_t)size, MESSAGE_UP, &m, &e) < 0) {
                         end(c, e.text);
                         break;
                 }

@@ -69,8 +69,10 @@ static int check_redis(const struct config *cfg, FILE *out)
                 loop_turn(l, REDIS_LOOK_MS);
         int wrong = 0;
         if (!broker_up(b)) {
-                wrong = say(out, false, "Redis: no answer within %d s (redis.url, "
-                                        "WAVEFLEET_REDIS_URL)", REDIS_WAIT_MS / 1000);
+                wrong = say(out, false,
+                            "Redis: no answer within %d s (redis.url, "
+                            "WAVEFLEET_REDIS_URL)",
+                            REDIS_WAIT_MS / 1000);
         } else {
                 const char *const *complaint = broker_complaints(b);
                 for (; complaint && *complaint; complaint++)

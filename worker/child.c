@@ -15,7 +15,7 @@
 
 enum {
         START_GRACE_MS = 30000,
-        EOF_GRACE_MS = 200,  /* from the end of its pipe to its death */
+        EOF_GRACE_MS = 200,    /* from the end of its pipe to its death */
         GROUP_GRACE_MS = 2000, /* for the rest of its group to be gone */
         TEXT_BYTES = ERR_TEXT_MAX + 64,
 };
@@ -38,10 +38,10 @@ static const struct {
         const char *reason;
         bool expected; /* nobody need look at it */
 } ends[CHILD_EVENT_COUNT] = {
-        [CHILD_EXIT] = {"crashed", false},      [CHILD_RETIRE] = {"recycled", true},
-        [CHILD_CANCEL] = {"cancelled", true},   [CHILD_HAND_BACK] = {"stopped", true},
-        [CHILD_FENCE] = {"fenced", false},      [CHILD_RUBBISH] = {"rubbish", false},
-        [CHILD_EOF] = {"closed_pipe", false},   [CHILD_LEFTOVERS] = {"leftovers", true},
+        [CHILD_EXIT] = {"crashed", false},    [CHILD_RETIRE] = {"recycled", true},
+        [CHILD_CANCEL] = {"cancelled", true}, [CHILD_HAND_BACK] = {"stopped", true},
+        [CHILD_FENCE] = {"fenced", false},    [CHILD_RUBBISH] = {"rubbish", false},
+        [CHILD_EOF] = {"closed_pipe", false}, [CHILD_LEFTOVERS] = {"leftovers", true},
         [CHILD_DUE] = {"timed_out", false},
 };
 
@@ -71,8 +71,9 @@ static void set_failed(struct outcome *o, enum error_class class, const char *er
 static void judge(const struct child *c, struct outcome *o, char text[TEXT_BYTES])
 {
         if (c->left.fenced) {
-                set_failed(o, CLASS_LOST, "the worker's lease ran out before it was renewed: the body "
-                                          "was ended");
+                set_failed(o, CLASS_LOST,
+                           "the worker's lease ran out before it was renewed: the body "
+                           "was ended");
         } else if (c->why == CHILD_DUE) {
                 snprintf(text, TEXT_BYTES, "ran longer than its %.10g s and was ended",
                          (double)c->timeout_ms / 1000);
@@ -86,7 +87,8 @@ static void judge(const struct child *c, struct outcome *o, char text[TEXT_BYTES
                 snprintf(text, TEXT_BYTES, "the runner was killed, it sent rubbish: %s", c->detail);
                 set_failed(o, CLASS_CRASHED, text);
         } else if (c->why == CHILD_EOF) {
-                set_failed(o, CLASS_CRASHED, "the runner closed its pipe to the worker, and was killed");
+                set_failed(o, CLASS_CRASHED,
+                           "the runner closed its pipe to the worker, and was killed");
         } else {
                 describe_status(c->status, text);
                 set_failed(o, CLASS_CRASHED, text);
@@ -205,104 +207,32 @@ static void act(struct child *c, enum action action, const struct message *m)
 /* ---- the table ---- */
 
 struct step {
-        enum child_state to;
+        enum child_state to; /* SAME: stays where it is */
         enum action action;
 };
 /* clang-format off */
-#define STAY(s) {CHILD_##s, NOTHING}
-static const struct step steps[CHILD_STATE_COUNT][CHILD_EVENT_COUNT] = {
-        [CHILD_STARTING] = {
-                [CHILD_READY]     = {CHILD_IDLE, NOTHING},
-                [CHILD_JOB]       = {CHILD_STARTING, BUG},
-                [CHILD_OUTCOME]   = {CHILD_STARTING, RUBBISH},
-                [CHILD_LEFTOVERS] = {CHILD_STARTING, RUBBISH},
-                [CHILD_RETIRE]    = {CHILD_ENDING, TERM},
-                [CHILD_CANCEL]    = STAY(STARTING),
-                [CHILD_HAND_BACK] = STAY(STARTING),
-                [CHILD_FENCE]     = STAY(STARTING),
-                [CHILD_RUBBISH]   = {CHILD_KILLING, KILL},
-                [CHILD_EOF]       = {CHILD_ENDING, WAIT},
-                [CHILD_DUE]       = {CHILD_KILLING, KILL},
-                [CHILD_DYING]     = STAY(KILLING),
-                [CHILD_EXIT]      = STAY(DEAD),
-        },
-        [CHILD_IDLE] = {
-                [CHILD_READY]     = {CHILD_IDLE, RUBBISH},
-                [CHILD_JOB]       = {CHILD_BUSY, BEGIN},
-                [CHILD_OUTCOME]   = {CHILD_IDLE, RUBBISH},
-                [CHILD_LEFTOVERS] = {CHILD_IDLE, RUBBISH},
-                [CHILD_RETIRE]    = {CHILD_ENDING, TERM},
-                [CHILD_CANCEL]    = STAY(IDLE),
-                [CHILD_HAND_BACK] = STAY(IDLE),
-                [CHILD_FENCE]     = STAY(IDLE),
-                [CHILD_RUBBISH]   = {CHILD_KILLING, KILL},
-                [CHILD_EOF]       = {CHILD_ENDING, WAIT},
-                [CHILD_DUE]       = STAY(IDLE),
-                [CHILD_DYING]     = STAY(KILLING),
-                [CHILD_EXIT]      = STAY(DEAD),
-        },
-        [CHILD_BUSY] = {
-                [CHILD_READY]     = {CHILD_BUSY, RUBBISH},
-                [CHILD_JOB]       = {CHILD_BUSY, BUG},
-                [CHILD_OUTCOME]   = {CHILD_IDLE, SETTLE},
-                [CHILD_LEFTOVERS] = {CHILD_KILLING, KEEP_KILL},
-                [CHILD_RETIRE]    = STAY(BUSY),
-                [CHILD_CANCEL]    = {CHILD_ENDING, TERM},
-                [CHILD_HAND_BACK] = {CHILD_ENDING, TERM},
-                [CHILD_FENCE]     = {CHILD_KILLING, DISOWN},
-                [CHILD_RUBBISH]   = {CHILD_KILLING, KILL},
-                [CHILD_EOF]       = {CHILD_ENDING, WAIT},
-                [CHILD_DUE]       = {CHILD_ENDING, TERM},
-                [CHILD_DYING]     = STAY(KILLING),
-                [CHILD_EXIT]      = STAY(DEAD),
-        },
-        [CHILD_ENDING] = {
-                [CHILD_READY]     = STAY(ENDING),
-                [CHILD_JOB]       = {CHILD_ENDING, BUG},
-                [CHILD_OUTCOME]   = {CHILD_KILLING, KEEP_KILL},
-                [CHILD_LEFTOVERS] = {CHILD_KILLING, KEEP_KILL},
-                [CHILD_RETIRE]    = STAY(ENDING),
-                [CHILD_CANCEL]    = STAY(ENDING),
-                [CHILD_HAND_BACK] = STAY(ENDING),
-                [CHILD_FENCE]     = {CHILD_KILLING, DISOWN},
-                [CHILD_RUBBISH]   = {CHILD_KILLING, KILL},
-                [CHILD_EOF]       = STAY(ENDING),
-                [CHILD_DUE]       = {CHILD_KILLING, KILL},
-                [CHILD_DYING]     = STAY(KILLING),
-                [CHILD_EXIT]      = STAY(DEAD),
-        },
-        [CHILD_KILLING] = {
-                [CHILD_READY]     = STAY(KILLING),
-                [CHILD_JOB]       = {CHILD_KILLING, BUG},
-                [CHILD_OUTCOME]   = {CHILD_KILLING, KEEP},
-                [CHILD_LEFTOVERS] = {CHILD_KILLING, KEEP},
-                [CHILD_RETIRE]    = STAY(KILLING),
-                [CHILD_CANCEL]    = STAY(KILLING),
-                [CHILD_HAND_BACK] = STAY(KILLING),
-                [CHILD_FENCE]     = {CHILD_KILLING, DISOWN},
-                [CHILD_RUBBISH]   = STAY(KILLING),
-                [CHILD_EOF]       = STAY(KILLING),
-                [CHILD_DUE]       = STAY(KILLING),
-                [CHILD_DYING]     = STAY(KILLING),
-                [CHILD_EXIT]      = STAY(DEAD),
-        },
-        [CHILD_DEAD] = {
-                [CHILD_READY]     = STAY(DEAD),
-                [CHILD_JOB]       = {CHILD_DEAD, BUG},
-                [CHILD_OUTCOME]   = STAY(DEAD),
-                [CHILD_LEFTOVERS] = STAY(DEAD),
-                [CHILD_RETIRE]    = STAY(DEAD),
-                [CHILD_CANCEL]    = STAY(DEAD),
-                [CHILD_HAND_BACK] = STAY(DEAD),
-                [CHILD_FENCE]     = {CHILD_DEAD, DISOWN},
-                [CHILD_RUBBISH]   = STAY(DEAD),
-                [CHILD_EOF]       = STAY(DEAD),
-                [CHILD_DUE]       = STAY(DEAD),
-                [CHILD_DYING]     = STAY(DEAD),
-                [CHILD_EXIT]      = {CHILD_DEAD, BUG},
-        },
+#define SAME CHILD_STATE_COUNT
+#define STAY        {SAME, NOTHING}
+#define DO(a)       {SAME, a}
+#define TO(s, a)    {CHILD_##s, a}
+static const struct step steps[CHILD_EVENT_COUNT][CHILD_STATE_COUNT] = {
+        /*                   starting              idle                  busy                    ending                  killing            dead */
+        [CHILD_READY]     = {TO(IDLE, NOTHING),    DO(RUBBISH),          DO(RUBBISH),            STAY,                   STAY,              STAY},
+        [CHILD_JOB]       = {DO(BUG),              TO(BUSY, BEGIN),      DO(BUG),                DO(BUG),                DO(BUG),           DO(BUG)},
+        [CHILD_OUTCOME]   = {DO(RUBBISH),          DO(RUBBISH),          TO(IDLE, SETTLE),       TO(KILLING, KEEP_KILL), DO(KEEP),          STAY},
+        [CHILD_LEFTOVERS] = {DO(RUBBISH),          DO(RUBBISH),          TO(KILLING, KEEP_KILL), TO(KILLING, KEEP_KILL), DO(KEEP),          STAY},
+        [CHILD_RETIRE]    = {TO(ENDING, TERM),     TO(ENDING, TERM),     STAY,                   STAY,                   STAY,              STAY},
+        [CHILD_CANCEL]    = {STAY,                 STAY,                 TO(ENDING, TERM),       STAY,                   STAY,              STAY},
+        [CHILD_HAND_BACK] = {STAY,                 STAY,                 TO(ENDING, TERM),       STAY,                   STAY,              STAY},
+        [CHILD_FENCE]     = {STAY,                 STAY,                 TO(KILLING, DISOWN),    TO(KILLING, DISOWN),    DO(DISOWN),        DO(DISOWN)},
+        [CHILD_RUBBISH]   = {TO(KILLING, KILL),    TO(KILLING, KILL),    TO(KILLING, KILL),      TO(KILLING, KILL),      STAY,              STAY},
+        [CHILD_EOF]       = {TO(ENDING, WAIT),     TO(ENDING, WAIT),     TO(ENDING, WAIT),       STAY,                   STAY,              STAY},
+        [CHILD_DUE]       = {TO(KILLING, KILL),    STAY,                 TO(ENDING, TERM),       TO(KILLING, KILL),      STAY,              STAY},
+        [CHILD_DYING]     = {TO(KILLING, NOTHING), TO(KILLING, NOTHING), TO(KILLING, NOTHING),   TO(KILLING, NOTHING),   STAY,              STAY},
+        [CHILD_EXIT]      = {TO(DEAD, NOTHING),    TO(DEAD, NOTHING),    TO(DEAD, NOTHING),      TO(DEAD, NOTHING),      TO(DEAD, NOTHING), DO(BUG)},
 };
 /* clang-format on */
+_Static_assert(COUNT_OF(steps) == CHILD_EVENT_COUNT, "each event has a row");
 
 static void set_detail(struct child *c, const char *detail)
 {
@@ -313,8 +243,7 @@ static void set_detail(struct child *c, const char *detail)
 }
 
 /* The first that ends it says why; that nothing counts goes before all. */
-static void note_why(struct child *c, enum child_event event, enum action action,
-                     const char *detail)
+static void note_why(struct child *c, enum child_event event, enum action action, const char *detail)
 {
         bool ends_it = action == TERM || action == WAIT || action == KILL || action == KEEP_KILL;
         if (action == DISOWN) {
@@ -328,14 +257,15 @@ static void note_why(struct child *c, enum child_event event, enum action action
 static void step(struct child *c, enum child_event event, const char *detail,
                  const struct message *m)
 {
-        const struct step *s = &steps[c->state][event];
+        const struct step *s = &steps[event][c->state];
         assert(s->action != BUG);
         if (s->action == RUBBISH) {
                 step(c, CHILD_RUBBISH, "a word out of turn", NULL);
                 return;
         }
         note_why(c, event, s->action, detail);
-        c->state = s->to;
+        if (s->to != SAME)
+                c->state = s->to;
         if (s->to == CHILD_IDLE)
                 c->due_ms = INT64_MAX;
         act(c, s->action, m);

@@ -68,9 +68,9 @@ struct child {
         enum child_event why; /* what ended it; CHILD_EXIT: it did that itself */
         struct channel *channel;
         const struct child_owner *owner;
-        int64_t due_ms;  /* clock_mono_ms() of CHILD_DUE; INT64_MAX: none */
-        uint64_t jobs;   /* given to it */
-        int64_t id;      /* of the migration in hand; 0: none */
+        int64_t due_ms; /* clock_mono_ms() of CHILD_DUE; INT64_MAX: none */
+        uint64_t jobs;  /* given to it */
+        int64_t id;     /* of the migration in hand; 0: none */
         int32_t attempt;
         int64_t timeout_ms; /* of that body */
         char detail[160];   /* rubbish: what was wrong; cancel: the reason */

@@ -29,7 +29,8 @@ struct fence {
         unsigned count;
         struct slot slots[];
 };
-_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_BOOL_LOCK_FREE == 2,
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2 &&
+                       ATOMIC_BOOL_LOCK_FREE == 2,
                "atomics without locks, which processes can share and handlers can use");
 
 static size_t size_of(unsigned count)

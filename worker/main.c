@@ -34,7 +34,7 @@ static int load(struct config *c, enum config_action *action, struct buf *report
         memcpy(argv, command_line.argv, ((size_t)argc + 1) * sizeof(char *));
         if (config_load(c, CONFIG_WORKER, &argc, argv, action, report, e) < 0)
                 return -1;
-        if (argc > 1) {
+        if (argc > 1 && *action != CONFIG_HELP && *action != CONFIG_VERSION) {
                 buf_addf(report, "%s takes no operand: '%s'\n", program, argv[1]);
                 return err_set(e, ERR_CONFIG, "%s takes no operand", program);
         }

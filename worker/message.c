@@ -34,10 +34,18 @@ struct field {
         uint16_t limit;
         bool needed; /* a text that is never NULL */
 };
-#define F(type_, of, member) {.type = FIELD_##type_, .offset = offsetof(struct of, member)}
-#define F_TEXT(of, member) {.type = FIELD_TEXT, .offset = offsetof(struct of, member), .needed = true}
+#define F(type_, of, member)                                                                       \
+        {                                                                                          \
+                .type = FIELD_##type_, .offset = offsetof(struct of, member)                       \
+        }
+#define F_TEXT(of, member)                                                                         \
+        {                                                                                          \
+                .type = FIELD_TEXT, .offset = offsetof(struct of, member), .needed = true          \
+        }
 #define F_ENUM(of, member, count)                                                                  \
-        {.type = FIELD_ENUM, .offset = offsetof(struct of, member), .limit = (count)}
+        {                                                                                          \
+                .type = FIELD_ENUM, .offset = offsetof(struct of, member), .limit = (count)        \
+        }
 
 static const struct field job_fields[] = {
         F(INT64, job, id),
@@ -96,8 +104,8 @@ static const struct field outcome_fields[] = {
         F(INT64, message_outcome, lines_dropped),
 };
 /* Enumerations travel as int. */
-_Static_assert(sizeof(enum outcome_kind) == sizeof(int) && sizeof(enum error_class) == sizeof(int) &&
-                       sizeof(int32_t) == sizeof(int),
+_Static_assert(sizeof(enum outcome_kind) == sizeof(int) &&
+                       sizeof(enum error_class) == sizeof(int) && sizeof(int32_t) == sizeof(int),
                "enumerations are int");
 
 static const struct {
@@ -287,8 +295,8 @@ int message_decode(const char *frame, size_t len, enum message_way way, struct m
                 return err_set(e, ERR_MALFORMED, "%s is not said on this side",
                                types[head.type].name);
         *out = (struct message){.type = (enum message_type)head.type};
-        struct reading r = {.at = frame + sizeof(head), .end = frame + len,
-                            .checked = way == MESSAGE_UP};
+        struct reading r = {
+                .at = frame + sizeof(head), .end = frame + len, .checked = way == MESSAGE_UP};
         for (size_t i = 0; i < types[head.type].count; i++) {
                 if (get_field(&r, &types[head.type].fields[i], (char *)&out->u) < 0)
                         return err_set(e, ERR_MALFORMED, "field %zu of %s is broken", i + 1,

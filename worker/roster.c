@@ -69,8 +69,8 @@ static void on_due(void *arg)
                 if (c && c->due_ms > now)
                         wake_at(r, c->due_ms);
         }
-        LIST_EACH (at, &r->dead)
-                finish_dead(r, CONTAINER_OF(at, struct child, link));
+        LIST_EACH(at, &r->dead)
+        finish_dead(r, CONTAINER_OF(at, struct child, link));
 }
 
 /* ---- the owner of each ---- */
@@ -189,8 +189,8 @@ void roster_free(struct roster *r)
                 if (r->places[i])
                         end_at_once(r->places[i]);
         }
-        LIST_EACH (at, &r->dead)
-                end_at_once(CONTAINER_OF(at, struct child, link));
+        LIST_EACH(at, &r->dead)
+        end_at_once(CONTAINER_OF(at, struct child, link));
         loop_timer_free(r->refill);
         loop_timer_free(r->due);
         free(r->places);
@@ -258,7 +258,8 @@ void roster_reap(struct roster *r)
                 started &= bury(r, c, &si);
                 found = true;
         }
-        LIST_EACH (at, &r->dead) {
+        LIST_EACH(at, &r->dead)
+        {
                 struct child *c = CONTAINER_OF(at, struct child, link);
                 reap_group(c->pid);
                 finish_dead(r, c);
@@ -307,8 +308,8 @@ void roster_each(struct roster *r, enum child_event event)
                 if (r->places[i])
                         child_happens(r->places[i], event, NULL);
         }
-        LIST_EACH (at, &r->dead)
-                child_happens(CONTAINER_OF(at, struct child, link), event, NULL);
+        LIST_EACH(at, &r->dead)
+        child_happens(CONTAINER_OF(at, struct child, link), event, NULL);
 }
 
 size_t roster_bodies(const struct roster *r)
@@ -316,8 +317,8 @@ size_t roster_bodies(const struct roster *r)
         size_t n = 0;
         for (size_t i = 0; i < r->count; i++)
                 n += r->places[i] && r->places[i]->id != 0;
-        LIST_EACH (at, &r->dead)
-                n += CONTAINER_OF(at, struct child, link)->id != 0;
+        LIST_EACH(at, &r->dead)
+        n += CONTAINER_OF(at, struct child, link)->id != 0;
         return n;
 }
 

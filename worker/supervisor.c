@@ -172,8 +172,9 @@ static void look_for_quiet(void *arg)
                 return;
         if (!s->ended_well)
                 log_error("worker.unsettled",
-                          LS("reason", "what its bodies did could not be written for a whole lease; "
-                                       "another worker will take their migrations up again"));
+                          LS("reason",
+                             "what its bodies did could not be written for a whole lease; "
+                             "another worker will take their migrations up again"));
         loop_stop(s->loop);
 }
 

@@ -44,7 +44,8 @@ struct broker;
 struct broker *broker_new(struct loop *l, const struct broker_opts *opts,
                           const struct broker_events *events);
 void broker_free(struct broker *b); /* what is under way gets its error first */
-void broker_forget(struct broker *b); /* in a child after fork(): closes descriptors only */
+/* In a child after fork(), and after loop_forget(): closes descriptors only. */
+void broker_forget(struct broker *b);
 bool broker_up(const struct broker *b);
 int64_t broker_oldest_ms(const struct broker *b); /* age of the oldest unanswered command; 0: none */
 
@@ -65,11 +66,11 @@ struct wave_facts {
 
 /* How a delivery ends: the state of the row as the transaction saw it. */
 enum delivery_end {
-        END_SETTLED, /* terminal, or no such row: free the slot */
-        END_RUNNING, /* elsewhere: its slot is its own */
-        END_PARKED,  /* keep the slot, poll when due */
+        END_SETTLED,  /* terminal, or no such row: free the slot */
+        END_RUNNING,  /* elsewhere: its slot is its own */
+        END_PARKED,   /* keep the slot, poll when due */
         END_RETRYING, /* free the slot, into `delayed` */
-        END_PENDING, /* free the slot, to the head of the backlog */
+        END_PENDING,  /* free the slot, to the head of the backlog */
 };
 struct delivery {
         int64_t id;
@@ -95,7 +96,9 @@ void broker_submit(struct broker *b, const struct wave_facts *f, int64_t first, 
  * first of ids first. n 0: opens the hash, enlists, releases. */
 void broker_push(struct broker *b, const struct wave_facts *f, const int64_t *ids, size_t n,
                  bool front, broker_fn fn, void *arg);
-/* Takes over the facts (only where the hash is), enlists, releases. */
+/* Takes over the facts (only where the hash is), enlists, releases. Looks closely whether the wave is
+ * in turn: cheap enough for the reconciler to ask for every wave with a backlog and room, which is
+ * how a wave comes back that has fallen out of its turn list. */
 void broker_facts(struct broker *b, const struct wave_facts *f, broker_fn fn, void *arg);
 /* Deletes the keys of an ended wave, unless the hash knows a newer version. */
 void broker_close_wave(struct broker *b, const struct wave_facts *f, broker_fn fn, void *arg);
@@ -132,7 +135,8 @@ struct promotion {
 void broker_promote(struct broker *b, const struct promotion *v, size_t n,
                     const struct wave_facts *f, size_t nf, broker_fn fn, void *arg);
 
-/* Runners alive in the fleet for a queue: `queue:<name>` is kept at twice that, at least 32. */
+/* Runners alive in the fleet for a queue: `queue:<name>` is kept at twice that, at least 32, for the
+ * next five minutes. It releases too, because pops alone do not: call it every few seconds. */
 void broker_set_runners(struct broker *b, const char *queue, int64_t runners);
 
 /* ---- for the reconciler ---- */
@@ -152,12 +156,13 @@ void broker_wave_counts(struct broker *b, const int64_t *wave_nos, size_t n, bro
 void broker_backlog(struct broker *b, int64_t wave_no, broker_ids_fn fn, void *arg);
 void broker_window(struct broker *b, int64_t wave_no, broker_ids_fn fn, void *arg);
 void broker_queue(struct broker *b, const char *queue, broker_ids_fn fn, void *arg);
-void broker_delayed(struct broker *b, broker_ids_fn fn, void *arg); /* ids only; one may come twice */
+void broker_delayed(struct broker *b, broker_ids_fn fn,
+                    void *arg); /* ids only; one may come twice */
 void broker_demand(struct broker *b, const char *queue, broker_ids_fn fn, void *arg);
 /* Adds `add` to the window, removes `drop` from it (and from the queue's demand), with or without the
  * hash; then takes over the facts, enlists and releases. */
-void broker_window_set(struct broker *b, const struct wave_facts *f, const int64_t *add, size_t nadd,
-                       const int64_t *drop, size_t ndrop, broker_fn fn, void *arg);
+void broker_window_set(struct broker *b, const struct wave_facts *f, const int64_t *add,
+                       size_t nadd, const int64_t *drop, size_t ndrop, broker_fn fn, void *arg);
 /* The same for demand:<queue>, which no wave rebuilds: what runs belongs in it, what is settled,
  * parked or waits for a retry does not. */
 void broker_demand_set(struct broker *b, const char *queue, const int64_t *add, size_t nadd,
@@ -200,7 +205,8 @@ void broker_pop_free(struct broker_pop *p);
 /* Listens on control:<worker>; reconnects and resubscribes by itself; heartbeat by its own message. */
 struct broker_control;
 struct broker_control *broker_control_new(struct broker *b, int64_t worker,
-                                          void (*on_message)(const char *text, void *arg), void *arg);
+                                          void (*on_message)(const char *text, void *arg),
+                                          void *arg);
 void broker_control_free(struct broker_control *c);
 void broker_control_send(struct broker *b, int64_t worker, const char *text);
 

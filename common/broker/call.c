@@ -138,7 +138,7 @@ void call_run_deferred(void *broker)
                 conn_close(b->conn, "it is no master any more");
         b->elsewhere = false;
         LIST_EACH(at, &b->deferred)
-                n++;
+        n++;
         for (; n > 0; n--) {
                 struct list *at = list_pop_front(&b->deferred);
                 if (!at)
@@ -173,7 +173,7 @@ static void on_loaded(redisReply *reply, const struct err *e, void *arg)
 static bool load_again(struct call *c, const redisReply *reply)
 {
         if (c->script == LUA_COUNT || c->loaded || !broker_up(c->b) ||
-                strncmp(reply->str, "NOSCRIPT", 8) != 0)
+            strncmp(reply->str, "NOSCRIPT", 8) != 0)
                 return false;
         struct cmd load;
         cmd_init(&load);

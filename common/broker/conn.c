@@ -12,6 +12,7 @@
 #include <event2/event.h>
 #include <event2/util.h>
 #include <hiredis/hiredis.h>
+#include <inttypes.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -52,11 +53,11 @@ struct conn {
         struct addrinfo *found, *next; /* addresses, and the one to try next */
         struct bufferevent *bev;
         redisReader *reader;
-        struct list pending;    /* request.link, oldest first */
-        int64_t since_ms;       /* when this state began */
-        int64_t heard_ms;       /* when something came last */
-        bool second_look;       /* the time is over, but perhaps only our loop was late */
-        unsigned failures;      /* since it was last open for a while */
+        struct list pending; /* request.link, oldest first */
+        int64_t since_ms;    /* when this state began */
+        int64_t heard_ms;    /* when something came last */
+        bool second_look;    /* the time is over, but perhaps only our loop was late */
+        unsigned failures;   /* since it was last open for a while */
         char reason[REASON_SIZE];
         char logged[REASON_SIZE]; /* the reason that the log has already */
         struct loop_timer *retry, *watch;
@@ -119,8 +120,8 @@ static void on_watch(void *arg)
         int64_t left_ms = since_ms + c->timeout_ms + c->extra_ms - clock_mono_ms();
         if (left_ms <= 0 && c->second_look) {
                 char reason[96];
-                snprintf(reason, sizeof(reason), "no answer within %lld ms",
-                        (long long)(c->timeout_ms + c->extra_ms));
+                snprintf(reason, sizeof(reason), "no answer within %" PRId64 " ms",
+                         c->timeout_ms + c->extra_ms);
                 attempt_failed(c, reason);
                 return;
         }
@@ -188,7 +189,7 @@ static void drop(struct conn *c, const char *reason)
         memcpy(c->reason, why, sizeof(why));
         if (was_open || strcmp(c->logged, why) != 0)
                 log_warn("redis.down", LS("connection", c->name), LS("server", c->url->shown),
-                        LS("reason", why));
+                         LS("reason", why));
         memcpy(c->logged, why, sizeof(why));
         fail_pending(c, why);
         if (!c->doomed)
@@ -360,7 +361,8 @@ static void connect_to(struct conn *c, const struct sockaddr *address, int len)
         bufferevent_setcb(c->bev, on_readable, NULL, on_event, c);
         bufferevent_set_max_single_read(c->bev, 64 << 10);
         bufferevent_set_max_single_write(c->bev, 256 << 10);
-        if (address->sa_family == AF_UNIX) { /* at once or not at all, and libevent loses the errno */
+        if (address->sa_family ==
+            AF_UNIX) { /* at once or not at all, and libevent loses the errno */
                 if (connect(fd, address, (socklen_t)len) < 0) {
                         attempt_failed(c, strerror(errno));
                 } else {
@@ -465,7 +467,8 @@ int64_t conn_oldest_ms(const struct conn *c)
 {
         if (list_empty(&c->pending))
                 return 0;
-        int64_t age = clock_mono_ms() - CONTAINER_OF(c->pending.next, struct request, link)->sent_ms;
+        int64_t age =
+                clock_mono_ms() - CONTAINER_OF(c->pending.next, struct request, link)->sent_ms;
         return age > 0 ? age : 1;
 }
 

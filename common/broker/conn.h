@@ -46,9 +46,9 @@ void conn_forget(struct conn *c); /* in a child after fork(): closes the descrip
 void conn_close(struct conn *c, const char *reason);
 
 bool conn_is_open(const struct conn *c);
-const char *conn_reason(const struct conn *c);  /* why it is not open; "" if it never failed */
-int64_t conn_oldest_ms(const struct conn *c);   /* age of the oldest unanswered command; 0: none */
-int64_t conn_heard_ms(const struct conn *c);    /* when something was heard last; 0: not yet */
+const char *conn_reason(const struct conn *c); /* why it is not open; "" if it never failed */
+int64_t conn_oldest_ms(const struct conn *c);  /* age of the oldest unanswered command; 0: none */
+int64_t conn_heard_ms(const struct conn *c);   /* when something was heard last; 0: not yet */
 /* Longer patience for a command that waits in Redis. */
 void conn_set_extra(struct conn *c, int64_t extra_ms);
 

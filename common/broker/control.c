@@ -46,7 +46,7 @@ static void on_beat(void *arg)
         if (!conn_is_open(c->conn))
                 return;
         if (c->owed_since_ms &&
-                clock_mono_ms() - c->owed_since_ms > c->b->timeout_ms + 2 * (int64_t)BEAT_MS) {
+            clock_mono_ms() - c->owed_since_ms > c->b->timeout_ms + 2 * (int64_t)BEAT_MS) {
                 conn_close(c->conn, "its own words do not come back");
                 return;
         }
@@ -86,14 +86,15 @@ static void on_push(struct redisReply *reply, void *arg)
         }
         c->owed_since_ms = 0;
         if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3 ||
-                reply->element[2]->type != REDIS_REPLY_STRING) /* the answer to SUBSCRIBE */
+            reply->element[2]->type != REDIS_REPLY_STRING) /* the answer to SUBSCRIBE */
                 return;
         if (strcmp(reply->element[2]->str, beat) != 0)
                 c->on_message(reply->element[2]->str, c->arg);
 }
 
 struct broker_control *broker_control_new(struct broker *b, int64_t worker,
-                                          void (*on_message)(const char *text, void *arg), void *arg)
+                                          void (*on_message)(const char *text, void *arg),
+                                          void *arg)
 {
         struct broker_control *c = xcalloc(1, sizeof(*c));
         struct conn_events events = {
@@ -138,5 +139,5 @@ void controls_orphan(struct broker *b)
 void controls_forget(struct broker *b)
 {
         LIST_EACH(at, &b->controls)
-                conn_forget(CONTAINER_OF(at, struct broker_control, link)->conn);
+        conn_forget(CONTAINER_OF(at, struct broker_control, link)->conn);
 }

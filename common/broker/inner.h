@@ -29,7 +29,7 @@ struct broker {
         int64_t timeout_ms;
         struct broker_events ev;
         struct conn *conn; /* NULL: the broker is being freed */
-        bool up; /* set up; ask broker_up() */
+        bool up;           /* set up; ask broker_up() */
         char sha[LUA_COUNT][SHA_SIZE];
         struct server_facts server;      /* of the connection that is, or was last */
         bool seen;                       /* it has been up before */
@@ -68,8 +68,8 @@ struct call {
         struct list link;
         struct broker *b;
         struct cmd cmd;
-        enum lua_id script; /* LUA_COUNT: none */
-        bool loaded;        /* sent again after NOSCRIPT */
+        enum lua_id script;                 /* LUA_COUNT: none */
+        bool loaded;                        /* sent again after NOSCRIPT */
         char (*queues)[QUEUE_NAME_MAX + 1]; /* of a script that releases: see waves.h */
         reply_fn fn;
         void *arg;

@@ -117,7 +117,7 @@ bool id_parse(const char *s, size_t len, int64_t *out)
                 return false;
         for (size_t i = 0; i < len; i++) {
                 if (s[i] < '0' || s[i] > '9' || __builtin_mul_overflow(n, 10, &n) ||
-                        __builtin_add_overflow(n, s[i] - '0', &n))
+                    __builtin_add_overflow(n, s[i] - '0', &n))
                         return false;
         }
         *out = n;

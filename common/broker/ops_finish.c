@@ -38,10 +38,10 @@ static size_t wave_index(struct waves *w, const struct wave_facts *f, size_t nf,
 /* The order of lua/finish.lua. What is pending goes through LPUSH: it comes last to first. */
 enum { GROUP_SETTLED, GROUP_PENDING, GROUP_RETRYING, GROUP_PARKED, GROUP_RUNNING, GROUPS };
 static const int group_of[] = {[END_SETTLED] = GROUP_SETTLED,
-        [END_RUNNING] = GROUP_RUNNING,
-        [END_PARKED] = GROUP_PARKED,
-        [END_RETRYING] = GROUP_RETRYING,
-        [END_PENDING] = GROUP_PENDING};
+                               [END_RUNNING] = GROUP_RUNNING,
+                               [END_PARKED] = GROUP_PARKED,
+                               [END_RETRYING] = GROUP_RETRYING,
+                               [END_PENDING] = GROUP_PENDING};
 
 struct finish {
         struct pieces p;
@@ -103,9 +103,9 @@ static struct call *make_finish(struct pieces *p, size_t i)
         for (size_t j = 0; j < n; j++) {
                 const struct delivery *d = &f->d[from + j];
                 items[j] = (struct item){.wave = wave_index(&w, f->f, f->nf, d->wave_no),
-                        .group = group_of[d->end],
-                        .place = d->end == END_PENDING ? n - j : j,
-                        .what = d};
+                                         .group = group_of[d->end],
+                                         .place = d->end == END_PENDING ? n - j : j,
+                                         .what = d};
         }
         for (size_t j = 0; last && j < f->nf && w.waves < BROKER_BATCH_MAX; j++)
                 wave_index(&w, f->f, f->nf, f->f[j].wave_no);

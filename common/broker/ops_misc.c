@@ -190,8 +190,8 @@ static struct call *make_queues(struct pieces *p, size_t i)
         const char *name = s->names[i / QUEUE_FIELDS], *prefix = p->b->prefix;
         static const char *const commands[QUEUE_FIELDS] = {"LLEN", "SCARD", "GET"};
         struct call *c = call_plain(p->b, commands[i % QUEUE_FIELDS]);
-        struct key keys[QUEUE_FIELDS] = {
-                key_queue(prefix, name), key_demand(prefix, name), key_depth(prefix, name)};
+        struct key keys[QUEUE_FIELDS] = {key_queue(prefix, name), key_demand(prefix, name),
+                                         key_depth(prefix, name)};
         cmd_key(&c->cmd, keys[i % QUEUE_FIELDS]);
         return c;
 }

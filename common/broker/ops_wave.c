@@ -184,7 +184,8 @@ static void end_mend(struct pieces *p, const struct err *e)
 }
 
 static void mend(struct broker *b, const struct pieces_kind *kind, const struct wave_facts *facts,
-                 const int64_t *add, size_t nadd, const int64_t *drop, size_t ndrop, struct done done)
+                 const int64_t *add, size_t nadd, const int64_t *drop, size_t ndrop,
+                 struct done done)
 {
         struct mend *m = xcalloc(1, sizeof(*m));
         m->facts = *facts;
@@ -200,8 +201,8 @@ static void mend(struct broker *b, const struct pieces_kind *kind, const struct 
         pieces_run(&m->p, b, kind, count > 0 ? count : 1);
 }
 
-void broker_window_set(struct broker *b, const struct wave_facts *f, const int64_t *add, size_t nadd,
-                       const int64_t *drop, size_t ndrop, broker_fn fn, void *arg)
+void broker_window_set(struct broker *b, const struct wave_facts *f, const int64_t *add,
+                       size_t nadd, const int64_t *drop, size_t ndrop, broker_fn fn, void *arg)
 {
         static const struct pieces_kind kind = {
                 .make = make_window, .end = end_mend, .limit = PUSH_LIMIT};
@@ -249,7 +250,8 @@ static void take_counts(struct pieces *p, size_t i, const redisReply *reply)
 {
         struct counts *s = CONTAINER_OF(p, struct counts, p);
         struct wave_counts *v = s->v + i * BROKER_BATCH_MAX, *end = s->v + s->n;
-        for (size_t j = 0; j + COUNTS_FIELDS <= reply->elements && v < end; j += COUNTS_FIELDS, v++) {
+        for (size_t j = 0; j + COUNTS_FIELDS <= reply->elements && v < end;
+             j += COUNTS_FIELDS, v++) {
                 redisReply **at = reply->element + j;
                 v->open = reply_int(at[0], 0) != 0;
                 v->version = (int32_t)reply_int(at[1], 0);

@@ -14,8 +14,8 @@
 enum { BLOCK_MS = 2000 };
 
 struct broker_pop {
-        struct list link;   /* broker.pops */
-        struct broker *b;   /* NULL: freed before us */
+        struct list link; /* broker.pops */
+        struct broker *b; /* NULL: freed before us */
         struct conn *conn;
         struct loop_timer *idle; /* the next PING */
         struct key queue, processing;
@@ -174,5 +174,5 @@ void pops_orphan(struct broker *b)
 void pops_forget(struct broker *b)
 {
         LIST_EACH(at, &b->pops)
-                conn_forget(CONTAINER_OF(at, struct broker_pop, link)->conn);
+        conn_forget(CONTAINER_OF(at, struct broker_pop, link)->conn);
 }

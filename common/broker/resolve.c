@@ -47,8 +47,8 @@ static void on_answer(int result, struct evutil_addrinfo *found, void *arg)
 
 static struct evdns_base *dns_new(struct loop *l)
 {
-        struct evdns_base *dns = evdns_base_new(loop_base(l),
-                EVDNS_BASE_INITIALIZE_NAMESERVERS | EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+        struct evdns_base *dns = evdns_base_new(
+                loop_base(l), EVDNS_BASE_INITIALIZE_NAMESERVERS | EVDNS_BASE_DISABLE_WHEN_INACTIVE);
         if (dns)
                 return dns;
         dns = evdns_base_new(loop_base(l), 0);
@@ -62,9 +62,9 @@ void resolve_start(struct loop *l, const char *host, uint16_t port, struct resol
 {
         struct addrinfo *found = NULL;
         struct evutil_addrinfo hints = {.ai_family = AF_UNSPEC,
-                .ai_socktype = SOCK_STREAM,
-                .ai_protocol = IPPROTO_TCP,
-                .ai_flags = EVUTIL_AI_NUMERICHOST | EVUTIL_AI_NUMERICSERV};
+                                        .ai_socktype = SOCK_STREAM,
+                                        .ai_protocol = IPPROTO_TCP,
+                                        .ai_flags = EVUTIL_AI_NUMERICHOST | EVUTIL_AI_NUMERICSERV};
         char service[8];
         snprintf(service, sizeof(service), "%u", port);
         *out = NULL;

@@ -19,7 +19,7 @@ static void read_line(const char *text, size_t len, const char *name, char *out,
                         while (n > 0 && at[name_len + n] == '\r')
                                 n--;
                         snprintf(out, size, "%.*s", (int)(n < size ? n : size - 1),
-                                at + name_len + 1);
+                                 at + name_len + 1);
                         return;
                 }
                 at += line + 1;
@@ -67,20 +67,25 @@ void server_complain(struct server_facts *f)
         size_t n = 0;
         if (!f->known)
                 snprintf(f->complaint[n++], SERVER_COMPLAINT_SIZE,
-                        "redis forbids INFO to this user: whether it evicts keys or keeps its data is "
-                        "not known");
+                         "redis forbids INFO to this user: whether it evicts keys or keeps its "
+                         "data is "
+                         "not known");
         if (f->policy[0] && strcmp(f->policy, "noeviction") != 0)
                 snprintf(f->complaint[n++], SERVER_COMPLAINT_SIZE,
-                        "maxmemory-policy is '%s': short of memory, redis deletes queues; set it to "
-                        "noeviction", f->policy);
+                         "maxmemory-policy is '%s': short of memory, redis deletes queues; set it "
+                         "to "
+                         "noeviction",
+                         f->policy);
         if (f->known && !f->appendonly && f->save_known && !f->save)
                 snprintf(f->complaint[n++], SERVER_COMPLAINT_SIZE,
-                        "redis keeps nothing on disk (appendonly no, no save points): after its restart "
-                        "all queues must be rebuilt; set appendonly yes");
+                         "redis keeps nothing on disk (appendonly no, no save points): after its "
+                         "restart "
+                         "all queues must be rebuilt; set appendonly yes");
         else if (f->known && !f->appendonly)
                 snprintf(f->complaint[n++], SERVER_COMPLAINT_SIZE,
-                        "appendonly is off: redis comes back from a crash with an older state, which "
-                        "must be put right; set appendonly yes");
+                         "appendonly is off: redis comes back from a crash with an older state, "
+                         "which "
+                         "must be put right; set appendonly yes");
         for (size_t i = 0; i < n; i++)
                 f->complaints[i] = f->complaint[i];
         f->complaints[n] = NULL;

@@ -76,7 +76,8 @@ static void on_script(redisReply *reply, const struct err *e, void *arg)
         if (reply->type == REDIS_REPLY_STRING)
                 snprintf(b->sha[i], SHA_SIZE, "%s", reply->str);
         else
-                note_problem(b, reply->type == REDIS_REPLY_ERROR ? reply->str : "SCRIPT LOAD failed");
+                note_problem(b,
+                             reply->type == REDIS_REPLY_ERROR ? reply->str : "SCRIPT LOAD failed");
         answered(b);
 }
 
@@ -127,7 +128,7 @@ static void come_up(struct broker *b, const char *guard)
         b->up = true;
         loop_timer_every(b->guard_timer, GUARD_EVERY_MS);
         log_info("redis.up", LS("connection", "commands"), LS("server", b->url.shown),
-                LS("version", b->server.version), LS("run_id", b->run_id));
+                 LS("version", b->server.version), LS("run_id", b->run_id));
         broker_enter(b);
         if (b->ev.on_up)
                 b->ev.on_up(b->ev.arg);

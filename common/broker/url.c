@@ -1,6 +1,7 @@
 /* url.c - see url.h. */
 #include "broker/url.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
@@ -40,7 +41,8 @@ static int decode(struct span in, const char *what, char **out, struct err *e)
                         int low = high >= 0 ? hex_digit(in.s[i + 2]) : -1;
                         text[n] = (char)(high * 16 + low);
                         if (low < 0 || text[n] == '\0')
-                                return err_set(e, ERR_CONFIG,
+                                return err_set(
+                                        e, ERR_CONFIG,
                                         "the %s in the Redis URL is not percent-encoded correctly",
                                         what);
                         i += 2;
@@ -56,8 +58,9 @@ static int read_number(struct span in, const char *what, int min, int max, int *
 {
         int64_t n;
         if (!id_parse(in.s, in.len, &n) || n < min || n > max)
-                return err_set(e, ERR_CONFIG, "the %s in the Redis URL must be a number from %d to %d",
-                        what, min, max);
+                return err_set(e, ERR_CONFIG,
+                               "the %s in the Redis URL must be a number from %d to %d", what, min,
+                               max);
         *out = (int)n;
         return 0;
 }
@@ -146,12 +149,15 @@ static int read_socket(struct span in, struct redis_url *u, struct err *e)
         if (cut(&path, '@', true, &credentials) && read_credentials(credentials, u, e) < 0)
                 return -1;
         if (path.len == 0 || path.s[0] != '/')
-                return err_set(e, ERR_CONFIG, "the socket in the Redis URL must be an absolute path");
+                return err_set(e, ERR_CONFIG,
+                               "the socket in the Redis URL must be an absolute path");
         if (decode(path, "path", &u->path, e) < 0)
                 return -1;
+        assert(u->path);
         if (strlen(u->path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
-                return err_set(e, ERR_CONFIG, "the socket in the Redis URL is longer than %zu bytes",
-                        sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
+                return err_set(e, ERR_CONFIG,
+                               "the socket in the Redis URL is longer than %zu bytes",
+                               sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
         u->shown = xstrdup(u->path);
         return 0;
 }
@@ -161,8 +167,9 @@ static int parse(const char *text, struct redis_url *u, struct err *e)
         static const char tcp[] = "redis://", tls[] = "rediss://", local[] = "unix://";
         if (strncmp(text, tls, strlen(tls)) == 0)
                 return err_set(e, ERR_CONFIG,
-                        "cannot use rediss://: this build's hiredis has no TLS; use redis:// through a "
-                        "tunnel, or unix://");
+                               "cannot use rediss://: this build's hiredis has no TLS; use "
+                               "redis:// through a "
+                               "tunnel, or unix://");
         if (strncmp(text, tcp, strlen(tcp)) == 0)
                 return read_tcp((struct span){text + strlen(tcp), strlen(text + strlen(tcp))}, u, e);
         if (strncmp(text, local, strlen(local)) == 0)

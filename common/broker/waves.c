@@ -121,7 +121,8 @@ static void top_up(struct broker *b, struct topping *t)
 
 static void begin_top_up(struct broker *b, const char *queue)
 {
-        LIST_EACH(at, &b->toppings) {
+        LIST_EACH(at, &b->toppings)
+        {
                 if (strcmp(CONTAINER_OF(at, struct topping, link)->queue, queue) == 0)
                         return;
         }

@@ -23,7 +23,8 @@ size_t waves_add(struct waves *w, const struct wave_facts *f);
  * A call with the common KEYS; the script's own_keys keys are to follow, then waves_args(), then its
  * own arguments.
  */
-struct call *waves_call(struct broker *b, enum lua_id script, const struct waves *w, size_t own_keys);
+struct call *waves_call(struct broker *b, enum lua_id script, const struct waves *w,
+                        size_t own_keys);
 void waves_args(struct call *c, const struct waves *w);
 
 /* The answer of such a script: releases further the queues that it left early. */

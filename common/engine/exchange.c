@@ -48,6 +48,7 @@ struct exchange {
         size_t noutcomes;
         int64_t *claims;
         size_t nclaims, claims_cap;
+        size_t taking; /* ids asked for with a finish that is under way */
         struct batch *busy;
         unsigned apart; /* batches to go in which claims and outcomes are not mixed */
         struct loop_timer *again;
@@ -84,6 +85,7 @@ static void forget_all(struct exchange *x)
                 item_free(CONTAINER_OF(l, struct item, link));
         x->noutcomes = 0;
         x->nclaims = 0;
+        x->taking = 0;
 }
 
 void exchange_free(struct exchange *x)
@@ -108,6 +110,19 @@ void exchange_renew(struct exchange *x, int64_t worker, int shard)
 size_t exchange_waiting(const struct exchange *x)
 {
         return x->noutcomes + (x->busy ? x->busy->nitems : 0);
+}
+
+size_t exchange_claiming(const struct exchange *x)
+{
+        return x->nclaims + x->taking + (x->busy ? x->busy->nids : 0);
+}
+
+/* Ids to take together with a finish: what would find an idle runner. */
+static size_t to_take(struct exchange *x)
+{
+        size_t idle = x->o.idle(x->o.arg), claiming = exchange_claiming(x);
+
+        return idle > claiming ? idle - claiming : 0;
 }
 
 void exchange_claim(struct exchange *x, int64_t id)
@@ -170,6 +185,7 @@ void exchange_settle(struct exchange *x, int64_t id, int32_t attempt, bool poll,
 struct finish {
         struct exchange *x;
         unsigned generation;
+        size_t taking;
         size_t n;
         int64_t ids[];
 };
@@ -181,6 +197,7 @@ static void finished(const int64_t *ids, size_t n, const struct err *e, void *ar
 
         (void)e; /* logged where it happened; the lists' own check brings back what was not told */
         if (f->generation == x->generation) {
+                x->taking -= f->taking;
                 for (size_t i = 0; i < f->n; i++)
                         x->o.on_finished(f->ids[i], x->o.arg);
                 if (n && x->o.on_ids)
@@ -196,13 +213,15 @@ static void run_after(struct exchange *x, struct after *a, int64_t list)
 
         f->x = x;
         f->generation = x->generation;
+        f->taking = 0;
         f->n = 0;
         if (list == x->o.worker && x->o.on_finished) {
                 for (size_t i = 0; i < a->n; i++)
                         f->ids[f->n++] = a->deliveries[i].id;
                 o.queues = x->o.queues;
                 o.nq = x->o.nqueues;
-                o.want = x->o.want(x->o.arg);
+                o.want = f->taking = to_take(x);
+                x->taking += f->taking;
         }
         after_run(a, &o, finished, f);
 }
@@ -258,7 +277,21 @@ struct look {
         struct exchange *x;
         unsigned generation;
         int64_t list;
+        size_t n;
+        int64_t ids[];
 };
+
+/* Nobody can say what they are: they stay in the list, whose check takes them up again. */
+static void look_failed(struct look *k, const struct err *e)
+{
+        struct exchange *x = k->x;
+
+        log_warn("look.failed", LI("ids", k->n), LE(e));
+        if (k->list != x->o.worker || k->generation != x->generation || !x->o.on_finished)
+                return;
+        for (size_t i = 0; i < k->n; i++)
+                x->o.on_finished(k->ids[i], x->o.arg);
+}
 
 static void looked(const struct pg_result *r, const struct err *e, void *arg)
 {
@@ -267,7 +300,7 @@ static void looked(const struct pg_result *r, const struct err *e, void *arg)
 
         after_init(&a);
         if (e)
-                log_warn("look.failed", LE(e));
+                look_failed(k, e);
         for (int i = 0; r && i < pg_rows(r, 0); i++) {
                 struct delivery d = {.id = pg_int(r, 0, i, 0),
                                      .wave_no = pg_int(r, 0, i, 1),
@@ -295,8 +328,9 @@ void exchange_look(struct exchange *x, const int64_t *ids, size_t n, int64_t lis
 
         if (!n)
                 return;
-        k = xmalloc(sizeof(*k));
-        *k = (struct look){.x = x, .generation = x->generation, .list = list};
+        k = xmalloc(sizeof(*k) + n * sizeof(k->ids[0]));
+        *k = (struct look){.x = x, .generation = x->generation, .list = list, .n = n};
+        memcpy(k->ids, ids, n * sizeof(*ids));
         tx = pg_tx_new();
         pg_stmt(tx, SQL_LOOK);
         pg_arg_int8s(tx, ids, n);
@@ -505,6 +539,16 @@ static void claims_done(const struct pg_result *r, const struct err *e, void *ar
         batch_ending(NULL, NULL, arg);
 }
 
+static size_t claims_to_send(const struct exchange *x)
+{
+        size_t n = x->nclaims < CLAIMS_MAX ? x->nclaims : CLAIMS_MAX, idle;
+
+        if (!n)
+                return 0;
+        idle = x->o.idle(x->o.arg);
+        return n < idle ? n : idle;
+}
+
 static void send_batch(struct exchange *x)
 {
         struct batch *b = xcalloc(1, sizeof(*b));
@@ -516,7 +560,7 @@ static void send_batch(struct exchange *x)
         take_outcomes(x, b);
         b->has_settle = b->nitems > 0;
         if (!x->apart || !b->has_settle)
-                b->nids = x->nclaims < CLAIMS_MAX ? x->nclaims : CLAIMS_MAX;
+                b->nids = claims_to_send(x);
         b->has_claim = b->nids > 0;
         if (x->apart)
                 x->apart--;
@@ -537,7 +581,7 @@ static void send_batch(struct exchange *x)
 
 void exchange_kick(struct exchange *x)
 {
-        if (x->busy || !pg_up(x->o.pg) || (!x->nclaims && list_empty(&x->outcomes)))
+        if (x->busy || !pg_up(x->o.pg) || (!claims_to_send(x) && list_empty(&x->outcomes)))
                 return;
         send_batch(x);
 }

@@ -44,7 +44,8 @@ struct exchange_opts {
         void (*on_dead)(void *arg);                 /* the claim found this worker dead */
         void (*on_finished)(int64_t id, void *arg); /* its delivery is over, Redis has been told */
         void (*on_ids)(const int64_t *ids, size_t n, void *arg); /* taken together with a finish */
-        size_t (*want)(void *arg);                               /* how many ids to take */
+        /* How many bodies could begin now: as many ids are claimed, and taken with a finish. */
+        size_t (*idle)(void *arg);
         void *arg;
 };
 /* settled false: refused. state: what the row is now; NULL when refused. */
@@ -72,6 +73,7 @@ void exchange_look(struct exchange *x, const int64_t *ids, size_t n, int64_t lis
  * that may have ended when `settled` (then a->deliveries name the rows).
  */
 void exchange_after(struct exchange *x, struct after *a, int64_t list, bool settled);
-size_t exchange_waiting(const struct exchange *x); /* outcomes not settled yet */
+size_t exchange_waiting(const struct exchange *x);  /* outcomes not settled yet */
+size_t exchange_claiming(const struct exchange *x); /* ids to be claimed, or asked for with a finish */
 
 #endif

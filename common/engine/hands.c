@@ -8,11 +8,17 @@
 #include "base/mem.h"
 #include "engine/worker_internal.h"
 
+enum { SPARE_MS = 50 };
+
+static void give_spare_back(void *arg);
+
 void hands_new(struct engine_worker *w)
 {
         w->hands = map_new();
         w->strangers = map_new();
         w->repairs = map_new();
+        w->stray_rows = map_new();
+        w->spare = loop_timer_new(w->loop, give_spare_back, w);
 }
 
 static void empty(struct map *m, bool free_values)
@@ -32,7 +38,7 @@ void hands_clear(struct engine_worker *w)
 {
         empty(w->hands, true);
         empty(w->strangers, false);
-        w->claiming = 0;
+        empty(w->stray_rows, false);
 }
 
 void hands_free(struct engine_worker *w)
@@ -41,6 +47,8 @@ void hands_free(struct engine_worker *w)
         map_free(w->hands);
         map_free(w->strangers);
         map_free(w->repairs);
+        map_free(w->stray_rows);
+        loop_timer_free(w->spare);
 }
 
 /* A delivery that comes while the last one is not over waits for its end: only then does PostgreSQL
@@ -64,14 +72,37 @@ void hands_take(struct engine_worker *w, int64_t id)
         h->id = id;
         h->state = HAND_CLAIMING;
         map_put(w->hands, id, h);
-        w->claiming++;
         exchange_claim(w->exchange, id);
+        loop_timer_start(w->spare, SPARE_MS);
+}
+
+/* More ids came than runners are idle: what found none for a moment is for somebody else. */
+static void give_spare_back(void *arg)
+{
+        struct engine_worker *w = arg;
+        int64_t ids[64];
+        size_t n;
+
+        if (w->idle)
+                return;
+        while ((n = exchange_unclaim(w->exchange, ids, COUNT_OF(ids))))
+                hands_give_back(w, ids, n);
+}
+
+void hands_give_back(struct engine_worker *w, const int64_t *ids, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                struct hand *h = map_get(w->hands, ids[i]);
+                if (h)
+                        h->state = HAND_FINISHING;
+        }
+        exchange_look(w->exchange, ids, n, w->id);
 }
 
 void hands_want(struct engine_worker *w)
 {
         bool wanted = w->id && !w->dead && !w->draining && settings_known(w->settings) &&
-                      w->idle > w->claiming;
+                      w->idle > exchange_claiming(w->exchange);
 
         for (size_t i = 0; i < w->nqueues; i++)
                 if (w->pops[i])
@@ -135,26 +166,30 @@ static void hand_back(struct engine_worker *w, int64_t id, int32_t attempt)
 }
 
 /*
- * r: worker_rows, asked after check number w->checks. Rows that no hand knows are handed back; bodies
- * that ran before the question and have no row are ended, and so are those that people asked to end.
+ * r: worker_rows, asked after check number w->checks. A row that no hand knows at two checks in a row is
+ * handed back (at one it may just have been settled); bodies that ran before the question and have no
+ * row are ended, and so are those that people asked to end.
  */
 void hands_check_rows(struct engine_worker *w, const struct pg_result *r, size_t s)
 {
-        struct map *rows = map_new();
+        struct map *rows = map_new(), *before = w->stray_rows;
         size_t at = 0;
         int64_t id;
         struct hand *h;
 
+        w->stray_rows = map_new();
         for (int i = 0; i < pg_rows(r, s); i++) {
-                int32_t attempt = (int32_t)pg_int(r, s, i, 1);
+                intptr_t attempt = (intptr_t)pg_int(r, s, i, 1);
                 const char *cancel = pg_text(r, s, i, 2), *note = pg_text(r, s, i, 3);
                 id = pg_int(r, s, i, 0);
                 map_put(rows, id, w);
                 h = map_get(w->hands, id);
-                if (!h)
-                        hand_back(w, id, attempt);
+                if (!h && (intptr_t)map_get(before, id) == attempt)
+                        hand_back(w, id, (int32_t)attempt);
+                else if (!h)
+                        map_put(w->stray_rows, id, (void *)attempt);
                 else if (h->state == HAND_RUNNING && h->attempt == attempt && cancel)
-                        w->ev.on_cancel(id, attempt, note ? note : cancel, w->ev.arg);
+                        w->ev.on_cancel(id, h->attempt, note ? note : cancel, w->ev.arg);
         }
         while ((h = map_next(w->hands, &at, &id)))
                 if (h->state == HAND_RUNNING && !h->poll && h->since < w->checks &&
@@ -163,5 +198,6 @@ void hands_check_rows(struct engine_worker *w, const struct pg_result *r, size_t
                         w->ev.on_cancel(id, h->attempt, "the attempt was given up", w->ev.arg);
                 }
         map_free(rows);
+        map_free(before);
         exchange_kick(w->exchange);
 }

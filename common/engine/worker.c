@@ -20,8 +20,6 @@ static void on_claim(const struct claim_row *row, void *arg)
 
         if (!h || h->state != HAND_CLAIMING)
                 return;
-        if (w->claiming)
-                w->claiming--;
         if (!row->claimed) {
                 h->state = HAND_FINISHING;
                 if (row->full)
@@ -70,13 +68,11 @@ static void on_ids(const int64_t *ids, size_t n, void *arg)
         exchange_kick(w->exchange);
 }
 
-static size_t want(void *arg)
+static size_t idle(void *arg)
 {
-        struct engine_worker *w = arg;
+        const struct engine_worker *w = arg;
 
-        if (w->draining || w->dead || !w->id || w->idle <= w->claiming)
-                return 0;
-        return w->idle - w->claiming;
+        return w->draining || w->dead || !w->id ? 0 : w->idle;
 }
 
 static void on_dead(void *arg)
@@ -164,7 +160,7 @@ static void make_exchange(struct engine_worker *w)
                                   .on_dead = on_dead,
                                   .on_finished = on_finished,
                                   .on_ids = on_ids,
-                                  .want = want,
+                                  .idle = idle,
                                   .arg = w};
         w->exchange = exchange_new(&o);
 }
@@ -229,10 +225,11 @@ void engine_worker_forget(struct engine_worker *w)
 
 /* ---- from the supervisor ---- */
 
-void engine_worker_idle(struct engine_worker *w, unsigned idle)
+void engine_worker_idle(struct engine_worker *w, unsigned runners)
 {
-        w->idle = idle;
+        w->idle = runners;
         hands_want(w);
+        exchange_kick(w->exchange);
 }
 
 void engine_worker_settle(struct engine_worker *w, int64_t id, int32_t attempt,
@@ -259,15 +256,8 @@ void engine_worker_drain(struct engine_worker *w)
                 return;
         w->draining = true;
         hands_want(w);
-        while ((n = exchange_unclaim(w->exchange, ids, COUNT_OF(ids)))) {
-                for (size_t i = 0; i < n; i++) {
-                        struct hand *h = map_get(w->hands, ids[i]);
-                        if (h)
-                                h->state = HAND_FINISHING;
-                }
-                exchange_look(w->exchange, ids, n, w->id);
-        }
-        w->claiming = 0;
+        while ((n = exchange_unclaim(w->exchange, ids, COUNT_OF(ids))))
+                hands_give_back(w, ids, n);
         loop_timer_start(w->tick, 0);
 }
 

@@ -60,10 +60,11 @@ struct engine_worker {
 
         struct map *hands; /* id -> struct hand */
         unsigned idle;     /* runners, as told */
-        size_t claiming;   /* hands that will want a runner */
+        struct loop_timer *spare; /* ids that find no runner soon go back */
 
         struct map *repairs;   /* wave_no -> a repair of its window under way */
         struct map *strangers; /* ids in the processing list that were unknown at the last check */
+        struct map *stray_rows; /* id -> attempt of rows that were unknown at the last check */
         uint64_t checks;       /* numbers the checks of hands against PostgreSQL */
         struct loop_timer *tick;
         struct loop_timer *fence;
@@ -87,6 +88,8 @@ void hands_new(struct engine_worker *w);
 void hands_free(struct engine_worker *w);
 void hands_clear(struct engine_worker *w);
 void hands_take(struct engine_worker *w, int64_t id);
+/* Ids that will not be claimed here: their deliveries end by what the rows are. */
+void hands_give_back(struct engine_worker *w, const int64_t *ids, size_t n);
 void hands_want(struct engine_worker *w); /* tells the pops whether ids are wanted */
 void hands_check_list(struct engine_worker *w, bool at_once); /* the processing list against ours */
 void hands_check_rows(struct engine_worker *w, const struct pg_result *r, size_t s);

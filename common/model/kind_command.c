@@ -8,7 +8,13 @@
 #include "base/mem.h"
 #include "model/placeholder.h"
 
-enum { FIELDS_MAX = 64, TIMEOUT_MAX_S = 7 * 24 * 3600, PATH_BYTES_MAX = 4095, STATUS_MAX = 255, SHOWN_MAX = 64 };
+enum {
+        FIELDS_MAX = 64,
+        TIMEOUT_MAX_S = 7 * 24 * 3600,
+        PATH_BYTES_MAX = 4095,
+        STATUS_MAX = 255,
+        SHOWN_MAX = 64
+};
 
 static const char params_prefix[] = "params.";
 
@@ -54,7 +60,8 @@ static void check_template(const char *text, const char *pointer, struct mistake
                                     "has the unknown placeholder {%.*s}; there are {project}, "
                                     "{attempt}, {wave_id}, {migration_id}, {params.NAME}; a brace "
                                     "itself is {{",
-                                    (int)(piece.len > SHOWN_MAX ? SHOWN_MAX : piece.len), piece.text);
+                                    (int)(piece.len > SHOWN_MAX ? SHOWN_MAX : piece.len),
+                                    piece.text);
         }
 }
 
@@ -207,7 +214,8 @@ static bool read_result(const struct json *result, const char *pointer, struct m
         struct {
                 const char *format;
         } r = {.format = "json_last_line"};
-        static const struct json_field fields[] = {{"format", WANT_STRING, true, 0, 0, 0, NO_PRESENT}};
+        static const struct json_field fields[] = {
+                {"format", WANT_STRING, true, 0, 0, 0, NO_PRESENT}};
         json_read(result, fields, COUNT_OF(fields), &r, pointer, m);
         if (strcmp(r.format, "none") == 0)
                 return false;

@@ -1,5 +1,6 @@
 /*
- * kind_remote.h - the params of the kind `remote`, of a wave and of one project alike. All are optional:
+ * kind_remote.h - the params of the kind `remote`, of a wave and of one project alike. All are
+ * optional:
  *
  *   mb_site_id         integer above 0, or its digits      mb_secret        string; never shown
  *   brz_workspaces_id  likewise                            mb_page_slug     string

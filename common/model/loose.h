@@ -1,7 +1,7 @@
 /*
- * loose.h - values of JSON that comes from a badly mannered server: a number may be a string, a time may
- * have any of several forms, an error may be a text, an object or a list. What cannot be understood is
- * as good as absent; nothing here fails. Texts are copied into the arena.
+ * loose.h - values of JSON that comes from a badly mannered server: a number may be a string, a
+ * time may have any of several forms, an error may be a text, an object or a list. What cannot be
+ * understood is as good as absent; nothing here fails. Texts are copied into the arena.
  */
 #ifndef MODEL_LOOSE_H
 #define MODEL_LOOSE_H
@@ -26,7 +26,7 @@ struct loose_time {
         int64_t ms; /* since 1970; 0: not said */
         bool zoned; /* false: it came without a zone and was read as UTC */
 };
-/* Member `name`: RFC 3339, "YYYY-MM-DD HH:MM:SS", Unix time in seconds or milliseconds, as a string too. */
+/* Member `name`: RFC 3339, "YYYY-MM-DD HH:MM:SS", or Unix seconds or milliseconds, in a string too. */
 struct loose_time loose_time(const struct json *v, const char *name);
 
 /* The first of these members (NULL ends the names) that is there, or NULL. */
@@ -34,8 +34,8 @@ const struct json *loose_first(const struct json *v, const char *const *names);
 
 /*
  * What an error says, at most LOOSE_TEXT_MAX bytes: a text as it is, an object's "message" (or the
- * like), a list of texts joined, anything else as JSON. NULL: it says that there is none (absent, null,
- * false, 0, empty).
+ * like), a list of texts joined, anything else as JSON. NULL: it says that there is none (absent,
+ * null, false, 0, empty).
  */
 const char *loose_words(const struct json *v, struct arena *a);
 

@@ -32,8 +32,7 @@ bool placeholder_next(const char **at, struct placeholder_piece *piece)
         return true;
 }
 
-int placeholder_fill(const char *text, struct buf *out, placeholder_fn fn, void *arg,
-                     struct err *e)
+int placeholder_fill(const char *text, struct buf *out, placeholder_fn fn, void *arg, struct err *e)
 {
         struct placeholder_piece p;
         while (placeholder_next(&text, &p)) {

@@ -26,7 +26,6 @@ bool placeholder_next(const char **at, struct placeholder_piece *piece);
 
 /* Appends the value of a name, or returns -1 with the reason. */
 typedef int (*placeholder_fn)(const char *name, struct buf *out, void *arg, struct err *e);
-int placeholder_fill(const char *text, struct buf *out, placeholder_fn fn, void *arg,
-                     struct err *e);
+int placeholder_fill(const char *text, struct buf *out, placeholder_fn fn, void *arg, struct err *e);
 
 #endif

@@ -1,12 +1,12 @@
 /*
- * remote_answer.h - what the migration server says, in plain structs: its status answer, its answer to
- * a start, the body of its webhook, the handshake. Pure parsing, shared by worker and API.
+ * remote_answer.h - what the migration server says, in plain structs: its status answer, its answer
+ * to a start, the body of its webhook, the handshake. Pure parsing, shared by worker and API.
  *
- * The server is badly mannered, and everything that follows from it is settled here: numbers come as
- * strings, an error comes as text, object or list, words have synonyms, progress has several forms,
- * times are RFC 3339, "YYYY-MM-DD HH:MM:SS", or Unix seconds, or missing. A field of a wrong type is as
- * good as absent; only what an answer cannot do without makes it unreadable. Unknown fields are kept:
- * `body` is the JSON object as it came. All texts live in the caller's arena.
+ * The server is badly mannered, and everything that follows from it is settled here: numbers come
+ * as strings, an error comes as text, object or list, words have synonyms, progress has several
+ * forms, times are RFC 3339, "YYYY-MM-DD HH:MM:SS", or Unix seconds, or missing. A field of a wrong
+ * type is as good as absent; only what an answer cannot do without makes it unreadable. Unknown
+ * fields are kept: `body` is the JSON object as it came. All texts live in the caller's arena.
  */
 #ifndef MODEL_REMOTE_ANSWER_H
 #define MODEL_REMOTE_ANSWER_H
@@ -42,9 +42,9 @@ struct remote_answer {
         const char *migration_id; /* or NULL */
         /*
          * Its words, in whatever language, at most LOOSE_TEXT_MAX bytes; NULL: none. Their class is
-         * CLASS_TEMPORARY: prose in two languages is not guessed at. Only a field says otherwise, in
-         * the error's object or beside it: "class" (temporary, data, critical), "permanent": true or
-         * "retryable": false (both data).
+         * CLASS_TEMPORARY: prose in two languages is not guessed at. Only a field says otherwise,
+         * in the error's object or beside it: "class" (temporary, data, critical), "permanent":
+         * true or "retryable": false (both data).
          */
         const char *error;
         enum error_class class;
@@ -52,8 +52,8 @@ struct remote_answer {
 };
 
 /*
- * The body of a 200 of /migration-status. -1 (ERR_UPSTREAM) where it is no JSON object or its status is
- * no known word: nothing follows from such an answer.
+ * The body of a 200 of /migration-status. -1 (ERR_UPSTREAM) where it is no JSON object or its
+ * status is no known word: nothing follows from such an answer.
  */
 int remote_answer_parse(const char *text, size_t len, struct arena *a, struct remote_answer *out,
                         struct err *e);
@@ -82,8 +82,9 @@ struct remote_webhook {
         const char *warnings; /* JSON array, or NULL */
 };
 /*
- * A missing status is completed unless an error is there. -1: ERR_MALFORMED (no JSON), ERR_WRONG_TYPE or
- * ERR_BAD_REQUEST (what is required is missing, the status is no known word); all of them a 400.
+ * A missing status is completed unless an error is there. -1: ERR_MALFORMED (no JSON),
+ * ERR_WRONG_TYPE or ERR_BAD_REQUEST (what is required is missing, the status is no known word); all
+ * of them a 400.
  */
 int remote_webhook_parse(const char *text, size_t len, struct arena *a, struct remote_webhook *out,
                          struct err *e);
@@ -100,8 +101,8 @@ int remote_handshake_parse(const char *text, size_t len, struct arena *a,
 const char *remote_progress_json(const struct remote_progress *p, struct arena *a);
 
 /*
- * A body that came from the server as the JSON object that is kept as result: an object as it came, any
- * other JSON as {"body":…}, what is no JSON as {"text":"…"} (its first 64 KiB).
+ * A body that came from the server as the JSON object that is kept as result: an object as it came,
+ * any other JSON as {"body":…}, what is no JSON as {"text":"…"} (its first 64 KiB).
  */
 const char *remote_result_json(const char *text, size_t len, struct arena *a);
 

@@ -3,7 +3,8 @@
  * the next attempt, the API) can tell this start's run from others of the same pair. It is on disk
  * before the start is sent; a crash after that leaves "sent".
  *
- * As JSON: {"start":"sent","brz_project_id":7,"attempt":1,"spent":0,"claimed_at":ms,"start_sent_at":ms,
+ * As JSON:
+ * {"start":"sent","brz_project_id":7,"attempt":1,"spent":0,"claimed_at":ms,"start_sent_at":ms,
  * "server_now":ms,"status_before":{"state":…,"started_at":ms,…,"print":hex},"seen_running":bool,
  * "unknown":n}. Times are milliseconds since 1970.
  */

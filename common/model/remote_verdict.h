@@ -2,15 +2,15 @@
  * remote_verdict.h - what an answer of /migration-status means for one start of a migration. Pure
  * decisions, shared by worker and API.
  *
- * The server knows a migration by its pair (mb_project_uuid, brz_project_id) alone, so what it says can
- * be about an earlier run of the pair. A final status counts only
+ * The server knows a migration by its pair (mb_project_uuid, brz_project_id) alone, so what it says
+ * can be about an earlier run of the pair. A final status counts only
  *   - if it is not the very status that was noted just before the start (unless the pair was seen
  *     running since), and
- *   - if its started_at (else updated_at, completed_at or failed_at) is not before the start. Where the
- *     server's clock was noted at the start, both times are its own, and the tolerance covers whole
- *     seconds only; otherwise it covers the difference between two machines. A time without a zone may
- *     be any zone's: where the status before the start is known, that it changed is what counts, unless
- *     it is older than zones differ.
+ *   - if its started_at (else updated_at, completed_at or failed_at) is not before the start. Where
+ *     the server's clock was noted at the start, both times are its own, and the tolerance covers
+ *     whole seconds only; otherwise it covers the difference between two machines. A time without a
+ *     zone may be any zone's: where the status before the start is known, that it changed is what
+ *     counts, unless it is older than zones differ.
  * Without any time the first of the two decides.
  */
 #ifndef MODEL_REMOTE_VERDICT_H
@@ -69,15 +69,16 @@ enum remote_step {
         STEP_COUNT
 };
 /*
- * spent, first_started_ms: of the job. A final status counts only for a start since the last restart; an
- * error that was reported already (the attempt was counted, or the memo says so) leads to a new start.
+ * spent, first_started_ms: of the job. A final status counts only for a start since the last
+ * restart; an error that was reported already (the attempt was counted, or the memo says so) leads
+ * to a new start.
  */
 enum remote_step remote_step_before_start(enum remote_verdict v, const struct remote_memo *m,
                                           int32_t spent, int64_t first_started_ms);
 
 /*
- * The wait before the next poll: initial_ms, half more with each poll so far, at most cap_ms, and up to a
- * tenth more or less of it by `random`.
+ * The wait before the next poll: initial_ms, half more with each poll so far, at most cap_ms, and
+ * up to a tenth more or less of it by `random`.
  */
 int64_t remote_poll_due_ms(int64_t initial_ms, int64_t cap_ms, int32_t polls, uint64_t random);
 

@@ -66,8 +66,8 @@ static const unsigned ways[MIGRATION_STATE_COUNT] = {
                               TO(CANCELLED),
         [MIGRATION_PARKED] = TO(PENDING) | TO(PARKED) | TO(RETRYING) | TO(COMPLETED) | TO(FAILED) |
                              TO(CANCELLED),
-        [MIGRATION_RETRYING] = TO(PENDING) | TO(RUNNING) | TO(COMPLETED) | TO(FAILED) |
-                               TO(CANCELLED),
+        [MIGRATION_RETRYING] =
+                TO(PENDING) | TO(RUNNING) | TO(COMPLETED) | TO(FAILED) | TO(CANCELLED),
         [MIGRATION_COMPLETED] = TO(BLOCKED) | TO(PENDING),
         [MIGRATION_FAILED] = TO(BLOCKED) | TO(PENDING) | TO(COMPLETED) | TO(CANCELLED),
         [MIGRATION_CANCELLED] = TO(BLOCKED) | TO(PENDING) | TO(COMPLETED),
@@ -164,10 +164,14 @@ int wave_transition(enum wave_state from, enum wave_act act, enum wave_state *to
 /* ---- classes ---- */
 
 static const char *const classes[] = {
-        [CLASS_NONE] = NULL,           [CLASS_TEMPORARY] = "temporary",
-        [CLASS_DEPENDENCY] = "dependency", [CLASS_DATA] = "data",
-        [CLASS_CRITICAL] = "critical", [CLASS_CRASHED] = "crashed",
-        [CLASS_TIMED_OUT] = "timed_out",   [CLASS_LOST] = "lost",
+        [CLASS_NONE] = NULL,
+        [CLASS_TEMPORARY] = "temporary",
+        [CLASS_DEPENDENCY] = "dependency",
+        [CLASS_DATA] = "data",
+        [CLASS_CRITICAL] = "critical",
+        [CLASS_CRASHED] = "crashed",
+        [CLASS_TIMED_OUT] = "timed_out",
+        [CLASS_LOST] = "lost",
 };
 _Static_assert(COUNT_OF(classes) == CLASS_COUNT, "each class has a row");
 

@@ -49,6 +49,13 @@ bool rawhttp_send(int fd, const char *text)
         return rawhttp_sendn(fd, text, strlen(text));
 }
 
+static int status_of(const char *head)
+{
+        static const char begin[] = "HTTP/1.1 ";
+        bool fits = strncmp(head, begin, sizeof(begin) - 1) == 0;
+        return fits ? (int)strtol(head + sizeof(begin) - 1, NULL, 10) : 0;
+}
+
 /* Byte by byte, so that nothing of the next answer is taken. */
 static bool read_head(int fd, struct reply *r)
 {
@@ -59,7 +66,7 @@ static bool read_head(int fd, struct reply *r)
                         return false;
                 r->head[++len] = '\0';
                 if (len >= 4 && memcmp(r->head + len - 4, "\r\n\r\n", 4) == 0)
-                        return sscanf(r->head, "HTTP/1.1 %3d ", &r->status) == 1;
+                        return (r->status = status_of(r->head)) != 0;
         }
         return false;
 }

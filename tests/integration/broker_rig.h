@@ -7,6 +7,7 @@
 
 #include <check.h>
 #include <hiredis/hiredis.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,6 +94,7 @@ static UNUSED void rig_start(void)
 {
         const char *url = harness_stack_up()->redis_url;
         rand_init();
+        sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL); /* as in every main */
         memset(&rig, 0, sizeof(rig));
         rig.loop = loop_new();
         rig.r = rig_connect(url);
@@ -128,7 +130,9 @@ static UNUSED long long rig_int(const char *fmt, ...)
         va_start(ap, fmt);
         redisReply *r = rig_reply(fmt, ap);
         va_end(ap);
-        long long n = r->type == REDIS_REPLY_INTEGER ? r->integer : r->str ? atoll(r->str) : -1;
+        long long n = r->type == REDIS_REPLY_INTEGER ? r->integer
+                      : r->str                       ? strtoll(r->str, NULL, 10)
+                                                     : -1;
         freeReplyObject(r);
         return n;
 }

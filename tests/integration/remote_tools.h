@@ -1,7 +1,7 @@
 /*
  * remote_tools.h - what the tests of the kind `remote` share: the fakes of both outside systems, a
- * server that says whatever a test wants, and a run: the kind's body in a process of its own, as in a
- * runner, with the test as its supervisor, which answers its questions and notes what it says.
+ * server that says whatever a test wants, and a run: the kind's body in a process of its own, as in
+ * a runner, with the test as its supervisor, which answers its questions and notes what it says.
  */
 #ifndef TESTS_REMOTE_TOOLS_H
 #define TESTS_REMOTE_TOOLS_H
@@ -141,8 +141,8 @@ static inline void canned_write(int c, const char *text)
 }
 
 /*
- * Answers are given one by one, the last again and again. NULL: closes without a word; behind a '+': the
- * connection is kept.
+ * Answers are given one by one, the last again and again. NULL: closes without a word; behind a
+ * '+': the connection is kept.
  */
 static inline void canned_serve(int fd, const char *const *answers, size_t count, char *seen)
 {

@@ -129,6 +129,7 @@ __attribute__((noreturn)) static void serve(int out)
 {
         struct err e = ERR_INIT;
         log_set_fd(open("/dev/null", O_WRONLY));
+        sigaction(SIGTERM, &(struct sigaction){.sa_handler = SIG_IGN}, NULL); /* not libcheck's */
         if (descriptors)
                 setrlimit(RLIMIT_NOFILE, &(struct rlimit){descriptors, descriptors});
         loop = loop_new();
@@ -278,9 +279,9 @@ END_TEST
 
 START_TEST(bytes_may_come_one_by_one)
 {
-        static const char text[] = "POST /body?x=1 HTTP/1.1\r\n" HOST JSON_TYPE
-                                   "Transfer-Encoding: chunked\r\n\r\n"
-                                   "3;ext=1\r\nabc\r\n2\r\nde\r\n0\r\nTrailer: x\r\n\r\n";
+        static const char text[] =
+                "POST /body?x=1 HTTP/1.1\r\n" HOST JSON_TYPE "Transfer-Encoding: chunked\r\n\r\n"
+                "3;ext=1\r\nabc\r\n2\r\nde\r\n0\r\nTrailer: x\r\n\r\n";
         int fd = rawhttp_connect(port);
         for (size_t i = 0; i < sizeof(text) - 1; i++) {
                 rawhttp_sendn(fd, text + i, 1);
@@ -484,16 +485,18 @@ static const struct refusal {
         {"GET /gone/by HTTP/1.1\r\n" HOST "\r\n", 404, "not_offered", NULL, NULL},
         {"DELETE /body HTTP/1.1\r\n" HOST "\r\n", 405, "method_not_allowed", "Allow", "POST, PUT"},
         {"POST /p/a HTTP/1.1\r\n" HOST "\r\n", 405, "method_not_allowed", "Allow", "GET, HEAD"},
-        {"GET /viewer/a HTTP/1.1\r\n" HOST "\r\n", 401, "unauthorized", "WWW-Authenticate", "Bearer"},
-        {"GET /viewer/a HTTP/1.1\r\n" HOST "Authorization: Bearer wf_x\r\n\r\n", 401, "unauthorized",
-         "WWW-Authenticate", "Bearer error=\"invalid_token\""},
+        {"GET /viewer/a HTTP/1.1\r\n" HOST "\r\n", 401, "unauthorized", "WWW-Authenticate",
+         "Bearer"},
+        {"GET /viewer/a HTTP/1.1\r\n" HOST "Authorization: Bearer wf_x\r\n\r\n", 401,
+         "unauthorized", "WWW-Authenticate", "Bearer error=\"invalid_token\""},
         {"GET /viewer/a HTTP/1.1\r\n" HOST "Authorization: Basic Ojo=\r\n\r\n", 401, "unauthorized",
          "WWW-Authenticate", "Bearer"},
         {"POST /wave HTTP/1.1\r\n" HOST "Content-Length: 9999999\r\n\r\n", 401, "unauthorized",
          "Connection", "close"},
-        {"POST /json HTTP/1.1\r\n" HOST "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n", 415,
-         "unsupported_media_type", NULL, NULL},
-        {"POST /json HTTP/1.1\r\n" HOST JSON_TYPE "Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n",
+        {"POST /json HTTP/1.1\r\n" HOST "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n",
+         415, "unsupported_media_type", NULL, NULL},
+        {"POST /json HTTP/1.1\r\n" HOST JSON_TYPE
+         "Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n",
          415, "unsupported_media_type", NULL, NULL},
         {"POST /json HTTP/1.1\r\n" HOST "Content-Length: 1048577\r\n\r\n", 413, "body_too_large",
          "Connection", "close"},
@@ -501,23 +504,26 @@ static const struct refusal {
          "body_too_large", NULL, NULL},
         {"POST /json HTTP/1.1\r\n" HOST "Expect: a-miracle\r\nContent-Length: 2\r\n\r\n", 417,
          "expectation_failed", NULL, NULL},
-        {"POST /json HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", 400,
-         "bad_request", "Connection", "close"},
-        {"POST /json HTTP/1.1\r\n" HOST "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 400,
-         "bad_request", "Connection", "close"},
+        {"POST /json HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n",
+         400, "bad_request", "Connection", "close"},
+        {"POST /json HTTP/1.1\r\n" HOST "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+         400, "bad_request", "Connection", "close"},
         {"POST /json HTTP/1.1\r\n" HOST "Content-Length: 5\r\nContent-Length: 5\r\n\r\n", 400,
          "bad_request", NULL, NULL},
-        {"POST /json HTTP/1.1\r\n" HOST "Content-Length: 5, 5\r\n\r\n", 400, "bad_request", NULL, NULL},
-        {"POST /json HTTP/1.1\r\n" HOST "Content-Length: -5\r\n\r\n", 400, "bad_request", NULL, NULL},
+        {"POST /json HTTP/1.1\r\n" HOST "Content-Length: 5, 5\r\n\r\n", 400, "bad_request", NULL,
+         NULL},
+        {"POST /json HTTP/1.1\r\n" HOST "Content-Length: -5\r\n\r\n", 400, "bad_request", NULL,
+         NULL},
         {"POST /json HTTP/1.1\r\n" HOST "Content-Length: 99999999999999999999\r\n\r\n", 400,
          "bad_request", NULL, NULL},
-        {"POST /json HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip\r\n\r\n", 501, "not_implemented", NULL,
-         NULL},
+        {"POST /json HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip\r\n\r\n", 501, "not_implemented",
+         NULL, NULL},
         {"POST /json HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip, chunked\r\n\r\n", 501,
          "not_implemented", NULL, NULL},
-        {"POST /json HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "bad_request", NULL, NULL},
-        {"POST /json HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400, "bad_request",
-         NULL, NULL},
+        {"POST /json HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "bad_request", NULL,
+         NULL},
+        {"POST /json HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400,
+         "bad_request", NULL, NULL},
         {"hello there\r\n\r\n", 400, "bad_request", "Connection", "close"},
         {"\x16\x03\x01\x02", 400, "bad_request", NULL, NULL},
         {"GET /a b HTTP/1.1\r\n\r\n", 400, "bad_request", NULL, NULL},
@@ -534,8 +540,8 @@ static const struct refusal {
         {"GET /p/%zz HTTP/1.1\r\n" HOST "\r\n", 400, "bad_request", NULL, NULL},
         {"GET /p/%00 HTTP/1.1\r\n" HOST "\r\n", 400, "bad_request", NULL, NULL},
         {"GET /p/a?q=%ff HTTP/1.1\r\n" HOST "\r\n", 400, "bad_request", NULL, NULL},
-        {"POST /json HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\n{\"a\":", 400, "malformed_json", NULL,
-         NULL},
+        {"POST /json HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\n{\"a\":", 400, "malformed_json",
+         NULL, NULL},
 };
 
 START_TEST(refused)
@@ -568,8 +574,8 @@ START_TEST(a_refusal_is_read_by_who_sends_first)
 {
         enum { LEN = 30000000 };
         autofree char *data = letters(LEN);
-        autofree char *head = xasprintf("POST /wave HTTP/1.1\r\n" HOST
-                                        "Content-Length: %d\r\n\r\n", LEN);
+        autofree char *head =
+                xasprintf("POST /wave HTTP/1.1\r\n" HOST "Content-Length: %d\r\n\r\n", LEN);
         int fd = rawhttp_connect(port);
         ck_assert(rawhttp_send(fd, head));
         ck_assert(rawhttp_sendn(fd, data, LEN));
@@ -744,7 +750,7 @@ START_TEST(who_reads_steadily_gets_all)
         ck_assert_int_eq(rawhttp_read_head(fd, &r), 200);
         autofree char *data = xmalloc(1000000);
         size_t total = 0;
-        for (ssize_t n = 1; n > 0 && total < BIG_BYTES; total += n > 0 ? (size_t)n : 0) {
+        for (ssize_t n = 1; n > 0 && total<BIG_BYTES; total += n> 0 ? (size_t)n : 0) {
                 n = recv(fd, data, 1000000, MSG_WAITALL);
                 usleep(100000);
         }
@@ -828,7 +834,10 @@ END_TEST
 START_TEST(clients_that_leave)
 {
         static const char *const begins[] = {
-                "", "GET", "GET /p/a HTTP/1.1\r\n", "GET /later HTTP/1.1\r\n" HOST "\r\n",
+                "",
+                "GET",
+                "GET /p/a HTTP/1.1\r\n",
+                "GET /later HTTP/1.1\r\n" HOST "\r\n",
                 "GET /big HTTP/1.1\r\n" HOST "\r\n",
                 "POST /body HTTP/1.1\r\n" HOST "Content-Length: 100\r\n\r\nabc",
                 "GET /later HTTP/1.1\r\n" HOST "\r\nGET /later HTTP/1.1\r\n" HOST "\r\n"};
@@ -850,7 +859,8 @@ END_TEST
 
 START_TEST(stopping_finishes_what_has_begun)
 {
-        int idle = rawhttp_connect(port), busy = rawhttp_connect(port), slow = rawhttp_connect(port);
+        int idle = rawhttp_connect(port), busy = rawhttp_connect(port),
+            slow = rawhttp_connect(port);
         rawhttp_send(idle, "GET /p/a HTTP/1.1\r\n" HOST "\r\n");
         ck_assert_int_eq(rawhttp_read(idle, &r), 200);
         rawhttp_send(busy, "GET /later HTTP/1.1\r\n" HOST "\r\n");
@@ -891,9 +901,9 @@ static Suite *suite(void)
                  {a_refusal_without_a_body_keeps_the_connection,
                   a_refusal_is_read_by_who_sends_first, a_chunked_body_over_the_limit,
                   expectations_are_answered_after_the_checks, heads_over_the_limits}},
-                {"slow", {slow_heads_are_cut_off, slow_bodies_are_cut_off,
-                          a_second_more_for_every_64_kib, idle_connections_end,
-                          who_does_not_read_is_cut_off, who_reads_steadily_gets_all}},
+                {"slow",
+                 {slow_heads_are_cut_off, slow_bodies_are_cut_off, a_second_more_for_every_64_kib,
+                  idle_connections_end, who_does_not_read_is_cut_off, who_reads_steadily_gets_all}},
                 {"many", {too_many_connections, too_many_from_one_address, out_of_descriptors}},
                 {"ends", {clients_that_leave, stopping_finishes_what_has_begun}},
         };

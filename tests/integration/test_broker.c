@@ -486,6 +486,22 @@ START_TEST(ids_are_taken_from_the_queues_in_turn)
 }
 END_TEST
 
+START_TEST(a_wave_may_move_to_another_queue)
+{
+        struct wave_facts f = wave(1, 2), old = f;
+        submit(&f, 1, 10);
+        take_ids(1);
+        snprintf(f.queue, sizeof(f.queue), "other");
+        f.version = 2;
+        OK(broker_facts(rig.b, &f, rig_done, NULL));
+        finish_one(1, &old, END_SETTLED, 0); /* by one who does not know yet */
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:queue:other 0 -1"), "3");
+        ck_assert_str_eq(rig_text("SMEMBERS wavefleet:demand:other"), "3");
+        ck_assert_str_eq(rig_text("SMEMBERS wavefleet:demand:q"), "2");
+        ck_assert_str_eq(rig_text("HGET wavefleet:wave:1 queue"), "other");
+}
+END_TEST
+
 START_TEST(finish_tells_of_waves_it_has_no_deliveries_of)
 {
         struct wave_facts f[2] = {wave(1, 4), wave(2, 4)};
@@ -826,6 +842,7 @@ static Suite *suite(void)
                                       an_id_listed_twice_is_ended_once_for_each,
                                       more_deliveries_than_fit_into_one_call,
                                       ids_are_taken_from_the_queues_in_turn,
+                                      a_wave_may_move_to_another_queue,
                                       finish_tells_of_waves_it_has_no_deliveries_of,
                                       an_id_of_no_wave_is_dropped,
                                       due_entries_and_the_time_to_the_next,

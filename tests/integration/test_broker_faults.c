@@ -68,7 +68,8 @@ START_TEST(a_port_that_nobody_listens_on)
         b = rig_broker("unix:///nowhere/redis.sock");
         rig_turn_for(100);
         OP(broker_processing(b, 1, rig_ids, NULL));
-        ck_assert_str_eq(rig.e.text,
+        ck_assert_str_eq(
+                rig.e.text,
                 "not connected to redis at /nowhere/redis.sock: No such file or directory");
         broker_free(b);
 }
@@ -81,8 +82,8 @@ static pid_t own_server(char *path, size_t size)
         pid_t pid = fork();
         if (pid == 0) {
                 freopen("/dev/null", "w", stdout);
-                execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", path, "--save",
-                        "", "--requirepass", "pa:ss@word", (char *)NULL);
+                execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", path,
+                       "--save", "", "--requirepass", "pa:ss@word", (char *)NULL);
                 _exit(127);
         }
         while (access(path, F_OK) < 0)
@@ -455,7 +456,8 @@ START_TEST(everything_under_way_gets_its_error_once)
                 broker_processing(rig.b, 7, rig_ids, NULL);
                 broker_processing_lists(rig.b, rig_ids, NULL);
                 broker_due(rig.b, 5, rig_due, NULL);
-                broker_promote(rig.b, &(struct promotion){.entry = {1, 2}}, 1, &f, 1, rig_done, NULL);
+                broker_promote(rig.b, &(struct promotion){.entry = {1, 2}}, 1, &f, 1, rig_done,
+                               NULL);
                 broker_set_runners(rig.b, "q", 5);
                 broker_wave_counts(rig.b, nos, 200, rig_counts, NULL);
                 broker_backlog(rig.b, 1, rig_ids, NULL);
@@ -528,8 +530,8 @@ static void free_on_event(void *arg UNUSED)
 START_TEST(the_broker_may_be_freed_by_its_events)
 {
         struct broker_opts opts = {.url = harness_stack_up()->redis_url,
-                .prefix = "wavefleet:",
-                .timeout_ms = RIG_TIMEOUT_MS};
+                                   .prefix = "wavefleet:",
+                                   .timeout_ms = RIG_TIMEOUT_MS};
         struct broker_events up = {.on_up = free_on_event}, down = {.on_down = free_on_event},
                              other = {.on_other_server = free_on_event};
         broker_free(rig.b);
@@ -557,6 +559,7 @@ START_TEST(a_child_forgets)
         until_ready(p);
         pid_t pid = fork();
         if (pid == 0) {
+                loop_forget(rig.loop);
                 broker_forget(rig.b);
                 _exit(0);
         }
@@ -573,18 +576,30 @@ END_TEST
 
 static Suite *suite(void)
 {
-        const TTest *const tests[] = {what_makes_redis_forget_is_said, a_host_is_found_by_name,
-                an_unknown_host_is_an_error_of_each_operation, a_port_that_nobody_listens_on,
-                passwords, a_flush_is_noticed_without_a_new_connection,
-                a_flush_during_a_cut_is_noticed, a_killed_server_comes_back,
-                what_is_under_way_when_the_server_dies_is_lost, killed_connections_come_back,
-                a_server_that_hangs_is_left, a_deaf_subscription_is_renewed,
-                heartbeats_are_not_messages, scripts_are_loaded_again, no_memory_left,
-                a_master_that_became_a_replica_is_left, a_key_of_another_type_is_our_mistake,
-                pop_gives_ids_while_it_is_wanted, pop_outlives_its_own_time_out,
-                pop_may_be_freed_by_what_it_brings, everything_under_way_gets_its_error_once,
-                the_broker_may_be_freed_in_any_callback, the_broker_may_be_freed_by_its_events,
-                a_child_forgets};
+        const TTest *const tests[] = {what_makes_redis_forget_is_said,
+                                      a_host_is_found_by_name,
+                                      an_unknown_host_is_an_error_of_each_operation,
+                                      a_port_that_nobody_listens_on,
+                                      passwords,
+                                      a_flush_is_noticed_without_a_new_connection,
+                                      a_flush_during_a_cut_is_noticed,
+                                      a_killed_server_comes_back,
+                                      what_is_under_way_when_the_server_dies_is_lost,
+                                      killed_connections_come_back,
+                                      a_server_that_hangs_is_left,
+                                      a_deaf_subscription_is_renewed,
+                                      heartbeats_are_not_messages,
+                                      scripts_are_loaded_again,
+                                      no_memory_left,
+                                      a_master_that_became_a_replica_is_left,
+                                      a_key_of_another_type_is_our_mistake,
+                                      pop_gives_ids_while_it_is_wanted,
+                                      pop_outlives_its_own_time_out,
+                                      pop_may_be_freed_by_what_it_brings,
+                                      everything_under_way_gets_its_error_once,
+                                      the_broker_may_be_freed_in_any_callback,
+                                      the_broker_may_be_freed_by_its_events,
+                                      a_child_forgets};
         Suite *s = suite_create("broker faults");
         TCase *t = tcase_create("faults");
         tcase_add_checked_fixture(t, rig_start, rig_end);

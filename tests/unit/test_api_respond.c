@@ -276,11 +276,11 @@ START_TEST(integers_of_the_query)
                 int64_t value;
                 enum err_code code;
         } cases[] = {
-                {"n=5", 0, 5, ERR_OK},         {"n=-3", 0, -3, ERR_OK},
-                {"m=1", 0, 7, ERR_OK},         {"n=", -1, 0, ERR_WRONG_TYPE},
-                {"n=x", -1, 0, ERR_WRONG_TYPE}, {"n=5x", -1, 0, ERR_WRONG_TYPE},
+                {"n=5", 0, 5, ERR_OK},           {"n=-3", 0, -3, ERR_OK},
+                {"m=1", 0, 7, ERR_OK},           {"n=", -1, 0, ERR_WRONG_TYPE},
+                {"n=x", -1, 0, ERR_WRONG_TYPE},  {"n=5x", -1, 0, ERR_WRONG_TYPE},
                 {"n=+5", -1, 0, ERR_WRONG_TYPE}, {"n=501", -1, 0, ERR_INVALID},
-                {"n=-11", -1, 0, ERR_INVALID}, {"n=99999999999999999999", -1, 0, ERR_INVALID},
+                {"n=-11", -1, 0, ERR_INVALID},   {"n=99999999999999999999", -1, 0, ERR_INVALID},
         };
         struct err e = ERR_INIT;
         int64_t n = 0;
@@ -335,8 +335,9 @@ START_TEST(a_body_that_is_no_object_is_answered)
         static const struct {
                 const char *text;
                 const char *code;
-        } cases[] = {{"{\"a\":", "malformed_json"}, {"[1]", "wrong_type"}, {"{\"a\":1,\"a\":2}",
-                                                                            "malformed_json"}};
+        } cases[] = {{"{\"a\":", "malformed_json"},
+                     {"[1]", "wrong_type"},
+                     {"{\"a\":1,\"a\":2}", "malformed_json"}};
         buf_adds(&rq->body, cases[_i].text);
         ck_assert_ptr_null(request_json(rq));
         ck_assert_int_eq(status, 400);

@@ -40,7 +40,7 @@ START_TEST(the_longest_names_fit)
         memset(name, 'n', sizeof(name) - 1);
         prefix[sizeof(prefix) - 1] = queue[sizeof(queue) - 1] = name[sizeof(name) - 1] = '\0';
         ck_assert_uint_eq(strlen(key_demand(prefix, queue).s),
-                KEY_PREFIX_MAX + strlen("demand:") + QUEUE_NAME_MAX);
+                          KEY_PREFIX_MAX + strlen("demand:") + QUEUE_NAME_MAX);
         struct key k = key_backlog(prefix, INT64_MAX);
         ck_assert_str_eq(k.s + KEY_PREFIX_MAX, "wave:9223372036854775807:backlog");
         ck_assert_uint_lt(strlen(key_rate(prefix, name).s), KEY_SIZE);
@@ -68,8 +68,15 @@ START_TEST(ids)
         ck_assert(id_parse("0", 1, &n) && n == 0);
         ck_assert(id_parse("9223372036854775807", 19, &n) && n == INT64_MAX);
         ck_assert(id_parse("12x", 2, &n) && n == 12);
-        static const char *const wrong[] = {
-                "", "x", "1x", " 1", "-1", "+1", "1.5", "9223372036854775808", "99999999999999999999"};
+        static const char *const wrong[] = {"",
+                                            "x",
+                                            "1x",
+                                            " 1",
+                                            "-1",
+                                            "+1",
+                                            "1.5",
+                                            "9223372036854775808",
+                                            "99999999999999999999"};
         for (size_t i = 0; i < COUNT_OF(wrong); i++)
                 ck_assert_msg(!id_parse(wrong[i], strlen(wrong[i]), &n), "'%s'", wrong[i]);
 }
@@ -101,7 +108,7 @@ static const struct url_case urls[] = {
 static void same(const char *a, const char *b, const char *text)
 {
         ck_assert_msg((!a && !b) || (a && b && strcmp(a, b) == 0), "%s: '%s', not '%s'", text,
-                a ? a : "(none)", b ? b : "(none)");
+                      a ? a : "(none)", b ? b : "(none)");
 }
 
 START_TEST(urls_that_are_right)
@@ -122,11 +129,30 @@ START_TEST(urls_that_are_right)
 }
 END_TEST
 
-static const char *const wrong_urls[] = {"", "h:6379", "http://h", "redis:h", "redis://",
-        "redis://:secret@", "redis://h:", "redis://h:0", "redis://h:65536", "redis://h:x",
-        "redis://h/x", "redis://h/-1", "redis://h/99999999999", "redis://h?x=1", "redis://[::1",
-        "redis://[::1]x", "redis://u:secret%4@h", "redis://u:secret%00@h", "redis://u:secret%zz@h",
-        "unix://relative/secret", "unix://", "unix:///s?db=x", "unix:///s?secret", "rediss://u:secret@h"};
+static const char *const wrong_urls[] = {"",
+                                         "h:6379",
+                                         "http://h",
+                                         "redis:h",
+                                         "redis://",
+                                         "redis://:secret@",
+                                         "redis://h:",
+                                         "redis://h:0",
+                                         "redis://h:65536",
+                                         "redis://h:x",
+                                         "redis://h/x",
+                                         "redis://h/-1",
+                                         "redis://h/99999999999",
+                                         "redis://h?x=1",
+                                         "redis://[::1",
+                                         "redis://[::1]x",
+                                         "redis://u:secret%4@h",
+                                         "redis://u:secret%00@h",
+                                         "redis://u:secret%zz@h",
+                                         "unix://relative/secret",
+                                         "unix://",
+                                         "unix:///s?db=x",
+                                         "unix:///s?secret",
+                                         "rediss://u:secret@h"};
 
 START_TEST(urls_that_are_wrong)
 {
@@ -203,7 +229,8 @@ END_TEST
 START_TEST(servers_that_cannot_be_used)
 {
         static const char *const infos[] = {"redis_version:6.0.16\r\n", "redis_version:5\r\n",
-                "redis_version:7.0.0\r\nrole:slave\r\n", "redis_version:7.0.0\r\nloading:1\r\n"};
+                                            "redis_version:7.0.0\r\nrole:slave\r\n",
+                                            "redis_version:7.0.0\r\nloading:1\r\n"};
         static const char *const reasons[] = {"too old", "too old", "replica", "loading"};
         for (size_t i = 0; i < COUNT_OF(infos); i++) {
                 struct server_facts f = facts_of(infos[i]);
@@ -219,8 +246,8 @@ END_TEST
 
 START_TEST(complaints)
 {
-        struct server_facts f =
-                facts_of("redis_version:7.0.0\r\nmaxmemory_policy:allkeys-lru\r\naof_enabled:0\r\n");
+        struct server_facts f = facts_of(
+                "redis_version:7.0.0\r\nmaxmemory_policy:allkeys-lru\r\naof_enabled:0\r\n");
         server_complain(&f);
         ck_assert_ptr_nonnull(strstr(f.complaints[0], "allkeys-lru"));
         ck_assert_ptr_nonnull(strstr(f.complaints[1], "appendonly is off"));

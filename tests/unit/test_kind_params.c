@@ -32,11 +32,13 @@ static void expect(const struct expected *x, bool project, const char *kind)
         const struct kind_spec *spec = kind_spec_find(kind);
         (project ? spec->check_project : spec->check_params)(v, "#/params", &m);
         if (!x->pointer) {
-                ck_assert_msg(m.total == 0, "%s: %s %s", x->params, m.list[0].pointer, m.list[0].detail);
+                ck_assert_msg(m.total == 0, "%s: %s %s", x->params, m.list[0].pointer,
+                              m.list[0].detail);
         } else {
                 bool found = false;
                 for (size_t i = 0; i < m.count; i++)
-                        found |= strcmp(m.list[i].pointer, x->pointer) == 0 && m.list[i].code == x->code;
+                        found |= strcmp(m.list[i].pointer, x->pointer) == 0 &&
+                                 m.list[i].code == x->code;
                 ck_assert_msg(found, "%s: %zu mistakes, none at %s", x->params, m.total, x->pointer);
         }
         json_free(v);
@@ -45,11 +47,14 @@ static void expect(const struct expected *x, bool project, const char *kind)
 
 static const struct expected command[] = {
         {"{\"argv\":[\"/bin/true\"]}", NULL, 0},
-        {"{\"argv\":[\"/bin/echo\",\"{project}\",\"{attempt}{wave_id}-{migration_id}\",\"{params.a b}\"]}",
+        {"{\"argv\":[\"/bin/echo\",\"{project}\",\"{attempt}{wave_id}-{migration_id}\",\"{params.a "
+         "b}\"]}",
          NULL, 0},
         {"{\"argv\":[\"/bin/echo\",\"{{}\",\"}\",\"a}b\",\"{{{project}}\"]}", NULL, 0},
-        {"{\"argv\":[\"/bin/true\"],\"env\":{\"A\":\"{project}\"},\"cwd\":\"/srv/{project}\",\"stdin\":\"{"
-         "\",\"timeout_seconds\":60,\"exit_codes\":{\"0\":\"data\",\"255\":\"completed\"},\"result\":{"
+        {"{\"argv\":[\"/bin/true\"],\"env\":{\"A\":\"{project}\"},\"cwd\":\"/srv/"
+         "{project}\",\"stdin\":\"{"
+         "\",\"timeout_seconds\":60,\"exit_codes\":{\"0\":\"data\",\"255\":\"completed\"},"
+         "\"result\":{"
          "\"format\":\"none\"}}",
          NULL, 0},
         {"{\"argv\":[\"/bin/echo\",\"{params.region}\"],\"region\":\"eu\"}", NULL, 0},
@@ -66,18 +71,24 @@ static const struct expected command[] = {
         {"{\"argv\":[\"/bin/ls\",\"{params.}\"]}", "#/params/argv/1", ERR_INVALID},
         {"{\"argv\":[\"/bin/ls\",\"{pro{jekt}\"]}", "#/params/argv/1", ERR_INVALID},
         {"{\"argv\":[\"/bin/ls\"],\"region\":\"eu\"}", "#/params/region", ERR_INVALID},
-        {"{\"argv\":[\"/bin/ls\",\"{params.region}\"],\"region\":[1]}", "#/params/region", ERR_WRONG_TYPE},
+        {"{\"argv\":[\"/bin/ls\",\"{params.region}\"],\"region\":[1]}", "#/params/region",
+         ERR_WRONG_TYPE},
         {"{\"argv\":[\"/bin/ls\"],\"cwd\":\"tmp\"}", "#/params/cwd", ERR_INVALID},
         {"{\"argv\":[\"/bin/ls\"],\"env\":{\"A=B\":\"x\"}}", "#/params/env/A=B", ERR_INVALID},
         {"{\"argv\":[\"/bin/ls\"],\"env\":{\"A\":1}}", "#/params/env/A", ERR_WRONG_TYPE},
-        {"{\"argv\":[\"/bin/ls\"],\"env\":{\"WAVEFLEET_PROJECT\":\"x\"}}", "#/params/env/WAVEFLEET_PROJECT",
-         ERR_INVALID},
+        {"{\"argv\":[\"/bin/ls\"],\"env\":{\"WAVEFLEET_PROJECT\":\"x\"}}",
+         "#/params/env/WAVEFLEET_PROJECT", ERR_INVALID},
         {"{\"argv\":[\"/bin/ls\"],\"timeout_seconds\":0}", "#/params/timeout_seconds", ERR_INVALID},
-        {"{\"argv\":[\"/bin/ls\"],\"exit_codes\":{\"256\":\"data\"}}", "#/params/exit_codes/256", ERR_INVALID},
-        {"{\"argv\":[\"/bin/ls\"],\"exit_codes\":{\"03\":\"data\"}}", "#/params/exit_codes/03", ERR_INVALID},
-        {"{\"argv\":[\"/bin/ls\"],\"exit_codes\":{\"3\":\"crashed\"}}", "#/params/exit_codes/3", ERR_INVALID},
-        {"{\"argv\":[\"/bin/ls\"],\"exit_codes\":{\"3\":1}}", "#/params/exit_codes/3", ERR_WRONG_TYPE},
-        {"{\"argv\":[\"/bin/ls\"],\"result\":{\"format\":\"xml\"}}", "#/params/result/format", ERR_INVALID},
+        {"{\"argv\":[\"/bin/ls\"],\"exit_codes\":{\"256\":\"data\"}}", "#/params/exit_codes/256",
+         ERR_INVALID},
+        {"{\"argv\":[\"/bin/ls\"],\"exit_codes\":{\"03\":\"data\"}}", "#/params/exit_codes/03",
+         ERR_INVALID},
+        {"{\"argv\":[\"/bin/ls\"],\"exit_codes\":{\"3\":\"crashed\"}}", "#/params/exit_codes/3",
+         ERR_INVALID},
+        {"{\"argv\":[\"/bin/ls\"],\"exit_codes\":{\"3\":1}}", "#/params/exit_codes/3",
+         ERR_WRONG_TYPE},
+        {"{\"argv\":[\"/bin/ls\"],\"result\":{\"format\":\"xml\"}}", "#/params/result/format",
+         ERR_INVALID},
         {"{\"argv\":[\"/bin/ls\"],\"result\":{}}", "#/params/result/format", ERR_INVALID},
 };
 
@@ -103,7 +114,9 @@ END_TEST
 static const struct expected noop[] = {
         {NULL, NULL, 0},
         {"{}", NULL, 0},
-        {"{\"sleep_ms\":5,\"log_lines\":3,\"result\":{\"a\":1},\"fail\":{\"times\":2,\"class\":\"data\"}}", NULL, 0},
+        {"{\"sleep_ms\":5,\"log_lines\":3,\"result\":{\"a\":1},\"fail\":{\"times\":2,\"class\":"
+         "\"data\"}}",
+         NULL, 0},
         {"{\"fail\":{}}", NULL, 0},
         {"{\"sleep_ms\":\"long\"}", "#/params/sleep_ms", ERR_WRONG_TYPE},
         {"{\"sleep_ms\":-5}", "#/params/sleep_ms", ERR_INVALID},
@@ -198,7 +211,8 @@ START_TEST(kinds)
 }
 END_TEST
 
-#define LOOP(t, test, table) tcase_add_loop_test(t, test, 0, (int)(sizeof(table) / sizeof((table)[0])))
+#define LOOP(t, test, table)                                                                       \
+        tcase_add_loop_test(t, test, 0, (int)(sizeof(table) / sizeof((table)[0])))
 
 int main(void)
 {

@@ -9,8 +9,8 @@ START_TEST(names_read_back)
 {
         for (int i = 0; i < MIGRATION_STATE_COUNT; i++) {
                 enum migration_state s;
-                ck_assert_int_eq(migration_state_parse(migration_state_name((enum migration_state)i), &s),
-                                 0);
+                ck_assert_int_eq(
+                        migration_state_parse(migration_state_name((enum migration_state)i), &s), 0);
                 ck_assert_int_eq(s, i);
         }
         for (int i = 0; i < WAVE_STATE_COUNT; i++) {
@@ -48,7 +48,8 @@ START_TEST(statuses)
         ck_assert_str_eq(wave_status(WAVE_PLANNING), "pending");
         ck_assert_str_eq(wave_status(WAVE_RUNNING), "in_progress");
         ck_assert_str_eq(wave_status(WAVE_ERROR), "error");
-        ck_assert(migration_is_terminal(MIGRATION_CANCELLED) && !migration_is_terminal(MIGRATION_RETRYING));
+        ck_assert(migration_is_terminal(MIGRATION_CANCELLED) &&
+                  !migration_is_terminal(MIGRATION_RETRYING));
         ck_assert(wave_is_ended(WAVE_STOPPED) && !wave_is_ended(WAVE_PAUSED));
 }
 END_TEST

@@ -27,7 +27,7 @@ struct ran {
         char *error, *result;
         bool leftovers;
         int64_t dropped;
-        size_t count; /* of lines */
+        size_t count;            /* of lines */
         char *lines[LINES_KEPT]; /* "out: text" */
         int64_t took_ms;
         int status;
@@ -108,10 +108,17 @@ static struct ran *run_job(const struct job *job)
 
 static struct job job_of(const char *params)
 {
-        return (struct job){.id = 42, .wave_no = 1, .attempt = 2, .max_attempts = 5,
-                            .wave_id = "1700000000_000000000001", .wave_name = "a wave",
-                            .kind = "command", .project = "one two", .params = params,
-                            .project_params = "{\"colour\":\"dark red\",\"n\":5,\"evil\":\"{project}\"}",
+        return (struct job){.id = 42,
+                            .wave_no = 1,
+                            .attempt = 2,
+                            .max_attempts = 5,
+                            .wave_id = "1700000000_000000000001",
+                            .wave_name = "a wave",
+                            .kind = "command",
+                            .project = "one two",
+                            .params = params,
+                            .project_params =
+                                    "{\"colour\":\"dark red\",\"n\":5,\"evil\":\"{project}\"}",
                             .traceparent = "00-1-2-01"};
 }
 
@@ -124,8 +131,9 @@ static struct ran *run(const char *params)
 /* A shell script as params; it may hold no quotes of its own. */
 static struct ran *run_script(const char *script, const char *more)
 {
-        autofree char *params = xasprintf("{\"argv\":[\"/bin/sh\",\"-c\",\"%s\",\"sh\",\"{project}\"]%s}",
-                                          script, more ? more : "");
+        autofree char *params =
+                xasprintf("{\"argv\":[\"/bin/sh\",\"-c\",\"%s\",\"sh\",\"{project}\"]%s}", script,
+                          more ? more : "");
         return run(params);
 }
 
@@ -151,8 +159,9 @@ static void set_up(void)
 {
         config_defaults(&cfg);
         free(cfg.command_allow);
-        cfg.command_allow = xstrdup("/bin/sh, /bin/echo,/usr/bin/env ,/bin/cat,/opt/none/such,/bin/pwd,"
-                                    "/proc/self/mem,/etc/passwd");
+        cfg.command_allow =
+                xstrdup("/bin/sh, /bin/echo,/usr/bin/env ,/bin/cat,/opt/none/such,/bin/pwd,"
+                        "/proc/self/mem,/etc/passwd");
         cfg.worker_kill_grace_ms = 300;
 }
 
@@ -164,7 +173,8 @@ static void tear_down(void)
 #define ck_outcome(r, kind_, class_)                                                               \
         ck_assert_msg((r)->kind == (kind_) && (r)->class == (class_), "%d %d: %s", (r)->kind,      \
                       (r)->class, (r)->error)
-#define ck_contains(text, part) ck_assert_msg(strstr(text, part), "\"%s\" is not in: %s", part, text)
+#define ck_contains(text, part)                                                                    \
+        ck_assert_msg(strstr(text, part), "\"%s\" is not in: %s", part, text)
 #define ck_line(r, line)                                                                           \
         ck_assert_msg(has_line(r, line), "no line \"%s\" but (first of %zu) %s", line, (r)->count, \
                       (r)->count ? (r)->lines[0] : "")
@@ -173,15 +183,22 @@ static void tear_down(void)
 
 START_TEST(arguments_are_filled_alone_and_once)
 {
-        struct ran *r = run("{\"argv\":[\"/bin/sh\",\"-c\",\"for a; do echo \\\"[$a]\\\"; done\",\"sh\","
-                            "\"{project}\",\"x-{project}-y\",\"{attempt}\",\"{params.colour}\","
-                            "\"{params.n}\",\"{{project}\",\"{params.evil}\",\"{params.region}\","
-                            "\"{wave_id}/{migration_id}\",\"$(id);`id`|id\",\"\"],\"region\":\"eu\"}");
+        struct ran *r =
+                run("{\"argv\":[\"/bin/sh\",\"-c\",\"for a; do echo \\\"[$a]\\\"; done\",\"sh\","
+                    "\"{project}\",\"x-{project}-y\",\"{attempt}\",\"{params.colour}\","
+                    "\"{params.n}\",\"{{project}\",\"{params.evil}\",\"{params.region}\","
+                    "\"{wave_id}/{migration_id}\",\"$(id);`id`|id\",\"\"],\"region\":\"eu\"}");
         ck_outcome(r, OUTCOME_COMPLETED, CLASS_NONE);
-        static const char *const lines[] = {
-                "out: [one two]", "out: [x-one two-y]", "out: [2]", "out: [dark red]", "out: [5]",
-                "out: [{project}]", "out: [eu]", "out: [1700000000_000000000001/42]",
-                "out: [$(id);`id`|id]", "out: []"};
+        static const char *const lines[] = {"out: [one two]",
+                                            "out: [x-one two-y]",
+                                            "out: [2]",
+                                            "out: [dark red]",
+                                            "out: [5]",
+                                            "out: [{project}]",
+                                            "out: [eu]",
+                                            "out: [1700000000_000000000001/42]",
+                                            "out: [$(id);`id`|id]",
+                                            "out: []"};
         for (size_t i = 0; i < COUNT_OF(lines); i++)
                 ck_line(r, lines[i]);
         ck_assert_uint_eq(r->count, 11);
@@ -200,8 +217,8 @@ END_TEST
 
 START_TEST(only_allowed_programs)
 {
-        static const char *const refused[] = {"/bin/rm", "/bin/../bin/rm", "/bin/sh/", "/bin/.",
-                                              "/nowhere/sh", "/bin//rm"};
+        static const char *const refused[] = {"/bin/rm", "/bin/../bin/rm", "/bin/sh/",
+                                              "/bin/.",  "/nowhere/sh",    "/bin//rm"};
         for (size_t i = 0; i < COUNT_OF(refused); i++) {
                 autofree char *params = xasprintf("{\"argv\":[\"%s\"]}", refused[i]);
                 struct ran *r = run(params);
@@ -263,13 +280,18 @@ END_TEST
 START_TEST(environment)
 {
         setenv("WAVEFLEET_SECRET_KEY", "0123456789abcdef", 1);
-        struct ran *r = run("{\"argv\":[\"/usr/bin/env\"],\"env\":{\"TENANT\":\"the {project}\",\"LANG\":\"xx\"},"
+        struct ran *r = run("{\"argv\":[\"/usr/bin/env\"],\"env\":{\"TENANT\":\"the "
+                            "{project}\",\"LANG\":\"xx\"},"
                             "\"cwd\":\"/usr\"}");
         ck_outcome(r, OUTCOME_COMPLETED, CLASS_NONE);
         static const char *const lines[] = {
-                "out: TENANT=the one two", "out: LANG=xx", "out: WAVEFLEET_PROJECT=one two",
-                "out: WAVEFLEET_ATTEMPT=2", "out: WAVEFLEET_MIGRATION_ID=42",
-                "out: WAVEFLEET_WAVE_NAME=a wave", "out: TRACEPARENT=00-1-2-01",
+                "out: TENANT=the one two",
+                "out: LANG=xx",
+                "out: WAVEFLEET_PROJECT=one two",
+                "out: WAVEFLEET_ATTEMPT=2",
+                "out: WAVEFLEET_MIGRATION_ID=42",
+                "out: WAVEFLEET_WAVE_NAME=a wave",
+                "out: TRACEPARENT=00-1-2-01",
                 "out: WAVEFLEET_IDEMPOTENCY_KEY=1700000000_000000000001-42"};
         for (size_t i = 0; i < COUNT_OF(lines); i++)
                 ck_line(r, lines[i]);
@@ -318,7 +340,8 @@ static const struct {
         const char *error;
 } ends[] = {
         {"exit 0", NULL, OUTCOME_COMPLETED, CLASS_NONE, ""},
-        {"echo later >&2; exit 75", NULL, OUTCOME_FAILED, CLASS_TEMPORARY, "exited with status 75: later"},
+        {"echo later >&2; exit 75", NULL, OUTCOME_FAILED, CLASS_TEMPORARY,
+         "exited with status 75: later"},
         {"exit 65", NULL, OUTCOME_FAILED, CLASS_DATA, "exited with status 65"},
         {"exit 64", NULL, OUTCOME_FAILED, CLASS_DATA, "status 64"},
         {"exit 69", NULL, OUTCOME_FAILED, CLASS_TEMPORARY, "status 69"},
@@ -328,7 +351,8 @@ static const struct {
         {"kill -SEGV $$", NULL, OUTCOME_FAILED, CLASS_CRASHED, "killed by signal 11 (SEGV)"},
         {"exit 3", ",\"exit_codes\":{\"3\":\"completed\"}", OUTCOME_COMPLETED, CLASS_NONE, ""},
         {"exit 75", ",\"exit_codes\":{\"75\":\"data\"}", OUTCOME_FAILED, CLASS_DATA, "status 75"},
-        {"exit 0", ",\"exit_codes\":{\"0\":\"critical\"}", OUTCOME_FAILED, CLASS_CRITICAL, "status 0"},
+        {"exit 0", ",\"exit_codes\":{\"0\":\"critical\"}", OUTCOME_FAILED, CLASS_CRITICAL,
+         "status 0"},
         {"echo first >&2; echo; echo '  the last  ' >&2; echo >&2; exit 9", NULL, OUTCOME_FAILED,
          CLASS_TEMPORARY, "exited with status 9: the last"},
 };
@@ -345,7 +369,8 @@ END_TEST
 
 START_TEST(its_own_time_out)
 {
-        struct ran *r = run_script("trap '' TERM; echo begun; sleep 60; sleep 60", ",\"timeout_seconds\":1");
+        struct ran *r = run_script("trap '' TERM; echo begun; sleep 60; sleep 60",
+                                   ",\"timeout_seconds\":1");
         ck_outcome(r, OUTCOME_FAILED, CLASS_TIMED_OUT);
         ck_contains(r->error, "ran longer than 1 s");
         ck_line(r, "out: begun");
@@ -381,8 +406,9 @@ END_TEST
 static const struct {
         const char *script, *more, *result;
 } results[] = {
-        {"echo working; echo '{\\\"not\\\":\\\"last\\\"}'; echo '{\\\"rows\\\": 12, \\\"имя\\\":\\\"да\\\"}'", NULL,
-         "{\"rows\": 12, \"имя\":\"да\"}"},
+        {"echo working; echo '{\\\"not\\\":\\\"last\\\"}'; echo '{\\\"rows\\\": 12, "
+         "\\\"имя\\\":\\\"да\\\"}'",
+         NULL, "{\"rows\": 12, \"имя\":\"да\"}"},
         {"printf '{\\\"a\\\":1}'", NULL, "{\"a\":1}"},
         {"printf '{\\\"a\\\":1}\\r\\n\\n  \\n'", NULL, "{\"a\":1}"},
         {"echo '{\\\"a\\\":1}'; echo '{\\\"b\\\":2}' >&2", NULL, "{\"a\":1}"},
@@ -403,14 +429,18 @@ END_TEST
 
 START_TEST(a_long_result)
 {
-        struct ran *r = run_script("printf '{\\\"a\\\":\\\"'; head -c 900000 /dev/zero | tr '\\\\0' x; "
-                                   "printf '\\\"}'", NULL);
+        struct ran *r =
+                run_script("printf '{\\\"a\\\":\\\"'; head -c 900000 /dev/zero | tr '\\\\0' x; "
+                           "printf '\\\"}'",
+                           NULL);
         ck_outcome(r, OUTCOME_COMPLETED, CLASS_NONE);
         ck_assert_uint_eq(strlen(r->result), 900000 + 8);
         ck_assert_uint_eq(r->count, 1);
         ck_assert_uint_eq(strlen(r->lines[0]), 8192 + 5);
         drop(r);
-        r = run_script("printf '{\\\"a\\\":\\\"'; head -c 1900000 /dev/zero | tr '\\\\0' x; printf '\\\"}'", NULL);
+        r = run_script("printf '{\\\"a\\\":\\\"'; head -c 1900000 /dev/zero | tr '\\\\0' x; printf "
+                       "'\\\"}'",
+                       NULL);
         ck_outcome(r, OUTCOME_COMPLETED, CLASS_NONE);
         ck_assert_str_eq(r->result, "");
         drop(r);
@@ -420,7 +450,8 @@ END_TEST
 START_TEST(lines)
 {
         struct ran *r = run_script("printf 'a\\\\r\\\\n\\\\nb'; sleep 0.1; printf 'c\\\\nno end'; "
-                                   "echo to err >&2", NULL);
+                                   "echo to err >&2",
+                                   NULL);
         ck_line(r, "out: a");
         ck_line(r, "out: ");
         ck_line(r, "out: bc");
@@ -433,8 +464,10 @@ END_TEST
 
 START_TEST(output_that_is_no_text)
 {
-        struct ran *r = run_script("printf '\\\\377\\\\000\\\\001x\\\\n'; head -c 300000 /dev/zero | tr '\\\\0' y; echo; "
-                                   "echo after; printf '\\\\303' >&2; exit 1", NULL);
+        struct ran *r = run_script("printf '\\\\377\\\\000\\\\001x\\\\n'; head -c 300000 /dev/zero "
+                                   "| tr '\\\\0' y; echo; "
+                                   "echo after; printf '\\\\303' >&2; exit 1",
+                                   NULL);
         ck_line(r, "out: \xEF\xBF\xBD\xEF\xBF\xBD\001x");
         ck_line(r, "out: after");
         ck_assert_uint_eq(strlen(r->lines[1]), 8192 + 5);
@@ -495,8 +528,9 @@ static struct ran *run_and_term(const char *params)
 
 START_TEST(a_body_with_a_program_outlives_sigterm)
 {
-        struct ran *r = run_and_term("{\"argv\":[\"/bin/sh\",\"-c\",\"trap 'echo bye; exit 0' TERM; echo on; "
-                                     "sleep 60 & wait\"]}");
+        struct ran *r = run_and_term(
+                "{\"argv\":[\"/bin/sh\",\"-c\",\"trap 'echo bye; exit 0' TERM; echo on; "
+                "sleep 60 & wait\"]}");
         ck_outcome(r, OUTCOME_COMPLETED, CLASS_NONE);
         ck_line(r, "out: bye");
         ck_assert(WIFEXITED(r->status));
@@ -528,7 +562,8 @@ END_TEST
 
 START_TEST(noop)
 {
-        struct job job = job_of("{\"log_lines\":2,\"result\":{\"a\":1},\"fail\":{\"times\":2,\"class\":\"data\"}}");
+        struct job job = job_of(
+                "{\"log_lines\":2,\"result\":{\"a\":1},\"fail\":{\"times\":2,\"class\":\"data\"}}");
         job.kind = "noop";
         job.project_params = "{\"result\":{\"b\":2}}";
         struct ran *r = run_job(&job);

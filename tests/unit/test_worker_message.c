@@ -5,22 +5,44 @@
 
 #include "worker/message.h"
 
-static const struct job whole = {
-        .id = 123456789012345, .wave_no = 7, .attempt = 3, .spent = 2, .max_attempts = 5,
-        .poll = true, .timeout_ms = 60000, .brz_project_id = 99, .first_started_ms = 1,
-        .started_ms = 2, .polls = 4, .wave_id = "1700000000_000000000001", .wave_name = "волна",
-        .kind = "remote", .project = "one two", .params = "{\"a\":1}", .project_params = NULL,
-        .workspace_id = "5", .workspace_name = "", .memo = "{}", .traceparent = NULL,
-        .webhook_url = "http://x/", .site_id = "6", .site_secret = "s", .options = "{}"};
+static const struct job whole = {.id = 123456789012345,
+                                 .wave_no = 7,
+                                 .attempt = 3,
+                                 .spent = 2,
+                                 .max_attempts = 5,
+                                 .poll = true,
+                                 .timeout_ms = 60000,
+                                 .brz_project_id = 99,
+                                 .first_started_ms = 1,
+                                 .started_ms = 2,
+                                 .polls = 4,
+                                 .wave_id = "1700000000_000000000001",
+                                 .wave_name = "волна",
+                                 .kind = "remote",
+                                 .project = "one two",
+                                 .params = "{\"a\":1}",
+                                 .project_params = NULL,
+                                 .workspace_id = "5",
+                                 .workspace_name = "",
+                                 .memo = "{}",
+                                 .traceparent = NULL,
+                                 .webhook_url = "http://x/",
+                                 .site_id = "6",
+                                 .site_secret = "s",
+                                 .options = "{}"};
 
 static struct message_outcome failed(void)
 {
-        return (struct message_outcome){
-                .outcome = {.kind = OUTCOME_FAILED, .class = CLASS_DATA, .error = "it is so",
-                            .result = NULL, .memo = "{\"m\":1}", .due_in_ms = -1,
-                            .brz_project_id = 5, .domain = "d.example"},
-                .leftovers = true,
-                .lines_dropped = 17};
+        return (struct message_outcome){.outcome = {.kind = OUTCOME_FAILED,
+                                                    .class = CLASS_DATA,
+                                                    .error = "it is so",
+                                                    .result = NULL,
+                                                    .memo = "{\"m\":1}",
+                                                    .due_in_ms = -1,
+                                                    .brz_project_id = 5,
+                                                    .domain = "d.example"},
+                                        .leftovers = true,
+                                        .lines_dropped = 17};
 }
 
 static struct message decoded(const struct buf *b, enum message_way way)
@@ -116,7 +138,8 @@ START_TEST(rubbish)
                 char *copy = malloc(len + 1); /* exactly as large, so that the sanitizer sees */
                 struct message m;
                 memcpy(copy, b.data, len);
-                ck_assert_int_eq(message_decode(copy, len, MESSAGE_UP, &m, NULL), len == b.len ? 0 : -1);
+                ck_assert_int_eq(message_decode(copy, len, MESSAGE_UP, &m, NULL),
+                                 len == b.len ? 0 : -1);
                 free(copy);
         }
         for (size_t at = 0; at < b.len * 8; at++) {
@@ -128,7 +151,8 @@ START_TEST(rubbish)
                         ck_assert_int_eq(m.type, MESSAGE_OUTCOME);
                         ck_assert(m.u.outcome.outcome.class < CLASS_COUNT);
                         ck_assert(m.u.outcome.outcome.kind <= OUTCOME_HANDED_BACK);
-                        ck_assert(!m.u.outcome.outcome.error || strlen(m.u.outcome.outcome.error) == 8);
+                        ck_assert(!m.u.outcome.outcome.error ||
+                                  strlen(m.u.outcome.outcome.error) == 8);
                 }
                 free(copy);
         }

@@ -70,7 +70,9 @@ void body_uncork(struct body *b)
 
 void body_init(struct body *b, int pipe, const struct config *cfg)
 {
-        *b = (struct body){.pipe = pipe, .cfg = cfg, .out = BUF_INIT(OUT_MAX_BYTES),
+        *b = (struct body){.pipe = pipe,
+                           .cfg = cfg,
+                           .out = BUF_INIT(OUT_MAX_BYTES),
                            .scratch = BUF_INIT(LOG_TEXT_MAX_BYTES)};
         b->arena = arena_new(0);
         inbox_init(&b->replies, pipe);
@@ -223,8 +225,8 @@ void body_progress(struct body *b, const char *json)
 
 /* ---- what it asks ---- */
 
-int body_ask(struct body *b, const char *op, const char *arg1, const char *arg2, const char **answer,
-             struct err *e)
+int body_ask(struct body *b, const char *op, const char *arg1, const char *arg2,
+             const char **answer, struct err *e)
 {
         struct message_ask ask = {op, arg1, arg2};
         struct message m;
@@ -300,7 +302,8 @@ void outcome_completed(struct outcome *out, const char *result_json)
         out->result = result_json;
 }
 
-void outcome_failed(struct body *b, struct outcome *out, enum error_class class, const char *fmt, ...)
+void outcome_failed(struct body *b, struct outcome *out, enum error_class class, const char *fmt,
+                    ...)
 {
         autobuf text = BUF_INIT(LOG_TEXT_MAX_BYTES);
         va_list ap;

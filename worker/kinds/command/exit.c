@@ -12,10 +12,10 @@ static const struct {
         int status;
         enum error_class class;
 } known[] = {
-        {EX_USAGE, CLASS_DATA},      {EX_DATAERR, CLASS_DATA}, {EX_NOINPUT, CLASS_DATA},
-        {EX_NOUSER, CLASS_DATA},     {EX_NOHOST, CLASS_DATA},  {EX_NOPERM, CLASS_DATA},
-        {EX_OSFILE, CLASS_CRITICAL}, {EX_CONFIG, CLASS_CRITICAL},
-        {126, CLASS_CRITICAL},       {127, CLASS_CRITICAL},
+        {EX_USAGE, CLASS_DATA},      {EX_DATAERR, CLASS_DATA},    {EX_NOINPUT, CLASS_DATA},
+        {EX_NOUSER, CLASS_DATA},     {EX_NOHOST, CLASS_DATA},     {EX_NOPERM, CLASS_DATA},
+        {EX_OSFILE, CLASS_CRITICAL}, {EX_CONFIG, CLASS_CRITICAL}, {126, CLASS_CRITICAL},
+        {127, CLASS_CRITICAL},
 };
 
 struct command_verdict exit_judge(int status, const struct json *exit_codes)

@@ -97,7 +97,8 @@ void lines_end(struct lines *l)
 
 const char *lines_result(const struct lines *l)
 {
-        if (l->last_cut || l->last.len == 0 || most_of(l, l->last.data, l->last.len) != RESULT_MAX_BYTES)
+        if (l->last_cut || l->last.len == 0 ||
+            most_of(l, l->last.data, l->last.len) != RESULT_MAX_BYTES)
                 return NULL;
         struct json *v = json_parse(l->last.data, l->last.len, NULL);
         bool object = v && json_type_of(v) == JSON_OBJECT;

@@ -114,10 +114,10 @@ struct run {
         const struct program *program;
         struct program_end *end;
         pid_t pid;
-        int pidfd;       /* -1: an old kernel */
-        int streams[2];  /* output and error; -1: ended */
+        int pidfd;      /* -1: an old kernel */
+        int streams[2]; /* output and error; -1: ended */
         bool exited;
-        int64_t due_ms;  /* of the next step: TERM, KILL, or the end of listening */
+        int64_t due_ms; /* of the next step: TERM, KILL, or the end of listening */
 };
 
 static void close_fd(int *fd)

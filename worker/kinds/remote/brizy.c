@@ -125,8 +125,9 @@ static int fetch_page(struct remote *r, const struct brizy_thing *t, int number,
 }
 
 /*
- * 1: found, 0: there is none. A page shorter than was asked for need not be the last (the server may
- * allow fewer), only an empty one is, or one that begins like the page before (it knows no pages).
+ * 1: found, 0: there is none. A page shorter than was asked for need not be the last (the server
+ * may allow fewer), only an empty one is, or one that begins like the page before (it knows no
+ * pages).
  */
 static int find(struct remote *r, const struct brizy_thing *t, int64_t *id, struct err *e)
 {

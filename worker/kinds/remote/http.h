@@ -2,9 +2,9 @@
  * http.h - a small HTTP client for bodies: one request, one answer, blocking, by libcurl.
  *
  * http and https only, HTTP/1.1, redirects are not followed (a 3xx is an answer like any other),
- * proxies of the environment are not used: what is called is the configured address. An answer is at
- * most 8 MiB; of the body of a failure (status 400 and up) only the first 64 KiB are read. No text of
- * an error holds a URL's query or user, so that no secret gets into messages.
+ * proxies of the environment are not used: what is called is the configured address. An answer is
+ * at most 8 MiB; of the body of a failure (status 400 and up) only the first 64 KiB are read. No
+ * text of an error holds a URL's query or user, so that no secret gets into messages.
  */
 #ifndef WORKER_REMOTE_HTTP_H
 #define WORKER_REMOTE_HTTP_H
@@ -41,8 +41,8 @@ struct http_answer {
 };
 /*
  * 0: an answer came, whatever its status. -1: ERR_CONFIG (the address cannot be called),
- * ERR_UNAVAILABLE (nothing was sent, and sure of it), ERR_LOST (it was sent at least in part and there
- * is no whole answer), ERR_UPSTREAM (the answer was too large).
+ * ERR_UNAVAILABLE (nothing was sent, and sure of it), ERR_LOST (it was sent at least in part and
+ * there is no whole answer), ERR_UPSTREAM (the answer was too large).
  */
 int http_call(struct http *h, const struct http_request *q, struct arena *a,
               struct http_answer *out, struct err *e);

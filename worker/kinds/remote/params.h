@@ -1,7 +1,7 @@
 /*
- * params.h - what is sent with a start: from the restart's switches, the project's params, the wave's
- * params, in this order; site and secret from the project's params, else from the job, else from the
- * wave's params.
+ * params.h - what is sent with a start: from the restart's switches, the project's params, the
+ * wave's params, in this order; site and secret from the project's params, else from the job, else
+ * from the wave's params.
  */
 #ifndef WORKER_REMOTE_PARAMS_H
 #define WORKER_REMOTE_PARAMS_H

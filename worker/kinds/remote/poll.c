@@ -1,7 +1,8 @@
 /*
- * poll.c - how is a migration that runs on the migration server? A poll uses up no attempt and changes
- * nothing there. What keeps it from learning anything (the server is away, answers rubbish, it is not
- * our turn) parks it again; only the server's own word, or the attempt's time-out, ends the attempt.
+ * poll.c - how is a migration that runs on the migration server? A poll uses up no attempt and
+ * changes nothing there. What keeps it from learning anything (the server is away, answers rubbish,
+ * it is not our turn) parks it again; only the server's own word, or the attempt's time-out, ends
+ * the attempt.
  */
 #include <inttypes.h>
 

@@ -1,7 +1,7 @@
 /*
- * remote.h - one run of a body of the kind `remote`: what its parts share. start.c begins a migration
- * (or finds that it need not), poll.c asks how it is; target.c finds where it goes, with brizy.c;
- * server.c speaks with the migration server; http.c is the client under both.
+ * remote.h - one run of a body of the kind `remote`: what its parts share. start.c begins a
+ * migration (or finds that it need not), poll.c asks how it is; target.c finds where it goes, with
+ * brizy.c; server.c speaks with the migration server; http.c is the client under both.
  */
 #ifndef WORKER_REMOTE_H
 #define WORKER_REMOTE_H

@@ -1,8 +1,8 @@
 /*
- * start.c - an attempt of a migration on the migration server. It asks before it starts anything, every
- * time: what runs there may be an earlier attempt's (take it over), somebody else's (wait), or may have
- * ended meanwhile. The memo is on disk before the start is sent, so that whatever happens then, the next
- * run knows that a start is out.
+ * start.c - an attempt of a migration on the migration server. It asks before it starts anything,
+ * every time: what runs there may be an earlier attempt's (take it over), somebody else's (wait),
+ * or may have ended meanwhile. The memo is on disk before the start is sent, so that whatever
+ * happens then, the next run knows that a start is out.
  */
 #include <inttypes.h>
 #include <string.h>

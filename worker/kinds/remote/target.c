@@ -101,7 +101,7 @@ static int take_target(struct remote *r)
                              "another migration runs with the target project %" PRId64, r->target);
 }
 
-/* The lock lasts until the target is noted: a crash before that leaves a project that is found again. */
+/* The lock lasts until the target is noted; a crash before that leaves a project to be found. */
 static int make_target(struct remote *r)
 {
         const struct brizy_thing t = {.what = "project",

@@ -1,7 +1,7 @@
 /*
- * target.h - where a migration goes: the wave's workspace and the project in it, found or made at Brizy
- * once however many workers ask at the same moment, and then taken, so that no two migrations run with
- * one pair.
+ * target.h - where a migration goes: the wave's workspace and the project in it, found or made at
+ * Brizy once however many workers ask at the same moment, and then taken, so that no two migrations
+ * run with one pair.
  */
 #ifndef WORKER_REMOTE_TARGET_H
 #define WORKER_REMOTE_TARGET_H

@@ -1,7 +1,7 @@
 -- Release: the waves of a queue take turns, one id each, the highest priority first, until the queue
 -- is as long as it should be. A call does at most a hundred moves and looks at a hundred waves; it
--- says which queues it left early. Needs lib/waves. Keys of waves met in a turn list, and of the
--- lists of higher priorities (turn:<q>:1..9), are built from the prefix.
+-- says which queues it left early. Needs lib/waves. Keys of waves met in a turn list, of a queue that
+-- a wave has moved to, and of higher priorities (turn:<q>:1..9) are built here, not in KEYS.
 local moves, looks = 100, 100
 local priorities = { '9', '8', '7', '6', '5', '4', '3', '2', '1', '0' }
 
@@ -121,7 +121,7 @@ end
 local function release()
   local early = { 0 }
   for _, q in ipairs(queues) do
-    if release_queue(q) then
+    if release_queue(q) and q.index then
       early[1] = early[1] + 1
       early[#early + 1] = q.index
     end

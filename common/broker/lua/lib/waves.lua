@@ -61,12 +61,23 @@ local function open_wave(w)
   if not w.open or w.told >= w.version then write_facts(w) end
 end
 
-for i = 1, queue_count do
+local function add_queue(name, index, key, demand, turn, target)
   local q = {
-    name = ARGV[3 + i], index = i, key = KEYS[4 * i - 3], demand = KEYS[4 * i - 2],
-    turn = KEYS[4 * i - 1], target = KEYS[4 * i], new = {}, there = {}, gone = {},
+    name = name, index = index, key = key, demand = demand, turn = turn, target = target,
+    new = {}, there = {}, gone = {},
   }
-  queues[i], queue_of[q.name] = q, q
+  queues[#queues + 1], queue_of[name] = q, q
+  return q
+end
+
+-- The queue of a wave that has moved since the transaction saw it: nobody gave us its keys.
+local function meet_queue(name)
+  return add_queue(name, false, prefix .. 'queue:' .. name, prefix .. 'demand:' .. name,
+    prefix .. 'turn:' .. name, prefix .. 'target:' .. name)
+end
+
+for i = 1, queue_count do
+  add_queue(ARGV[3 + i], i, KEYS[4 * i - 3], KEYS[4 * i - 2], KEYS[4 * i - 1], KEYS[4 * i])
 end
 for i = 1, wave_count do
   local at, key = 4 + queue_count + 6 * (i - 1), 4 * queue_count + 3 * i - 2
@@ -104,8 +115,9 @@ end
 
 -- Lets a wave take part in release if it could release something. Once: its hash says so.
 local function enlist(w, thorough)
-  local q = queue_of[w.queue]
-  if not q or w.new or room(w) <= 0 or w.listed and in_turn(w, q, thorough) then return end
+  if w.new or room(w) <= 0 then return end
+  local q = queue_of[w.queue] or meet_queue(w.queue)
+  if w.listed and in_turn(w, q, thorough) then return end
   w.listed, w.new = true, true
   q.new[w.priority] = q.new[w.priority] or {}
   table.insert(q.new[w.priority], w)
