@@ -81,8 +81,8 @@ static void read_lines(struct log_request *l, const struct upstream_reply *r)
 {
         struct arena *a = request_arena(l->rq);
         size_t len = r->len;
-        const char *text = secret_hide(a, r->body, &len, l->f->secret,
-                                       request_app(l->rq)->config->secret_key);
+        const char *text =
+                secret_hide(a, r->body, &len, l->f->secret, request_app(l->rq)->config->secret_key);
         struct json *v cleanup(json_cleanup) = json_parse(text, len, NULL);
         if (v && json_type_of(v) >= JSON_STRING)
                 add_json(l, v);

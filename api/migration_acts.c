@@ -284,8 +284,8 @@ void migration_unlock(struct request *rq)
 
 static void uncache_found(struct request *rq, const struct migration_facts *f)
 {
-        bool removed = f->target &&
-                       upstream_forget(request_app(rq)->upstream, f->project, f->target);
+        bool removed =
+                f->target && upstream_forget(request_app(rq)->upstream, f->project, f->target);
         respond_data(rq, 200, removed ? "{\"removed\":true}" : "{\"removed\":false}", -1,
                      removed ? "what the migration server said last is forgotten"
                              : "there is nothing to remove: nothing is kept of it");

@@ -73,8 +73,8 @@ static void read_status(struct question *q, const struct upstream_reply *r)
 {
         struct arena *a = request_arena(q->rq);
         size_t len = r->len;
-        const char *body = secret_hide(a, r->body, &len, q->f->secret,
-                                       request_app(q->rq)->config->secret_key);
+        const char *body =
+                secret_hide(a, r->body, &len, q->f->secret, request_app(q->rq)->config->secret_key);
         if (r->status == 404) {
                 q->a.reply = REPLY_UNKNOWN;
         } else if (r->status == 200) {
@@ -117,10 +117,14 @@ void migration_ask(struct request *rq, const struct migration_facts *f, asked_fn
                 return;
         }
         if (strcmp(f->kind, "remote") == 0)
-                err_set(&q->a.err, ERR_CONFLICT, "migration m%lld has no brz_project_id yet: the "
-                        "migration server does not know it", (long long)f->id);
+                err_set(&q->a.err, ERR_CONFLICT,
+                        "migration m%lld has no brz_project_id yet: the "
+                        "migration server does not know it",
+                        (long long)f->id);
         else
-                err_set(&q->a.err, ERR_CONFLICT, "migration m%lld is of kind %s: the migration "
-                        "server has no part in it", (long long)f->id, f->kind);
+                err_set(&q->a.err, ERR_CONFLICT,
+                        "migration m%lld is of kind %s: the migration "
+                        "server has no part in it",
+                        (long long)f->id, f->kind);
         loop_defer(app->loop, not_known_there, q);
 }

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "engine/submission_tx.h"
 #include "model/kind_remote.h"
 
 enum { CREATED = 201 };
@@ -164,12 +165,9 @@ static void on_submitted(const struct pg_result *res, const struct err *e, void 
                 respond_error(r->rq, e);
                 return;
         }
-        struct wave_facts f = {.wave_no = pg_int(res, at, 0, SUBMIT_WAVE_NO),
-                               .version = (int32_t)pg_int(res, at, 0, SUBMIT_VERSION),
-                               .batch_size = (int32_t)r->s.batch_size,
-                               .queue = "default"};
-        engine_enqueue(request_app(r->rq)->engine, &f, pg_int(res, at, 0, SUBMIT_FIRST),
-                       pg_int(res, at, 0, SUBMIT_LAST));
+        struct submitted w;
+        submission_read_wave(res, at, &r->s, &w);
+        engine_enqueue(request_app(r->rq)->engine, &w.facts, w.first, w.last);
         metric_add(METRIC_WAVES_SUBMITTED, 1, NULL);
         metric_add(METRIC_MIGRATIONS_SUBMITTED, 1, NULL);
         log_info("migration.run", LS("wave", r->s.wave_id), LS("request_id", request_id(r->rq)));
@@ -189,7 +187,7 @@ static void submit(void *arg)
         r->answer = answer_of(r);
         struct pg_tx *tx = pg_tx_new();
         idempotency_add(tx, &r->key, CREATED, r->answer);
-        submit_add_wave(tx, &r->s);
+        submission_add_wave(tx, &r->s);
         pg_stmt(tx, SQL_SUBMIT_MIGRATIONS);
         pg_arg_text(tx, r->s.wave_id);
         pg_arg_texts(tx, &r->project.name, 1);

@@ -35,7 +35,7 @@ void migration_server_health(struct request *rq)
 void migration_server_handshake(struct request *rq)
 {
         struct app *app = request_app(rq);
-        const char *ours = arena_printf(request_arena(rq), "%s/api/webhooks/test-connection",
-                                        app->public_url);
+        const char *ours =
+                arena_printf(request_arena(rq), "%s/api/webhooks/test-connection", app->public_url);
         upstream_handshake(app->upstream, ours, on_reply, rq);
 }

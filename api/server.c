@@ -41,7 +41,7 @@ struct server {
         struct loop *loop;
         struct evconnlistener *listener; /* NULL once it stops */
         struct loop_timer *rest;
-        char address[PEER_SIZE + 8];
+        char address[PEER_SIZE + 12];
         int reserve; /* a descriptor to give up when there is no other; -1: none */
 
         struct list connections; /* connection_place.link */
@@ -64,11 +64,6 @@ struct server {
 
 /* ---- addresses ---- */
 
-static bool is_mapped_v4(const struct in6_addr *a)
-{
-        return IN6_IS_ADDR_V4MAPPED(a);
-}
-
 /* What counts as one address: an IPv4 address, or the /64 that one IPv6 customer has. */
 static uint64_t address_key(const struct sockaddr *sa)
 {
@@ -81,7 +76,7 @@ static uint64_t address_key(const struct sockaddr *sa)
         if (sa->sa_family != AF_INET6)
                 return 0;
         const struct in6_addr *a = &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr;
-        if (is_mapped_v4(a)) {
+        if (IN6_IS_ADDR_V4MAPPED(a)) {
                 memcpy(&v4, &a->s6_addr[12], sizeof(v4));
                 return v4;
         }
@@ -98,7 +93,7 @@ static void address_text(const struct sockaddr *sa, char out[PEER_SIZE])
         } else if (sa->sa_family == AF_INET6) {
                 const struct in6_addr *a =
                         &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr;
-                if (is_mapped_v4(a))
+                if (IN6_IS_ADDR_V4MAPPED(a))
                         inet_ntop(AF_INET, &a->s6_addr[12], out, PEER_SIZE);
                 else
                         inet_ntop(AF_INET6, a, out, PEER_SIZE);
@@ -304,14 +299,14 @@ static void note_address(struct server *s, int fd)
 {
         struct sockaddr_storage sa = {0};
         socklen_t len = sizeof(sa);
-        char host[PEER_SIZE] = "";
-        if (getsockname(fd, (struct sockaddr *)&sa, &len) < 0)
+        struct sockaddr *any = (struct sockaddr *)&sa;
+        char host[PEER_SIZE] = "", port[8] = "";
+        if (getsockname(fd, any, &len) < 0 ||
+            getnameinfo(any, len, host, sizeof(host), port, sizeof(port),
+                        NI_NUMERICHOST | NI_NUMERICSERV) != 0)
                 return;
-        address_text((struct sockaddr *)&sa, host);
-        bool v6 = strchr(host, ':') != NULL;
-        in_port_t port = sa.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&sa)->sin6_port
-                                                  : ((struct sockaddr_in *)&sa)->sin_port;
-        snprintf(s->address, sizeof(s->address), v6 ? "[%s]:%d" : "%s:%d", host, ntohs(port));
+        snprintf(s->address, sizeof(s->address), strchr(host, ':') ? "[%s]:%s" : "%s:%s", host,
+                 port);
 }
 
 /* ---- requests ---- */

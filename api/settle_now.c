@@ -26,7 +26,8 @@ static void on_settled(bool settled, const char *state, const struct err *e, voi
 static void on_late(void *arg)
 {
         struct err e = ERR_INIT;
-        err_set(&e, ERR_UNAVAILABLE, "PostgreSQL does not answer: the outcome could not be stored yet");
+        err_set(&e, ERR_UNAVAILABLE,
+                "PostgreSQL does not answer: the outcome could not be stored yet");
         tell(arg, false, NULL, &e);
 }
 

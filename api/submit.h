@@ -19,9 +19,6 @@ struct app;
 
 /* {"wave_id","workspace_id","workspace_name","status"} */
 const char *submit_answer(const struct submission *s, struct arena *a);
-/* The statement submit_wave. */
-void submit_add_wave(struct pg_tx *tx, const struct submission *s);
-enum { SUBMIT_WAVE_NO, SUBMIT_FIRST, SUBMIT_LAST, SUBMIT_VERSION }; /* its columns */
 
 /* ---- the parent (submit_children.c) ---- */
 

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/submission_tx.h"
 #include "store/pg_sync.h"
 
 enum {
@@ -39,7 +40,7 @@ struct load {
         int body; /* descriptor */
         struct submission s;
         struct mistakes mistakes;
-        int64_t wave_no, first, last, version;
+        struct submitted wave;
 };
 
 /* ---- the job ---- */
@@ -125,9 +126,9 @@ static void add_text(struct buf *out, const char *s)
 static void add_row(struct buf *out, const struct load *j, size_t i)
 {
         const struct submission_project *p = &j->s.projects[i];
-        buf_addi(out, j->first + (int64_t)i);
+        buf_addi(out, j->wave.first + (int64_t)i);
         buf_addc(out, '\t');
-        buf_addi(out, j->wave_no);
+        buf_addi(out, j->wave.facts.wave_no);
         buf_addc(out, '\t');
         add_text(out, p->name);
         buf_addc(out, '\t');
@@ -162,12 +163,8 @@ static int copy_rows(const struct load *j, struct pg_sync *c, struct err *e)
 static void wave_made(const struct pg_result *r, const struct err *e, void *arg)
 {
         struct load *j = arg;
-        size_t at = idempotency_statements(&j->key);
         (void)e;
-        j->wave_no = pg_int(r, at, 0, SUBMIT_WAVE_NO);
-        j->first = pg_int(r, at, 0, SUBMIT_FIRST);
-        j->last = pg_int(r, at, 0, SUBMIT_LAST);
-        j->version = pg_int(r, at, 0, SUBMIT_VERSION);
+        submission_read_wave(r, idempotency_statements(&j->key), &j->s, &j->wave);
 }
 
 static int load_wave(struct load *j, struct pg_sync *c, struct err *e)
@@ -176,7 +173,7 @@ static int load_wave(struct load *j, struct pg_sync *c, struct err *e)
                 return -1;
         struct pg_tx *tx = pg_tx_new();
         idempotency_add(tx, &j->key, CREATED, submit_answer(&j->s, j->arena));
-        submit_add_wave(tx, &j->s);
+        submission_add_wave(tx, &j->s);
         if (pg_sync_run(c, tx, wave_made, j, e) < 0 || copy_rows(j, c, e) < 0) {
                 pg_sync_rollback(c);
                 return -1;
@@ -184,10 +181,10 @@ static int load_wave(struct load *j, struct pg_sync *c, struct err *e)
         return pg_sync_commit(c, e);
 }
 
-static void renew_plans(const struct load *j, struct pg_sync *c)
+static void renew_plans(size_t count, struct pg_sync *c)
 {
         struct err e = ERR_INIT;
-        if (j->s.count < MANY)
+        if (count < MANY)
                 return;
         struct pg_tx *tx = pg_tx_new();
         pg_stmt(tx, SQL_SUBMIT_ANALYZE);
@@ -227,10 +224,10 @@ static void add_success(struct json_out *o, const struct load *j)
         json_out_bool(o, "done", true);
         json_out_str(o, "wave_id", j->s.wave_id);
         json_out_str(o, "answer", submit_answer(&j->s, j->arena));
-        json_out_int(o, "wave_no", j->wave_no);
-        json_out_int(o, "version", j->version);
-        json_out_int(o, "first", j->first);
-        json_out_int(o, "last", j->last);
+        json_out_int(o, "wave_no", j->wave.facts.wave_no);
+        json_out_int(o, "version", j->wave.facts.version);
+        json_out_int(o, "first", j->wave.first);
+        json_out_int(o, "last", j->wave.last);
         json_out_int(o, "batch_size", j->s.batch_size);
         json_out_int(o, "priority", j->s.priority);
         json_out_str(o, "queue", j->s.queue);
@@ -280,10 +277,13 @@ static void serve(struct load *j, int fd, const char *text, size_t len)
                 return;
         }
         answer(fd, j, NULL);
+        size_t count = j->s.count;
         log_info("submit.loaded", LS("wave", j->s.wave_id), LI("total", j->s.count),
                  LS("request_id", j->request_id), LI("read_ms", read_ms - begun_ms),
                  LI("load_ms", clock_mono_ms() - read_ms));
-        renew_plans(j, c);
+        submission_fini(&j->s);
+        malloc_trim(0);
+        renew_plans(count, c);
 }
 
 void submit_child_run(const struct config *cfg, int fd)

@@ -137,7 +137,8 @@ static struct entry *find(struct upstream *u, const char *url)
 static void sweep(void *arg)
 {
         struct upstream *u = arg;
-        LIST_EACH (l, &u->entries) {
+        LIST_EACH(l, &u->entries)
+        {
                 struct entry *x = CONTAINER_OF(l, struct entry, link);
                 bool crowded = u->count > ENTRIES_MAX || u->kept_bytes > KEPT_BYTES_MAX;
                 if (x->state != ANSWERED || !list_empty(&x->waiters))
@@ -295,8 +296,9 @@ static void turn_known(int64_t n, const struct err *e, void *arg)
                 x->err.code = ERR_UNAVAILABLE;
                 answered(x);
         } else if (n < 0) {
-                err_set(&x->err, ERR_RATE, "as many calls to the migration server as it takes are "
-                                           "under way already");
+                err_set(&x->err, ERR_RATE,
+                        "as many calls to the migration server as it takes are "
+                        "under way already");
                 x->err.retry_after_ms = (uint32_t)(-n < 60000 ? -n : 60000);
                 answered(x);
         } else if (n == 0) {
@@ -362,8 +364,8 @@ static void status_url(struct buf *url, const struct upstream *u, const char *pr
         buf_addf(url, "&brz_project_id=%lld", (long long)target);
 }
 
-void upstream_status(struct upstream *u, const char *project, int64_t brz_project_id, upstream_fn fn,
-                     void *arg)
+void upstream_status(struct upstream *u, const char *project, int64_t brz_project_id,
+                     upstream_fn fn, void *arg)
 {
         autobuf url = BUF_INIT(URL_MAX);
         status_url(&url, u, project, brz_project_id);
@@ -411,7 +413,8 @@ static void on_socket(evutil_socket_t fd, short what, void *arg)
 {
         struct upstream *u = arg;
         int running;
-        int action = (what & EV_READ ? CURL_CSELECT_IN : 0) | (what & EV_WRITE ? CURL_CSELECT_OUT : 0);
+        int action =
+                (what & EV_READ ? CURL_CSELECT_IN : 0) | (what & EV_WRITE ? CURL_CSELECT_OUT : 0);
         curl_multi_socket_action(u->multi, fd, action, &running);
         check_ended(u);
 }

@@ -39,8 +39,8 @@ struct upstream_reply {
  */
 typedef void (*upstream_fn)(const struct upstream_reply *r, const struct err *e, void *arg);
 
-void upstream_status(struct upstream *u, const char *project, int64_t brz_project_id, upstream_fn fn,
-                     void *arg);
+void upstream_status(struct upstream *u, const char *project, int64_t brz_project_id,
+                     upstream_fn fn, void *arg);
 void upstream_log(struct upstream *u, int64_t brz_project_id, upstream_fn fn, void *arg);
 void upstream_health(struct upstream *u, upstream_fn fn, void *arg);
 /* callback_url: ours, that the server then posts to. */

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "engine/submission_tx.h"
 #include "model/state.h"
 
 enum { CREATED = 201 };
@@ -43,45 +44,7 @@ const char *submit_answer(const struct submission *s, struct arena *a)
         return arena_strndup(a, buf_str(&text), text.len);
 }
 
-void submit_add_wave(struct pg_tx *tx, const struct submission *s)
-{
-        pg_stmt(tx, SQL_SUBMIT_WAVE);
-        pg_arg_text(tx, s->wave_id);
-        pg_arg_text(tx, s->name);
-        pg_arg_text(tx, s->kind);
-        pg_arg_text(tx, s->params);
-        pg_arg_text(tx, s->queue);
-        pg_arg_int(tx, s->priority);
-        pg_arg_int(tx, s->batch_size);
-        pg_arg_int(tx, s->max_attempts);
-        pg_arg_int(tx, s->timeout_ms);
-        pg_arg_int(tx, (int64_t)s->count);
-        pg_arg_int(tx, s->workspace_id);
-        pg_arg_text(tx, s->workspace_name);
-        pg_arg_bool(tx, s->mgr_manual);
-        pg_arg_bool(tx, s->cloning);
-        pg_arg_text(tx, s->traceparent);
-        pg_arg_text(tx, s->created_by ? s->created_by : "");
-}
-
 /* ---- in the loop ---- */
-
-static void add_migrations(struct pg_tx *tx, const struct submission *s)
-{
-        autofree const char **names = xreallocarray(NULL, s->count, sizeof(*names));
-        autofree const char **params = xreallocarray(NULL, s->count, sizeof(*params));
-        autofree int64_t *targets = xreallocarray(NULL, s->count, sizeof(*targets));
-        for (size_t i = 0; i < s->count; i++) {
-                names[i] = s->projects[i].name;
-                params[i] = s->projects[i].params;
-                targets[i] = s->projects[i].target;
-        }
-        pg_stmt(tx, SQL_SUBMIT_MIGRATIONS);
-        pg_arg_text(tx, s->wave_id);
-        pg_arg_texts(tx, names, s->count);
-        pg_arg_int8s(tx, targets, s->has_targets ? s->count : 0);
-        pg_arg_texts(tx, params, s->has_params ? s->count : 0);
-}
 
 static void submit_failed(struct submit *t, const struct err *e)
 {
@@ -95,14 +58,9 @@ static void submit_failed(struct submit *t, const struct err *e)
 static void submit_done(struct submit *t, const struct pg_result *r)
 {
         struct app *app = request_app(t->rq);
-        size_t at = idempotency_statements(&t->key);
-        struct wave_facts f = {.wave_no = pg_int(r, at, 0, SUBMIT_WAVE_NO),
-                               .version = (int32_t)pg_int(r, at, 0, SUBMIT_VERSION),
-                               .batch_size = (int32_t)t->s.batch_size,
-                               .priority = (int32_t)t->s.priority};
-        snprintf(f.queue, sizeof(f.queue), "%s", t->s.queue);
-        engine_enqueue(app->engine, &f, pg_int(r, at, 0, SUBMIT_FIRST),
-                       pg_int(r, at, 0, SUBMIT_LAST));
+        struct submitted w;
+        submission_read_wave(r, idempotency_statements(&t->key), &t->s, &w);
+        engine_enqueue(app->engine, &w.facts, w.first, w.last);
         metric_add(METRIC_WAVES_SUBMITTED, 1, NULL);
         metric_add(METRIC_MIGRATIONS_SUBMITTED, (double)t->s.count, NULL);
         log_info("wave.submitted", LS("wave", t->s.wave_id), LI("total", t->s.count),
@@ -138,8 +96,8 @@ static void submit_here(struct submit *t)
         t->answer = submit_answer(&t->s, request_arena(rq));
         struct pg_tx *tx = pg_tx_new();
         idempotency_add(tx, &t->key, CREATED, t->answer);
-        submit_add_wave(tx, &t->s);
-        add_migrations(tx, &t->s);
+        submission_add_wave(tx, &t->s);
+        submission_add_migrations(tx, &t->s);
         pg_pool_send(request_app(rq)->pg, tx, submitted, t);
 }
 

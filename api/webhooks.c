@@ -42,7 +42,8 @@ static void refuse(struct hook *h, const struct err *e)
 {
         count("refused");
         log_info("webhook.refused", LS("request_id", request_id(h->rq)),
-                 LS("peer", request_peer(h->rq)), LI("id", h->id), LI("attempt", h->attempt), LE(e));
+                 LS("peer", request_peer(h->rq)), LI("id", h->id), LI("attempt", h->attempt),
+                 LE(e));
         respond_error(h->rq, e);
 }
 
@@ -207,8 +208,8 @@ static int read_again(struct hook *h, const char *secret, struct err *e)
 {
         struct arena *a = request_arena(h->rq);
         size_t len = strlen(h->body);
-        const char *clean = secret_hide(a, h->body, &len, secret,
-                                        request_app(h->rq)->config->secret_key);
+        const char *clean =
+                secret_hide(a, h->body, &len, secret, request_app(h->rq)->config->secret_key);
         if (clean == h->body)
                 return 0;
         h->body = clean;
@@ -232,12 +233,14 @@ static void on_row(const struct pg_result *r, const struct err *e, void *arg)
         } else if (e) {
                 not_stored(h, e);
         } else if (pg_rows(r, 0) == 0) {
-                err_set(&bad, ERR_NOT_FOUND, "the migration of this webhook does not exist any more");
+                err_set(&bad, ERR_NOT_FOUND,
+                        "the migration of this webhook does not exist any more");
                 refuse(h, &bad);
         } else if (strcmp(pg_text(r, 0, 0, PROJECT), h->w.project) != 0 ||
                    pg_int(r, 0, 0, TARGET) != h->w.brz_project_id) {
-                err_set(&bad, ERR_BAD_REQUEST, "mb_project_uuid and brz_project_id are not those of "
-                                               "the migration that this webhook is for");
+                err_set(&bad, ERR_BAD_REQUEST,
+                        "mb_project_uuid and brz_project_id are not those of "
+                        "the migration that this webhook is for");
                 refuse(h, &bad);
         } else if (read_again(h, pg_text(r, 0, 0, SECRET), &bad) < 0) {
                 refuse(h, &bad);

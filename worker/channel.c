@@ -205,7 +205,10 @@ static int send_frame(struct channel *c, const struct buf *frame, bool secret, s
                 return 0;
         c->secret |= secret;
         buf_add(&c->out, frame->data + n, frame->len - (size_t)n);
-        assert(buf_ok(&c->out)); /* one job and one answer at a time */
+        if (!buf_ok(&c->out)) {
+                end(c, "it does not take what it is told");
+                return err_set(e, ERR_LOST, "the runner does not listen");
+        }
         event_add(c->writable, NULL);
         return 0;
 }

@@ -19,7 +19,10 @@ struct channel;
 struct channel_events {
         /* Valid during the call. The channel may not be freed in it. */
         void (*on_message)(const struct message *m, void *arg);
-        /* Nothing comes any more: NULL for the end of the stream, else what is wrong with it. */
+        /*
+         * Nothing comes any more: NULL for the end of the stream, else what is wrong with it (rubbish,
+         * or a runner that asks and never reads the answers).
+         */
         void (*on_end)(const char *wrong, void *arg);
         void *arg;
 };
@@ -29,7 +32,7 @@ struct channel *channel_new(struct loop *l, int fd, const struct channel_events 
 void channel_free(struct channel *c); /* NULL is fine */
 /*
  * 0; -1 where the message is larger than MESSAGE_MAX_BYTES, ERR_TOO_LARGE, or the runner is gone,
- * ERR_LOST (on_end is not called for it). secret: no copy stays behind.
+ * ERR_LOST. secret: no copy stays behind.
  */
 int channel_send(struct channel *c, enum message_type type, const void *body, bool secret,
                  struct err *e);

@@ -282,6 +282,16 @@ void child_happens(struct child *c, enum child_event event, const char *detail)
 
 /* ---- its words ---- */
 
+/* What its body says: only while there is one, and one question at a time. */
+static void hear(struct child *c, const struct message *m)
+{
+        bool idle = c->state == CHILD_IDLE || c->state == CHILD_STARTING;
+        if (idle || (m->type == MESSAGE_ASK && c->asking))
+                step(c, CHILD_RUBBISH, "a word out of turn", NULL);
+        else if (c->id != 0)
+                c->owner->on_word(c, m, c->owner->arg);
+}
+
 static void on_message(const struct message *m, void *arg)
 {
         struct child *c = arg;
@@ -296,10 +306,7 @@ static void on_message(const struct message *m, void *arg)
                 step(c, m->u.outcome.leftovers ? CHILD_LEFTOVERS : CHILD_OUTCOME, NULL, m);
                 break;
         default:
-                if (c->id != 0)
-                        c->owner->on_word(c, m, c->owner->arg);
-                else if (c->state == CHILD_IDLE || c->state == CHILD_STARTING)
-                        step(c, CHILD_RUBBISH, "a word out of turn", NULL);
+                hear(c, m);
         }
 }
 

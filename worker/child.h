@@ -75,6 +75,7 @@ struct child {
         int64_t timeout_ms; /* of that body */
         char detail[160];   /* rubbish: what was wrong; cancel: the reason */
         bool offered;       /* its owner counts it among the idle */
+        bool asking;        /* a question of its body is not answered yet */
         bool deaf;          /* is not listened to: what it says has nowhere to go */
         struct buf word;    /* its outcome, a frame, where it is settled at its death */
         bool killed;        /* by our SIGKILL, while it lived */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/config.h"
@@ -17,7 +18,7 @@
 #include "worker/check.h"
 #include "worker/supervisor.h"
 
-enum { EXIT_USAGE = 2, REPORT_MAX_BYTES = 64 * 1024 };
+enum { EXIT_USAGE = 2, REPORT_MAX_BYTES = 64 * 1024, DESCRIPTORS_BESIDE = 128 };
 
 static const char program[] = "wavefleet-worker";
 
@@ -71,10 +72,22 @@ static void keep_standard_streams(void)
         close(fd);
 }
 
+/* A descriptor for each runner, and some for the rest, where the limit allows it. */
+static void allow_descriptors(int64_t runners)
+{
+        struct rlimit limit;
+        rlim_t wanted = (rlim_t)runners + DESCRIPTORS_BESIDE;
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+                return;
+        limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int run(const struct config *cfg)
 {
         struct sigaction ignore = {.sa_handler = SIG_IGN};
         sigaction(SIGPIPE, &ignore, NULL);
+        allow_descriptors(cfg->worker_concurrency);
         curl_global_init(CURL_GLOBAL_DEFAULT);
         log_info("worker.starts", LS("version", WAVEFLEET_VERSION),
                  LI("runners", cfg->worker_concurrency), LS("queues", cfg->worker_queues));

@@ -61,8 +61,10 @@ static void on_answer(const char *answer, const struct err *e, void *arg)
         struct child *c = roster_find_no(q->s->roster, q->no);
         struct message_reply reply = {
                 .ok = !e, .code = e ? (int32_t)e->code : 0, .text = e ? e->text : answer};
-        if (c)
+        if (c) {
+                c->asking = false;
                 channel_send(c->channel, MESSAGE_REPLY, &reply, false, NULL);
+        }
         free(q);
 }
 
@@ -95,6 +97,7 @@ static void on_word(struct child *c, const struct message *m, void *arg)
         } else if (m->type == MESSAGE_ASK) {
                 struct question *q = xmalloc(sizeof(*q));
                 *q = (struct question){.s = s, .no = c->no};
+                c->asking = true;
                 engine_worker_ask(s->engine, c->id, c->attempt, m->u.ask.op, m->u.ask.arg1,
                                   m->u.ask.arg2, on_answer, q);
         }

@@ -21,6 +21,7 @@ enum {
         C_MEMO,
         C_POLLS,
         C_STARTED_MS,
+        C_FIRST_STARTED_MS,
 };
 /* Columns of claim_lock.sql. */
 enum {
@@ -88,7 +89,7 @@ static void read_job(const struct pg_result *r, size_t lock, int l, size_t s, in
         j->spent = (int32_t)pg_int(r, s, row, C_SPENT);
         j->polls = (int32_t)pg_int(r, s, row, C_POLLS);
         j->started_ms = pg_int(r, s, row, C_STARTED_MS);
-        j->first_started_ms = j->started_ms;
+        j->first_started_ms = pg_int(r, s, row, C_FIRST_STARTED_MS);
         j->brz_project_id = pg_int(r, s, row, C_TARGET);
         j->project = pg_text(r, s, row, C_PROJECT);
         j->project_params = pg_text(r, s, row, C_PARAMS);

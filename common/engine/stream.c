@@ -12,7 +12,13 @@
 #include "base/metrics.h"
 #include "engine/worker_internal.h"
 
-enum { BATCH_LINES = 2000, BATCH_BYTES = 1 << 20, WAITING_BYTES = 16 << 20, AGAIN_MS = 500 };
+enum {
+        BATCH_LINES = 2000,
+        BATCH_BYTES = 1 << 20,
+        WAITING_BYTES = 16 << 20,
+        AGAIN_MS = 500,
+        WAIT_MAX_MS = 10000, /* a settlement waits no longer for its lines */
+};
 
 struct line {
         struct line *next;
@@ -30,7 +36,16 @@ struct progress {
 };
 struct counted {
         int64_t lines;
+        uint64_t last; /* the number of the last line that was kept */
         bool told;
+};
+/* A settlement that waits until the lines of its attempt are written. */
+struct waiting {
+        struct waiting *next;
+        uint64_t last;
+        int64_t since_ms;
+        void (*fn)(void *arg);
+        void *arg;
 };
 
 struct stream {
@@ -42,12 +57,21 @@ struct stream {
         bool busy;
         struct line *sent; /* the batch under way */
         size_t nsent;
+        uint64_t appended, written; /* how many lines ever */
+        struct waiting *first, **end;
         struct loop_timer *again;
 };
 
+static void wake(struct stream *l);
+
 static void again(void *arg)
 {
-        stream_kick(arg);
+        struct stream *l = arg;
+
+        wake(l);
+        stream_kick(l);
+        if (l->first)
+                loop_timer_start(l->again, AGAIN_MS);
 }
 
 struct stream *stream_new(struct engine_worker *w)
@@ -56,6 +80,7 @@ struct stream *stream_new(struct engine_worker *w)
 
         l->w = w;
         l->tail = &l->head;
+        l->end = &l->first;
         l->progress = map_new();
         l->counts = map_new();
         l->again = loop_timer_new(w->loop, again, l);
@@ -88,6 +113,12 @@ void stream_free(struct stream *l)
                 return;
         free_lines(l->head);
         free_lines(l->sent);
+        while (l->first) {
+                struct waiting *next = l->first->next;
+                free(l->first->arg);
+                free(l->first);
+                l->first = next;
+        }
         while ((v = map_next(l->progress, &at, &id)))
                 progress_free(v);
         at = 0;
@@ -131,6 +162,7 @@ static void append(struct stream *l, int64_t id, int32_t attempt, const char *st
                                 line->text[i] = '?';
         *l->tail = line;
         l->tail = &line->next;
+        l->appended++;
         l->count++;
         l->bytes += sizeof(*line) + len;
 }
@@ -172,6 +204,7 @@ void engine_worker_log(struct engine_worker *w, int64_t id, int32_t attempt, con
                 return;
         metric_add(METRIC_LOG_LINES, 1, "kept", NULL);
         append(l, id, attempt, stream, line, len);
+        ((struct counted *)map_get(l->counts, id))->last = l->appended;
         stream_kick(l);
 }
 
@@ -190,6 +223,38 @@ void engine_worker_progress(struct engine_worker *w, int64_t id, int32_t attempt
         p->json = xstrdup(json);
         progress_free(map_put(w->stream->progress, id, p));
         stream_kick(w->stream);
+}
+
+/* Lines are written in their order: who waits longest is ready first. */
+static void wake(struct stream *l)
+{
+        int64_t now = clock_mono_ms();
+
+        while (l->first && (l->first->last <= l->written || now - l->first->since_ms >= WAIT_MAX_MS)) {
+                struct waiting *first = l->first;
+                l->first = first->next;
+                if (!l->first)
+                        l->end = &l->first;
+                first->fn(first->arg);
+                free(first);
+        }
+}
+
+void stream_after_lines(struct stream *l, int64_t id, void (*fn)(void *arg), void *arg)
+{
+        struct counted *c = map_get(l->counts, id);
+        uint64_t last = c ? c->last : 0;
+        struct waiting *w;
+
+        if (last <= l->written) {
+                fn(arg);
+                return;
+        }
+        w = xmalloc(sizeof(*w));
+        *w = (struct waiting){NULL, last, clock_mono_ms(), fn, arg};
+        *l->end = w;
+        l->end = &w->next;
+        loop_timer_start(l->again, AGAIN_MS);
 }
 
 static void sent(const struct pg_result *r, const struct err *e, void *arg)
@@ -214,9 +279,11 @@ static void sent(const struct pg_result *r, const struct err *e, void *arg)
                 l->count += l->nsent;
         } else {
                 free_lines(l->sent);
+                l->written += l->nsent;
         }
         l->sent = NULL;
         l->nsent = 0;
+        wake(l);
         if (e)
                 loop_timer_start(l->again, AGAIN_MS);
         else

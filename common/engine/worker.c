@@ -232,19 +232,50 @@ void engine_worker_idle(struct engine_worker *w, unsigned runners)
         exchange_kick(w->exchange);
 }
 
+/* An outcome on its way to the exchange: whoever reads it in PostgreSQL finds its lines there too. */
+struct settling {
+        struct engine_worker *w;
+        int64_t worker; /* the identity that ran it */
+        int64_t id;
+        int32_t attempt;
+        bool poll;
+        struct outcome o;
+        char *error, *result, *memo;
+};
+
+static void settle_now(void *arg)
+{
+        struct settling *s = arg;
+        struct engine_worker *w = s->w;
+
+        stream_end(w->stream, s->id);
+        if (w->id == s->worker && !w->dead) {
+                exchange_settle(w->exchange, s->id, s->attempt, s->poll, &s->o, NULL, NULL);
+                exchange_kick(w->exchange);
+                if (s->o.kind == OUTCOME_PARKED || s->o.kind == OUTCOME_FAILED)
+                        promote_within(w->promote, s->o.due_in_ms >= 0 ? s->o.due_in_ms : 0);
+        }
+        free(s->error);
+        free(s->result);
+        free(s->memo);
+        free(s);
+}
+
 void engine_worker_settle(struct engine_worker *w, int64_t id, int32_t attempt,
                           const struct outcome *o)
 {
         struct hand *h = map_get(w->hands, id);
+        struct settling *s;
 
         if (!h || h->state != HAND_RUNNING || h->attempt != attempt)
                 return; /* of an identity that is gone, or ended already */
         h->state = HAND_SETTLING;
-        stream_end(w->stream, id);
-        exchange_settle(w->exchange, id, attempt, h->poll, o, NULL, NULL);
-        exchange_kick(w->exchange);
-        if (o->kind == OUTCOME_PARKED || o->kind == OUTCOME_FAILED)
-                promote_within(w->promote, o->due_in_ms >= 0 ? o->due_in_ms : 0);
+        s = xcalloc(1, sizeof(*s));
+        *s = (struct settling){w, w->id, id, attempt, h->poll, *o, NULL, NULL, NULL};
+        s->o.error = s->error = o->error ? xstrdup(o->error) : NULL;
+        s->o.result = s->result = o->result ? xstrdup(o->result) : NULL;
+        s->o.memo = s->memo = o->memo ? xstrdup(o->memo) : NULL;
+        stream_after_lines(w->stream, id, settle_now, s);
 }
 
 void engine_worker_drain(struct engine_worker *w)

@@ -101,8 +101,9 @@ static void note_uses(struct extras *x, const char *text)
 
 static void find_extras(struct extras *x, const struct json *params)
 {
-        *x = (struct extras){.params = params, .count = COUNT_OF(declared)};
-        memcpy(x->fields, declared, sizeof(declared));
+        x->params = params;
+        for (x->count = 0; x->count < COUNT_OF(declared); x->count++)
+                x->fields[x->count] = declared[x->count];
         const struct json *argv = json_get(params, "argv"), *env = json_get(params, "env");
         for (const struct json *i = json_first(argv); i; i = json_next(i))
                 note_uses(x, json_str(i));

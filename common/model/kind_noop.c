@@ -17,21 +17,22 @@ static const struct json_field fields[] = {
         {"result", WANT_OBJECT, false, 0, 0, offsetof(struct raw, p.result), NO_PRESENT},
 };
 
+struct fail {
+        int64_t times;
+        const char *class;
+};
+
+static const struct json_field fail_fields[] = {
+        {"times", WANT_INT, false, 1, TIMES_MAX, offsetof(struct fail, times), NO_PRESENT},
+        {"class", WANT_STRING, false, 1, 32, offsetof(struct fail, class), NO_PRESENT},
+};
+
 static void read_fail(const struct json *fail, const char *pointer, struct noop_params *p,
                       struct mistakes *m)
 {
-        struct {
-                int64_t times;
-                const char *class;
-        } f = {.times = 1};
-        const struct json_field parts[] = {
-                {"times", WANT_INT, false, 1, TIMES_MAX, (size_t)((char *)&f.times - (char *)&f),
-                 NO_PRESENT},
-                {"class", WANT_STRING, false, 1, 32, (size_t)((char *)&f.class - (char *)&f),
-                 NO_PRESENT},
-        };
+        struct fail f = {.times = 1};
         enum error_class class = CLASS_TEMPORARY;
-        json_read(fail, parts, COUNT_OF(parts), &f, pointer, m);
+        json_read(fail, fail_fields, COUNT_OF(fail_fields), &f, pointer, m);
         if (f.class && (error_class_parse(f.class, &class) < 0 || class == CLASS_LOST))
                 mistake_add(m, ERR_INVALID, json_pointer(m->arena, pointer, "class"),
                             "must be temporary, dependency, data, critical, crashed or timed_out");

@@ -22,6 +22,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from urllib.parse import quote
 from pathlib import Path
 
 import invariants
@@ -350,7 +351,7 @@ class Fleet:
 
     def log_lines(self, wave_id, project):
         """All log lines of a migration over HTTP, as text."""
-        data = self.http.get(f"/api/waves/{wave_id}/migrations/{project}/logs").data
+        data = self.http.get(f"/api/waves/{wave_id}/migrations/{quote(project, safe='')}/logs").data
         return [line if isinstance(line, str) else json.dumps(line, ensure_ascii=False) for line in data["logs"]]
 
 

@@ -2,10 +2,12 @@
 #ifndef TESTS_STORE_TOOLS_H
 #define TESTS_STORE_TOOLS_H
 
+#include <arpa/inet.h>
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/loop.h"
@@ -104,6 +106,19 @@ static inline int64_t sql_int(const char *text)
         ck_assert_msg(pg_sync_run(c, one("q", text), on_number, &v, &e) == 0, "%s", e.text);
         pg_sync_close(c);
         return v;
+}
+
+/* A socket that takes connections and never says a word. */
+static inline int silent_port(unsigned *port)
+{
+        struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        socklen_t len = sizeof(a);
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        ck_assert_int_eq(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+        ck_assert_int_eq(listen(fd, 8), 0);
+        ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+        *port = ntohs(a.sin_port);
+        return fd;
 }
 
 #endif

@@ -633,6 +633,111 @@ START_TEST(promote_many)
 }
 END_TEST
 
+/* ---- all of it together, at random, without a reconciler ---- */
+
+enum { LIFE_WAVES = 6, LIFE_EACH = 150, LIFE_TAKE = 12 };
+enum life { LIFE_PENDING, LIFE_PARKED, LIFE_RETRYING, LIFE_DONE };
+static enum life life[LIFE_WAVES][LIFE_EACH]; /* what PostgreSQL would say */
+static struct wave_facts life_facts[LIFE_WAVES];
+static unsigned life_left;
+
+static struct delivery life_delivery(int64_t id, enum delivery_end end)
+{
+        return (struct delivery){
+                .id = id, .wave_no = id / 1000, .end = end, .due_in_ms = rand_below(3)};
+}
+
+/* A body ran, or was refused. */
+static struct delivery live(int64_t id)
+{
+        enum life *state = &life[id / 1000][id % 1000];
+        if (*state == LIFE_DONE)
+                return life_delivery(id, END_SETTLED);
+        if (life_facts[id / 1000].paused && *state != LIFE_PARKED)
+                return life_delivery(id, END_PENDING);
+        switch (rand_below(6)) {
+        case 0:
+                *state = LIFE_RETRYING;
+                return life_delivery(id, END_RETRYING);
+        case 1:
+                *state = LIFE_PARKED;
+                return life_delivery(id, END_PARKED);
+        case 2:
+                if (*state == LIFE_PARKED)
+                        return life_delivery(id, END_PARKED);
+                *state = LIFE_PENDING;
+                return life_delivery(id, END_PENDING);
+        default:
+                *state = LIFE_DONE;
+                life_left--;
+                return life_delivery(id, END_SETTLED);
+        }
+}
+
+static void promote_the_due(void)
+{
+        static const enum delivery_end ends[] = {END_PENDING, END_PARKED, END_RETRYING, END_SETTLED};
+        struct promotion p[50];
+        OK(broker_due(rig.b, 50, rig_due, NULL));
+        size_t n = rig.n;
+        for (size_t i = 0; i < n; i++) {
+                int64_t id = rig.due[i].id;
+                p[i] = (struct promotion){.entry = rig.due[i],
+                                          .d = life_delivery(id, ends[life[id / 1000][id % 1000]])};
+                p[i].d.due_in_ms = rand_below(4) == 0 ? 1 : 0;
+        }
+        OK(broker_promote(rig.b, p, n, life_facts, LIFE_WAVES, rig_done, NULL));
+}
+
+static void somebody_acts(bool calm)
+{
+        struct wave_facts *f = &life_facts[rand_below(LIFE_WAVES)];
+        f->version++;
+        f->paused = !calm && rand_below(3) == 0;
+        f->batch_size = 1 + (int32_t)rand_below(20);
+        f->priority = (int32_t)rand_below(3);
+        OK(broker_facts(rig.b, f, rig_done, NULL));
+}
+
+START_TEST(random_lives_all_end)
+{
+        static const char *const queues[] = {"q", "r"};
+        life_left = LIFE_WAVES * LIFE_EACH;
+        memset(life, 0, sizeof(life));
+        for (int i = 0; i < LIFE_WAVES; i++) {
+                life_facts[i] = wave(i, 1 + 3 * i);
+                snprintf(life_facts[i].queue, sizeof(life_facts[i].queue), "%s", queues[i % 2]);
+                submit(&life_facts[i], 1000 * i, 1000 * i + LIFE_EACH - 1);
+        }
+        struct delivery d[LIFE_TAKE];
+        size_t n = 0;
+        for (unsigned round = 0; life_left > 0; round++) {
+                ck_assert_msg(round < 20000, "%u never ended", life_left);
+                OK(broker_finish(rig.b, 7, d, n, life_facts, LIFE_WAVES, queues, 2,
+                                 rand_below(LIFE_TAKE + 1), rig_ids, NULL));
+                n = rig.n;
+                for (size_t i = 0; i < n; i++)
+                        d[i] = live(rig.ids[i]);
+                promote_the_due();
+                if (rand_below(20) == 0 || round > 2000)
+                        somebody_acts(round > 2000);
+        }
+        OK(broker_finish(rig.b, 7, d, n, life_facts, LIFE_WAVES, NULL, 0, 0, rig_ids, NULL));
+        for (int i = 0; i < LIFE_WAVES; i++)
+                ck_assert_int_eq(
+                        rig_int("EXISTS wavefleet:wave:%d:window wavefleet:wave:%d:backlog", i, i),
+                        0);
+        ck_assert_int_eq(rig_int("EXISTS wavefleet:queue:q wavefleet:queue:r wavefleet:demand:q "
+                                 "wavefleet:demand:r wavefleet:processing:7"),
+                         0);
+        rig_turn_for(5);
+        promote_the_due();
+        rig_turn_for(5);
+        promote_the_due();
+        ck_assert_int_eq(rig_int("EXISTS wavefleet:delayed"), 0);
+}
+END_TEST
+
 /* ---- for the reconciler ---- */
 
 START_TEST(a_lost_turn_is_found_again)
@@ -664,6 +769,20 @@ START_TEST(a_lost_turn_is_found_again)
         /* … and a key of another type's place is nobody's business but Redis': closed waves leave it. */
         OK(broker_close_wave(rig.b, &g, rig_done, NULL));
         ck_assert_str_eq(rig_text("LRANGE wavefleet:turn:q 0 -1"), "1");
+}
+END_TEST
+
+START_TEST(a_hash_that_lacks_something_is_none)
+{
+        struct wave_facts f = wave(1, 2);
+        submit(&f, 1, 10);
+        rig_do("HDEL wavefleet:wave:1 priority queue");
+        finish_one(1, &f, END_SETTLED, 0);
+        ck_assert_int_eq(rig_int("LLEN wavefleet:queue:q"), 2);
+        OK(broker_wave_counts(rig.b, &f.wave_no, 1, rig_counts, NULL));
+        ck_assert(!rig.counts[0].open);
+        OK(broker_push(rig.b, &f, NULL, 0, false, rig_done, NULL));
+        ck_assert_int_eq(rig_int("LLEN wavefleet:queue:q"), 3);
 }
 END_TEST
 
@@ -849,7 +968,9 @@ static Suite *suite(void)
                                       promote_by_state,
                                       a_due_retry_passes_through_the_window,
                                       promote_many,
+                                      random_lives_all_end,
                                       a_lost_turn_is_found_again,
+                                      a_hash_that_lacks_something_is_none,
                                       a_flushed_wave_is_rebuilt,
                                       the_window_is_mended,
                                       close_frees_the_demand_of_a_large_window,

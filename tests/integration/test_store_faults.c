@@ -4,10 +4,7 @@
  */
 #include "store_tools.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -324,19 +321,6 @@ static unsigned port_of_server(void)
         return (unsigned)strtoul(colon + 1, NULL, 10);
 }
 
-/* A socket that takes connections and never says a word. */
-static int silent_port(unsigned *port)
-{
-        struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-        socklen_t len = sizeof(a);
-        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        ck_assert_int_eq(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
-        ck_assert_int_eq(listen(fd, 8), 0);
-        ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&a, &len), 0);
-        *port = ntohs(a.sin_port);
-        return fd;
-}
-
 static char *url_with(const char *hosts)
 {
         const char *url = harness_stack_up()->database_url;
@@ -442,30 +426,45 @@ static int64_t connections(void)
                 "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'test-pool'");
 }
 
+/* Keeps the pool busy until it has so many connections. */
+static unsigned grow_to(struct pg_pool *pool, int64_t wanted, struct answer *a)
+{
+        unsigned sent = 0;
+        int64_t end_ms = clock_mono_ms() + 20000;
+        while (connections() < wanted && clock_mono_ms() < end_ms) {
+                pg_pool_send(pool, one("slow", "SELECT pg_sleep(0.1)"), on_answer, a);
+                sent++;
+                loop_turn(loop, 10);
+        }
+        ck_assert_int_eq(connections(), wanted);
+        return sent;
+}
+
 START_TEST(the_pool_grows_and_spreads)
 {
         struct pg_opts opts = test_opts();
         struct watcher w = {0};
-        struct answer slow = {0}, quick = {0};
+        struct answer a = {0};
         opts.name = "test-pool";
         struct pg_pool *pool = pg_pool_new(loop, &opts, 4, on_change, &w);
+        ck_assert(!pg_pool_up(pool));
         ck_assert(turn_until(loop, &w.ups, 1, 5000));
         ck_assert(pg_pool_up(pool));
         ck_assert_int_eq(connections(), 1);
         ck_assert_int_eq(pg_pool_oldest_ms(pool), 0);
-        for (int i = 0; i < 12; i++) {
-                pg_pool_send(pool, one("slow", "SELECT pg_sleep(0.5)"), on_answer, &slow);
-                loop_turn(loop, 20);
-                loop_turn(loop, 20);
-        }
-        ck_assert_int_gt(pg_pool_oldest_ms(pool), 50);
-        ck_assert_int_eq(connections(), 4);
+        unsigned sent = grow_to(pool, 4, &a);
+        ck_assert(turn_until(loop, &a.calls, sent, 20000));
+        ck_assert_int_eq(a.code, ERR_OK);
+        /* four that take a second each, at once, and nobody more */
         int64_t begin_ms = clock_mono_ms();
-        ck_assert(turn_until(loop, &slow.calls, 12, 10000));
-        ck_assert_int_eq(slow.code, ERR_OK);
-        ck_assert_int_le(clock_mono_ms() - begin_ms, 3500); /* one connection would take 6 s */
-        pg_pool_send(pool, one("quick", "SELECT 1"), on_answer, &quick);
-        ck_assert(turn_until(loop, &quick.calls, 1, 1000));
+        for (int i = 0; i < 4; i++)
+                pg_pool_send(pool, one("second", "SELECT pg_sleep(1)"), on_answer, &a);
+        loop_turn(loop, 50);
+        loop_turn(loop, 50);
+        ck_assert_int_gt(pg_pool_oldest_ms(pool), 50);
+        ck_assert(turn_until(loop, &a.calls, sent + 4, 10000));
+        ck_assert_int_le(clock_mono_ms() - begin_ms, 1900);
+        ck_assert_int_eq(connections(), 4);
         ck_assert_uint_eq(w.ups, 1);
         ck_assert_uint_eq(w.downs, 0);
         pg_pool_free(pool);
@@ -480,12 +479,8 @@ START_TEST(the_pool_is_up_while_one_is)
         opts.name = "test-pool";
         struct pg_pool *pool = pg_pool_new(loop, &opts, 2, on_change, &w);
         ck_assert(turn_until(loop, &w.ups, 1, 5000));
-        for (int i = 0; i < 6; i++) {
-                pg_pool_send(pool, one("slow", "SELECT pg_sleep(0.1)"), on_answer, &a);
-                loop_turn(loop, 20);
-        }
-        ck_assert(turn_until(loop, &a.calls, 6, 5000));
-        ck_assert_int_eq(connections(), 2);
+        unsigned sent = grow_to(pool, 2, &a);
+        ck_assert(turn_until(loop, &a.calls, sent, 5000));
         sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE application_name = 'test-pool' LIMIT 1");
         for (int i = 0; i < 10; i++)
@@ -496,7 +491,7 @@ START_TEST(the_pool_is_up_while_one_is)
         ck_assert(turn_until(loop, &w.downs, 1, 5000));
         ck_assert(turn_until(loop, &w.ups, 2, 5000));
         pg_pool_send(pool, one("one", "SELECT 1"), on_answer, &a);
-        ck_assert(turn_until(loop, &a.calls, 7, 5000));
+        ck_assert(turn_until(loop, &a.calls, sent + 1, 5000));
         ck_assert_int_eq(a.code, ERR_OK);
         pg_pool_free(pool);
 }
@@ -511,13 +506,8 @@ START_TEST(the_pool_closes_what_is_idle)
         opts.name = "test-pool";
         struct pg_pool *pool = pg_pool_new(loop, &opts, 5, on_change, &w);
         ck_assert(turn_until(loop, &w.ups, 1, 5000));
-        for (int i = 0; i < 20; i++) {
-                pg_pool_send(pool, one("slow", "SELECT pg_sleep(0.2)"), on_answer, &a);
-                loop_turn(loop, 20);
-                loop_turn(loop, 20);
-        }
-        ck_assert(turn_until(loop, &a.calls, 20, 10000));
-        ck_assert_int_eq(connections(), 5);
+        unsigned sent = grow_to(pool, 5, &a);
+        ck_assert(turn_until(loop, &a.calls, sent, 10000));
         clock_drive(clock_mono_ms() + 61000, clock_wall_ms());
         for (int i = 0; i < 120 && connections() > 2; i++)
                 loop_turn(loop, 50);
@@ -525,7 +515,7 @@ START_TEST(the_pool_closes_what_is_idle)
         ck_assert_int_eq(connections(), 2);
         ck_assert(pg_pool_up(pool));
         pg_pool_send(pool, one("one", "SELECT 1"), on_answer, &a);
-        ck_assert(turn_until(loop, &a.calls, 21, 5000));
+        ck_assert(turn_until(loop, &a.calls, sent + 1, 5000));
         ck_assert_int_eq(a.code, ERR_OK);
         pg_pool_free(pool);
 }

@@ -777,18 +777,45 @@ START_TEST(questions)
 }
 END_TEST
 
+/* A body that asks without end and never reads the answers costs its runner, not the worker. */
+START_TEST(a_flood_of_questions)
+{
+        begin(1);
+        struct job *j = give("noop", "{\"sleep_ms\":300000,\"log_lines\":1}"),
+                   *next = give("noop", NULL);
+        turn_until(engine.lines == 1);
+        int pipe = steal_pipe(a_runner());
+        struct message_ask ask = {"lock", "the name", NULL};
+        struct buf b = BUF_INIT(1 << 20);
+        while (b.len < (1 << 16))
+                message_encode(&b, MESSAGE_ASK, &ask);
+        while (!outcome_of(j)) {
+                send(pipe, b.data, b.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+                loop_turn(loop, 1);
+        }
+        ck_settled(j, OUTCOME_FAILED, CLASS_CRASHED, "rubbish");
+        turn_until(outcome_of(next));
+        ck_settled(next, OUTCOME_COMPLETED, CLASS_NONE, "");
+        buf_fini(&b);
+        close(pipe);
+        end();
+}
+END_TEST
+
 /* ---- talkers ---- */
 
 static long private_kb(pid_t pid)
 {
         char path[64], line[256];
-        long kb = 0, n;
+        static const char *const names[] = {"Private_Clean:", "Private_Dirty:"};
+        long kb = 0;
         snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", pid);
         FILE *f = fopen(path, "r");
         while (f && fgets(line, sizeof(line), f)) {
-                if (sscanf(line, "Private_Clean: %ld", &n) == 1 ||
-                    sscanf(line, "Private_Dirty: %ld", &n) == 1)
-                        kb += n;
+                for (size_t i = 0; i < COUNT_OF(names); i++) {
+                        if (strncmp(line, names[i], strlen(names[i])) == 0)
+                                kb += strtol(line + strlen(names[i]), NULL, 10);
+                }
         }
         if (f)
                 fclose(f);
@@ -957,6 +984,7 @@ int main(void)
         tcase_add_loop_test(t, folly, 0, (int)COUNT_OF(follies));
         tcase_add_test(t, an_outcome_without_a_job);
         tcase_add_test(t, questions);
+        tcase_add_test(t, a_flood_of_questions);
         tcase_add_test(t, a_gigabyte_of_output);
         tcase_add_test(t, a_full_log_slows_the_talker_and_nobody_else);
         if (!SANITIZED)

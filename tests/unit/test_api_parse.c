@@ -70,12 +70,9 @@ static const char *const texts[] = {
         "GET /a/b?c=d&e HTTP/1.1\r\nHost: x\r\nAccept: */*\r\nEmpty:\r\nTrailing: a b \t \r\n\r\n",
         "GET / HTTP/1.1\nHost: x\n\nGET /next",
         "POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhelloGET /next HTTP/1.1",
-        "POST /p HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\n\r\n"
-        "3;a=b\r\nhel\r\n2\r\nlo\r\n0\r\nX: y\r\n\r\nrest",
-        "POST /p HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhelXX2\r\n",
-        "POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 200\r\n\r\n"
-        "01234567890123456789012345678901234567890123456789"
-        "012345678901234567890123456789012345678901234567890123456789",
+        CHUNKED "3;a=b\r\nhel\r\n2\r\nlo\r\n0\r\nX: y\r\n\r\nrest",
+        CHUNKED "3\r\nhelXX2\r\n",
+        "POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 200\r\n\r\n" DIGITS DIGITS DIGITS,
         "GET http://h:80/abs?x HTTP/1.0\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: x\r\nFold: a\r\n b\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: x\r\nBad name: a\r\n\r\n",

@@ -6,13 +6,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/mem.h"
 #include "model/kind_noop.h"
 #include "worker/kinds/kind.h"
 
 extern const struct kind kind_noop;
-
-CLEANUP_DEFINE(json, struct json *, json_free)
 
 static bool is_empty(const char *params)
 {
@@ -74,12 +71,14 @@ static void noop_start(struct body *b, const struct job *job, struct outcome *ou
         struct noop_params p = {0};
         struct mistakes m = {.arena = body_arena(b)};
         struct err e = ERR_INIT;
-        cleanup(json_cleanup) struct json *wave = read_params(job->params, &p, &m);
-        cleanup(json_cleanup) struct json *project = read_params(job->project_params, &p, &m);
+        struct json *wave = read_params(job->params, &p, &m);
+        struct json *project = read_params(job->project_params, &p, &m);
         if (mistakes_check(&m, &e) < 0)
                 outcome_failed(b, out, CLASS_DATA, "%s", e.text);
         else
                 run(b, job, &p, out);
+        json_free(wave);
+        json_free(project);
 }
 
 const struct kind kind_noop = {.name = "noop", .start = noop_start};

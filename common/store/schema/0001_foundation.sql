@@ -53,6 +53,7 @@ CREATE TABLE migrations (
     spent          int NOT NULL DEFAULT 0,          -- what counts against max_attempts
     crashes        int NOT NULL DEFAULT 0,          -- what counts against the crash budget
     worker_id      bigint,
+    first_started_at timestamptz,                   -- of the first attempt
     started_at     timestamptz,
     finished_at    timestamptz,
     updated_at     timestamptz,

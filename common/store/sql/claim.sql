@@ -8,7 +8,7 @@ me AS MATERIALIZED (
     SELECT worker_id FROM workers WHERE worker_id = $2::bigint AND alive),
 seen AS MATERIALIZED (
     SELECT m.id, m.wave_no, m.state, m.attempt, m.project, m.brz_project_id, m.spent,
-           m.params, m.memo, m.started_at, a.due_at, a.polls, w.batch_size,
+           m.params, m.memo, m.first_started_at, m.started_at, a.due_at, a.polls, w.batch_size,
            coalesce(a.due_at <= now(), true) AS due,
            w.state = 'running' AND w.queue = ANY ($4::text[]) AS open,
            w.kind = 'remote' AND m.brz_project_id IS NOT NULL AND m.state IN ('pending', 'retrying')
@@ -34,7 +34,8 @@ pick AS (
 claimed AS (
     UPDATE migrations m
        SET state = 'running', attempt = m.attempt + 1, worker_id = $2::bigint,
-           started_at = now(), finished_at = NULL, updated_at = now(), class = NULL, error = NULL
+           first_started_at = coalesce(m.first_started_at, now()), started_at = now(),
+           finished_at = NULL, updated_at = now(), class = NULL, error = NULL
       FROM pick
      WHERE m.id = pick.id AND m.state IN ('pending', 'retrying')
     RETURNING m.id, m.wave_no, m.attempt),
@@ -52,7 +53,8 @@ SELECT g.id, c.attempt AS claimed, (SELECT count(*) FROM me) AS alive, s.wave_no
        s.due, greatest(0, ceil(extract(epoch FROM s.due_at - now()) * 1000))::bigint AS due_in_ms,
        s.open, s.twin, s.project, s.brz_project_id, s.spent, s.params::text, s.memo::text, s.polls,
        (extract(epoch FROM coalesce(CASE WHEN c.id IS NULL THEN s.started_at END, now())) * 1000)::bigint
-           AS started_ms
+           AS started_ms,
+       (extract(epoch FROM coalesce(s.first_started_at, now())) * 1000)::bigint AS first_started_ms
   FROM given g
   LEFT JOIN seen s USING (id)
   LEFT JOIN claimed c ON c.id = g.id

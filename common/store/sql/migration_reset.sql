@@ -1,5 +1,5 @@
--- Puts one migration back to pending with a fresh budget. An ended wave becomes ready: nothing starts
--- before a restart or resume. Hard: what runs is given up, too, and what its body noted is forgotten.
+-- Puts one migration back to pending with a fresh budget; what its body noted is forgotten. An ended
+-- wave becomes ready: nothing starts before a restart or resume. Hard: what runs is given up, too.
 -- wave_lock has locked the wave. Answers as an act (engine.h).
 -- $1 migration id   $2 shard   $3 who   $4 hard
 WITH t AS MATERIALIZED (
@@ -27,8 +27,9 @@ u AS (
     UPDATE migrations m
        SET state = CASE WHEN ok.live THEN m.state ELSE 'pending' END, spent = 0, crashes = 0,
            worker_id = CASE WHEN ok.live THEN m.worker_id END, updated_at = now(),
-           finished_at = NULL, class = NULL, error = NULL,
-           memo = CASE WHEN $4::boolean THEN NULL ELSE m.memo END
+           first_started_at = CASE WHEN ok.live THEN m.first_started_at END,
+           started_at = CASE WHEN ok.live THEN m.started_at END,
+           finished_at = NULL, class = NULL, error = NULL, memo = NULL
       FROM ok WHERE m.id = ok.id
     RETURNING m.id, m.state),
 gone AS (DELETE FROM active a USING ok WHERE a.migration_id = ok.id AND NOT ok.live),
@@ -59,8 +60,7 @@ w AS (
 l AS (
     INSERT INTO wave_logs (wave_no, line)
     SELECT wave_no, format('%s %s by %s', project,
-                           CASE WHEN $4::boolean THEN 'reset, with all that was noted of it,'
-                                ELSE 'reset' END, $3::text)
+                           CASE WHEN $4::boolean THEN 'reset, whatever ran,' ELSE 'reset' END, $3::text)
       FROM ok)
 SELECT w.wave_no, w.version, w.state, w.batch_size, w.priority, w.queue,
        CASE WHEN ok.was <> 'pending' THEN u.id END AS id, u.state AS row_state,
@@ -81,7 +81,7 @@ SELECT w.wave_no, w.version, w.state, w.batch_size, w.priority, w.queue,
                                WHEN ok.was IN ('running', 'parked')
                                THEN 'given up; the migration server may go on with it'
                                ELSE 'none ran' END,
-               'notes', CASE WHEN $4::boolean AND ok.noted THEN 'forgotten' ELSE 'none' END,
+               'notes', CASE WHEN ok.noted THEN 'forgotten' ELSE 'none' END,
                'locks', (SELECT count(*) FROM unlocked),
                'budget', 'fresh'))::text AS data
   FROM w CROSS JOIN u CROSS JOIN ok

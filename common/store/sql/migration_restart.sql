@@ -18,7 +18,8 @@ ok AS MATERIALIZED (
 u AS (
     UPDATE migrations m
        SET state = 'pending', spent = 0, crashes = 0, worker_id = NULL, memo = NULL,
-           started_at = NULL, finished_at = NULL, updated_at = now(), class = NULL, error = NULL,
+           first_started_at = NULL, started_at = NULL, finished_at = NULL, updated_at = now(),
+           class = NULL, error = NULL,
            params = CASE WHEN $4::jsonb IS NULL THEN m.params
                          ELSE coalesce(m.params, '{}'::jsonb) || $4::jsonb END
       FROM ok WHERE m.id = ok.id

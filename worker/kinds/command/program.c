@@ -74,7 +74,7 @@ static pid_t launch(struct body *b, struct launch *l)
         /* vfork: a runner may have grown large, and posix_spawn cannot set PDEATHSIG. */
         pid_t pid = vfork(); // NOLINT(clang-analyzer-security.insecureAPI.vfork)
         if (pid == 0)
-                become(l);
+                become(l); // NOLINT(clang-analyzer-unix.Vfork): system calls only
         if (pid < 0) {
                 l->failed = PROGRAM_NO_RESOURCES;
                 l->error = errno;

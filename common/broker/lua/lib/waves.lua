@@ -15,11 +15,13 @@ local own_arg = 3 + queue_count + 6 * wave_count + 1
 local queues, queue_of = {}, {}
 local waves, wave_of = {}, {}
 
--- The wave as its hash has it. `turn` there is the priority under which it is enlisted.
+-- The wave as its hash has it (a hash that lacks something is none). `turn` there is the priority under
+-- which it is enlisted.
 local function read_wave(no, key, backlog, window)
   local h = call('HMGET', key, 'version', 'paused', 'batch_size', 'queue', 'priority', 'turn')
   local w = {
-    no = no, key = key, backlog = backlog, window = window, open = h[1] ~= false,
+    no = no, key = key, backlog = backlog, window = window,
+    open = (h[1] and h[2] and h[3] and h[4] and h[5]) ~= false,
     version = tonumber(h[1]) or 0, paused = h[2], batch = tonumber(h[3]) or 0,
     queue = h[4], priority = h[5], turn = h[6], listed = h[6] and h[6] == h[5], new = false,
     card = false, length = false, -- read when they are needed

@@ -1,0 +1,59 @@
+/* submission_tx.c - the parameters of submit_wave and submit_migrations. */
+#include "engine/submission_tx.h"
+
+#include <stdio.h>
+
+#include "base/mem.h"
+
+void submission_add_wave(struct pg_tx *tx, const struct submission *s)
+{
+        pg_stmt(tx, SQL_SUBMIT_WAVE);
+        pg_arg_text(tx, s->wave_id);
+        pg_arg_text(tx, s->name);
+        pg_arg_text(tx, s->kind);
+        pg_arg_text(tx, s->params);
+        pg_arg_text(tx, s->queue);
+        pg_arg_int(tx, s->priority);
+        pg_arg_int(tx, s->batch_size);
+        pg_arg_int(tx, s->max_attempts);
+        pg_arg_int(tx, s->timeout_ms);
+        pg_arg_int(tx, (int64_t)s->count);
+        pg_arg_int(tx, s->workspace_id);
+        pg_arg_text(tx, s->workspace_name);
+        pg_arg_bool(tx, s->mgr_manual);
+        pg_arg_bool(tx, s->cloning);
+        pg_arg_text(tx, s->traceparent);
+        pg_arg_text(tx, s->created_by ? s->created_by : "");
+}
+
+/* Columns of submit_wave. */
+enum { COL_WAVE_NO, COL_FIRST, COL_LAST, COL_VERSION };
+
+void submission_read_wave(const struct pg_result *r, size_t at, const struct submission *s,
+                          struct submitted *out)
+{
+        *out = (struct submitted){.first = pg_int(r, at, 0, COL_FIRST),
+                                  .last = pg_int(r, at, 0, COL_LAST),
+                                  .facts = {.wave_no = pg_int(r, at, 0, COL_WAVE_NO),
+                                            .version = (int32_t)pg_int(r, at, 0, COL_VERSION),
+                                            .batch_size = (int32_t)s->batch_size,
+                                            .priority = (int32_t)s->priority}};
+        snprintf(out->facts.queue, sizeof(out->facts.queue), "%s", s->queue);
+}
+
+void submission_add_migrations(struct pg_tx *tx, const struct submission *s)
+{
+        autofree const char **names = xreallocarray(NULL, s->count, sizeof(*names));
+        autofree const char **params = xreallocarray(NULL, s->count, sizeof(*params));
+        autofree int64_t *targets = xreallocarray(NULL, s->count, sizeof(*targets));
+        for (size_t i = 0; i < s->count; i++) {
+                names[i] = s->projects[i].name;
+                params[i] = s->projects[i].params;
+                targets[i] = s->projects[i].target;
+        }
+        pg_stmt(tx, SQL_SUBMIT_MIGRATIONS);
+        pg_arg_text(tx, s->wave_id);
+        pg_arg_texts(tx, names, s->count);
+        pg_arg_int8s(tx, targets, s->has_targets ? s->count : 0);
+        pg_arg_texts(tx, params, s->has_params ? s->count : 0);
+}
