@@ -150,7 +150,7 @@ static void load_fail(struct load *j, const struct err *e)
 }
 
 /* Makes sure that it is dead, and says how it died. */
-static void bury(struct child *c)
+static void bury(const struct child *c, bool busy)
 {
         int status = 0;
         kill(c->pid, SIGKILL);
@@ -158,8 +158,7 @@ static void bury(struct child *c)
                 continue;
         log_warn("submit.child_died", LI("pid", c->pid),
                  LI("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0),
-                 LI("exit", WIFEXITED(status) ? WEXITSTATUS(status) : 0),
-                 LB("busy", c->job != NULL));
+                 LI("exit", WIFEXITED(status) ? WEXITSTATUS(status) : 0), LB("busy", busy));
 }
 
 static void close_child(struct child *c)
@@ -177,7 +176,7 @@ static void died(struct child *c)
         struct load *j = take(c->job);
         struct err e = ERR_INIT;
         close_child(c);
-        bury(c);
+        bury(c, j != NULL);
         loop_timer_start(c->restart, RESTART_MS);
         if (!j)
                 return;

@@ -52,7 +52,6 @@ static void on_hangup(int signo, void *arg)
         enum log_level level;
         struct err e = ERR_INIT;
         autobuf report = BUF_INIT(REPORT_MAX_BYTES);
-        config_defaults(&c);
         if (load(&c, &action, &report, &e) < 0) {
                 log_error("config.refused", LE(&e), LS("report", buf_str(&report)));
         } else if (log_level_parse(c.log_level, &level) == 0) {
@@ -143,7 +142,6 @@ int main(int argc, char **argv)
         enum log_level level = LOG_INFO;
         struct err e = ERR_INIT;
         autobuf report = BUF_INIT(REPORT_MAX_BYTES);
-        config_defaults(&cfg);
         if (load(&cfg, &action, &report, &e) < 0) {
                 fprintf(stderr, "%s", buf_str(&report));
                 config_fini(&cfg);

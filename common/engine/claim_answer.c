@@ -42,6 +42,7 @@ enum {
         L_MGR_MANUAL,
         L_TRACEPARENT,
         L_ENDED,
+        L_STORED,
 };
 static const struct facts_cols lock_cols = {L_WAVE_NO,    L_VERSION,  L_STATE,
                                             L_BATCH_SIZE, L_PRIORITY, L_QUEUE};
@@ -103,6 +104,7 @@ static void read_job(const struct pg_result *r, size_t lock, int l, size_t s, in
         j->workspace_id = pg_text(r, lock, l, L_WORKSPACE_ID);
         j->workspace_name = pg_text(r, lock, l, L_WORKSPACE_NAME);
         j->traceparent = pg_text(r, lock, l, L_TRACEPARENT);
+        out->stored = pg_text(r, lock, l, L_STORED);
         if (pg_bool(r, lock, l, L_MGR_MANUAL))
                 j->options = "{\"mgr_manual\":1}";
 }

@@ -27,6 +27,7 @@ struct claim_row {
         bool twin;                /* refused: its pair runs for another migration */
         bool full;                /* refused: the window is full */
         struct job job;
+        const char *stored;       /* remote: mb_site_id and mb_secret of the settings, JSON */
         struct delivery delivery; /* refused: how its delivery ends */
 };
 

@@ -191,7 +191,7 @@ static void beat(struct engine_worker *w)
         pg_arg_int(tx, w->id);
         pg_send(w->beat, tx, beaten, b);
         hands_check_list(w, false);
-        settings_refresh(w->settings);
+        settings_read(w->settings);
 }
 
 static void tick(void *arg)

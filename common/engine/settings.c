@@ -1,6 +1,6 @@
 /*
- * settings.c - what bodies of the remote kind need that stands in PostgreSQL: the key of the webhooks'
- * tokens, and the site and secret that people stored. Read again with each renewal of the lease.
+ * settings.c - what bodies of the remote kind need besides their job: the URL of the attempt's webhook, and
+ * the site and secret, from the project, the wave or the settings, unsealed.
  */
 #include <string.h>
 
@@ -17,8 +17,6 @@ struct settings {
         bool known;
         bool asking;
         unsigned char key[HASH_BYTES];
-        char *site_id;
-        char *site_secret; /* sealed, as it is stored */
         char *base;            /* what webhooks are sent to */
         struct arena *arena;   /* what the last job was dressed with */
         char *secret;          /* likewise, wiped */
@@ -49,8 +47,6 @@ void settings_free(struct settings *s)
                 return;
         forget_secret(s);
         mem_wipe(s->key, sizeof(s->key));
-        free(s->site_id);
-        free(s->site_secret);
         free(s->base);
         arena_free(s->arena);
         free(s);
@@ -70,27 +66,17 @@ static void got(const struct pg_result *r, const struct err *e, void *arg)
                 log_warn("settings.not_read", LE(e));
                 return;
         }
-        for (int i = 0; i < pg_rows(r, 0); i++) {
-                const char *key = pg_text(r, 0, i, 0), *value = pg_text(r, 0, i, 1);
-                char **to = !strcmp(key, "mb_site_id")  ? &s->site_id
-                            : !strcmp(key, "mb_secret") ? &s->site_secret
-                                                        : NULL;
-                if (!strcmp(key, "webhook_key"))
-                        s->known = hash_unhex(value, s->key, sizeof(s->key)) == 0;
-                if (to) {
-                        free(*to);
-                        *to = xstrdup(value);
-                }
-        }
+        if (pg_rows(r, 0))
+                s->known = hash_unhex(pg_text(r, 0, 0, 1), s->key, sizeof(s->key)) == 0;
         hands_want(s->w);
 }
 
-void settings_refresh(struct settings *s)
+void settings_read(struct settings *s)
 {
-        static const char *const keys[] = {"webhook_key", "mb_site_id", "mb_secret"};
+        static const char *const keys[] = {"webhook_key"};
         struct pg_tx *tx;
 
-        if (s->asking)
+        if (s->asking || s->known)
                 return;
         s->asking = true;
         tx = pg_tx_new();
@@ -105,34 +91,31 @@ static struct json *parse(const char *text)
 }
 
 /* The first that has it: the project's own params, the wave's, the settings. */
-static const char *pick(const struct json *project, const struct json *wave, const char *name,
-                        const char *stored, struct arena *a)
+static const char *pick(struct settings *s, struct json *const *layers, const char *name)
 {
-        const char *v = json_get_text(project, name, a);
+        const char *v = NULL;
 
-        if (!v)
-                v = json_get_text(wave, name, a);
-        return v ? v : stored;
+        for (size_t i = 0; i < 3 && !v; i++)
+                v = json_get_text(layers[i], name, s->arena);
+        return v ? arena_strdup(s->arena, v) : NULL;
 }
 
-static void dress_site(struct settings *s, struct job *job)
+static void dress_site(struct settings *s, struct job *job, const char *stored)
 {
-        struct json *project = parse(job->project_params), *wave = parse(job->params);
-        const char *secret = pick(project, wave, "mb_secret", s->site_secret, s->arena);
+        struct json *layers[] = {parse(job->project_params), parse(job->params), parse(stored)};
+        const char *secret = pick(s, layers, "mb_secret");
         struct err e = ERR_INIT;
 
-        job->site_id = pick(project, wave, "mb_site_id", s->site_id, s->arena);
-        if (job->site_id)
-                job->site_id = arena_strdup(s->arena, job->site_id);
+        job->site_id = pick(s, layers, "mb_site_id");
         if (secret && unseal(s->w->cfg->secret_key, secret, &s->secret, &e) == 0)
                 job->site_secret = s->secret;
         else if (secret)
                 log_error("secret.sealed", LI("id", job->id), LE(&e));
-        json_free(project);
-        json_free(wave);
+        for (size_t i = 0; i < COUNT_OF(layers); i++)
+                json_free(layers[i]);
 }
 
-void settings_dress(struct settings *s, struct job *job)
+void settings_dress(struct settings *s, struct job *job, const char *stored)
 {
         char token[WEBHOOK_TOKEN_SIZE];
 
@@ -140,7 +123,7 @@ void settings_dress(struct settings *s, struct job *job)
                 return;
         forget_secret(s);
         arena_reset(s->arena);
-        dress_site(s, job);
+        dress_site(s, job, stored);
         webhook_token_make(s->key, job->id, job->attempt, token);
         job->webhook_url = webhook_url(s->arena, s->base, token);
 }

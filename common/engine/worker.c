@@ -40,7 +40,7 @@ static void on_claim(const struct claim_row *row, void *arg)
         h->since = w->checks;
         w->idle--;
         struct job job = row->job;
-        settings_dress(w->settings, &job);
+        settings_dress(w->settings, &job, row->stored);
         w->ev.on_job(&job, w->ev.arg);
 }
 

@@ -100,13 +100,13 @@ void lease_hurry(struct engine_worker *w); /* draining and nothing in hand: leav
 void lease_dead(struct engine_worker *w, const char *how);
 void lease_stop(struct engine_worker *w);
 
-/* settings.c: what bodies need that stands in PostgreSQL. */
+/* settings.c: the key of the webhooks' tokens, and what a remote job is dressed with. */
 struct settings *settings_new(struct engine_worker *w);
 void settings_free(struct settings *s);
-void settings_refresh(struct settings *s);
+void settings_read(struct settings *s); /* once; the key never changes */
 bool settings_known(const struct settings *s);
 /* Fills webhook_url, site_id and site_secret of a remote job; valid until the next call. */
-void settings_dress(struct settings *s, struct job *job);
+void settings_dress(struct settings *s, struct job *job, const char *stored);
 
 struct promote *promote_new(struct engine_worker *w);
 void promote_free(struct promote *p);

@@ -122,6 +122,6 @@ def test_faces_of_the_programs(fleet, program):
         assert secret not in printed.stdout
     assert fleet.run(program, "--check").returncode == 0
     bad = fleet.run(program, "--check", WAVEFLEET_WORKER_LEASE_MS="soon", WAVEFLEET_RETRY_CAP_MS="-5")
-    assert bad.returncode == 2 and "lease_ms" in bad.stderr and "cap_ms" in bad.stderr, bad
+    assert bad.returncode == 2 and "LEASE_MS" in bad.stderr and "CAP_MS" in bad.stderr, bad
     away = fleet.run(program, "--check", WAVEFLEET_REDIS_URL="redis://127.0.0.1:1/0")
     assert away.returncode != 0 and away.stdout + away.stderr

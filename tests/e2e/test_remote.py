@@ -75,9 +75,11 @@ def test_wave_of_manners_is_consistent(fleet, manners):
 
 @pytest.mark.parametrize("preset", ["hang", "hangerror", "hanglong", "html", "truncated", "empty", "reset"])
 def test_an_ambiguous_start_asks_before_it_starts_again(fleet, migration_server, manners, preset):
+    """A run that ended in error may be tried again; one that had begun is not begun a second time."""
     for row in rows_of(fleet, manners, preset):
         report = migration_server.app.report(row["project"])
-        assert len(report["starts"]) == 1, "it had begun"
+        failures = sum(a["outcome"] == "failed" for a in fleet.attempts(row["id"]))
+        assert len(report["starts"]) == (failures if preset == "hangerror" else 1), "it had begun"
 
 
 @pytest.mark.parametrize("preset", ["hangnobegin", "htmlnobegin", "resetnobegin"])
@@ -246,7 +248,7 @@ def test_a_lost_worker_asks_before_it_starts_anything(make_own_fleet, migration_
 
 def test_restart_keeps_the_target(fleet, migration_server):
     migration_server.app.control({"projects": {"again": {"outcome": "error", "error": "first time"}}})
-    wave = submit(fleet, "again", ["again"], 24_000)
+    wave = submit(fleet, "again", ["again"], 24_000, max_attempts=1)
     assert fleet.wait_wave(wave) == "error"
     migration_server.app.control({"projects": {"again": {}}})
     assert fleet.http.post(f"/api/waves/{wave}/migrations/again/restart", {}).status in (200, 202)

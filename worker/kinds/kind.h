@@ -33,8 +33,8 @@ void body_log(struct body *b, const char *fmt, ...) __attribute__((format(printf
 void body_log_line(struct body *b, const char *stream, const char *line, size_t len);
 void body_progress(struct body *b, const char *json);
 /* A question to the supervisor (see engine/worker.h). The answer is in the arena. 0 or -1. */
-int body_ask(struct body *b, const char *op, const char *arg1, const char *arg2, const char **answer,
-             struct err *e);
+int body_ask(struct body *b, const char *op, const char *arg1, const char *arg2,
+             const char **answer, struct err *e);
 /*
  * The program that the body has started, in its own process group, and waits for; 0: none any more.
  * The group gets SIGTERM and, after the grace, SIGKILL when the body is ended: a body with a program
@@ -44,8 +44,8 @@ void body_child(struct body *b, int pid);
 
 /* Outcomes in a line. */
 void outcome_completed(struct outcome *out, const char *result_json);
-void outcome_failed(struct body *b, struct outcome *out, enum error_class class, const char *fmt, ...)
-        __attribute__((format(printf, 4, 5)));
+void outcome_failed(struct body *b, struct outcome *out, enum error_class class, const char *fmt,
+                    ...) __attribute__((format(printf, 4, 5)));
 void outcome_parked(struct outcome *out, int64_t due_in_ms);
 
 #endif

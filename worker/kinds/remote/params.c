@@ -54,11 +54,16 @@ void remote_params_read(const struct job *job, struct arena *a, struct remote_pa
         const struct layers all = {.of = {options, project, wave}, .arena = a};
         const struct layers own = {.of = {project}, .arena = a};
         const struct layers waves = {.of = {wave}, .arena = a};
-        char *own_secret = find(&own, "mb_secret");
-        if (!own_secret && !(job->site_secret && *job->site_secret))
-                own_secret = find(&waves, "mb_secret");
+        /* Whoever made the job has looked in all places and unsealed what was sealed. */
+        char *own_secret = NULL;
+        if (!(job->site_secret && *job->site_secret)) {
+                own_secret = find(&own, "mb_secret");
+                if (!own_secret)
+                        own_secret = find(&waves, "mb_secret");
+        }
         *out = (struct remote_params){
-                .site_id = first(find(&own, "mb_site_id"), job->site_id, find(&waves, "mb_site_id")),
+                .site_id = first(job->site_id && *job->site_id ? job->site_id : NULL,
+                                 find(&own, "mb_site_id"), find(&waves, "mb_site_id")),
                 .secret = own_secret ? own_secret : first(NULL, job->site_secret, NULL),
                 .secret_copy = own_secret,
                 .workspace_id = first(find(&all, "brz_workspaces_id"), job->workspace_id, NULL),
