@@ -3,6 +3,7 @@ changes nothing in PostgreSQL or Redis. No worker runs here, so that nothing
 else changes them either."""
 
 import json
+import re
 
 import pytest
 
