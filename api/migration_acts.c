@@ -49,7 +49,7 @@ static void on_done(const char *data, int64_t touched, const struct err *e, void
         respond_data(a->rq, asked ? 202 : 200, data, -1, json_str(json_get(v, "message")));
 }
 
-/* The lock and the first parameters, which all acts on a row share: id, shard, who. */
+/* The lock and the first parameters, which most acts on a row share: id, shard, who. */
 static struct pg_tx *begin(struct request *rq, const struct migration_facts *f, enum sql_id id)
 {
         struct pg_tx *tx = pg_tx_new();
@@ -59,6 +59,18 @@ static struct pg_tx *begin(struct request *rq, const struct migration_facts *f, 
         pg_arg_int(tx, f->id);
         pg_arg_int(tx, engine_shard(request_app(rq)->engine));
         pg_arg_text(tx, request_principal(rq));
+        return tx;
+}
+
+/* For the acts that a wave's calls have too, and that name a row by wave and project. */
+static struct pg_tx *begin_named(const struct migration_facts *f, enum sql_id id)
+{
+        struct pg_tx *tx = pg_tx_new();
+        pg_stmt(tx, SQL_ACT_LOCK_WAVE);
+        pg_arg_text(tx, f->wave_id);
+        pg_stmt(tx, id);
+        pg_arg_text(tx, f->wave_id);
+        pg_arg_text(tx, f->project);
         return tx;
 }
 
@@ -117,8 +129,10 @@ static void restart_found(struct request *rq, const struct migration_facts *f)
         const char *params;
         if (restart_params(rq, &params) < 0)
                 return;
-        struct pg_tx *tx = begin(rq, f, SQL_MIGRATION_RESTART);
+        struct pg_tx *tx = begin_named(f, SQL_ACT_RESTART);
         pg_arg_text(tx, params);
+        pg_arg_int(tx, engine_shard(request_app(rq)->engine));
+        pg_arg_text(tx, request_principal(rq));
         send(rq, f, "restart", tx);
 }
 
@@ -274,7 +288,11 @@ void migration_add_to_wave(struct request *rq)
 
 static void unlock_found(struct request *rq, const struct migration_facts *f)
 {
-        send(rq, f, "unlock", begin(rq, f, SQL_MIGRATION_UNLOCK));
+        struct pg_tx *tx = begin_named(f, SQL_ACT_UNLOCK);
+        pg_arg_int(tx, engine_shard(request_app(rq)->engine));
+        pg_arg_text(tx, arena_printf(request_arena(rq), "the attempt was given up by %s",
+                                     request_principal(rq)));
+        send(rq, f, "unlock", tx);
 }
 
 void migration_unlock(struct request *rq)

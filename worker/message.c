@@ -164,7 +164,7 @@ static void put_field(struct buf *out, const struct field *f, const char *body)
                 buf_addc(out, *(const bool *)at ? 1 : 0);
                 break;
         case FIELD_TEXT:
-                memcpy(&text, at, sizeof(const char *));
+                text = *(const char *const *)(const void *)at;
                 put_text(out, text, text ? strlen(text) : 0);
                 break;
         case FIELD_DATA:

@@ -133,6 +133,9 @@ static void passed(bool complete, const struct wave_view *waves, size_t n, void 
         }
         keep_waves(r, waves, n);
         set_depths(r);
+        for (size_t i = 0; i < r->nwaves; i++)
+                if (queue_first(r, i))
+                        demand_put_right(r->w, r->waves[i].facts.queue);
 }
 
 static void waves_seen(const struct pg_result *res, const struct err *e, void *arg)

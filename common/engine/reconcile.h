@@ -31,4 +31,7 @@ void pass_start(struct engine_worker *w, pass_fn fn, void *arg);
 void rebuild_start(struct engine_worker *w, const struct wave_view *v, bool whole,
                    const int64_t *workers, size_t nworkers, void (*fn)(void *arg), void *arg);
 
+/* Holds demand:<queue> against what runs, in its own time. */
+void demand_put_right(struct engine_worker *w, const char *queue);
+
 #endif

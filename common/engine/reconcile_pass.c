@@ -61,12 +61,27 @@ static bool differs(const struct wave_view *v)
                r->batch_size != v->facts.batch_size || r->window != v->inflight;
 }
 
+static void told(const struct err *e, void *arg)
+{
+        (void)arg;
+        if (e)
+                log_debug("wave.facts_not_told", LE(e));
+}
+
+/* A wave that could release something and is in nobody's turn list is enlisted by its facts. */
+static bool could_release(const struct wave_view *v)
+{
+        return v->redis.backlog > 0 && !v->facts.paused && v->redis.window < v->facts.batch_size;
+}
+
 static void next_wave(void *arg)
 {
         struct pass *p = arg;
 
         while (p->at < p->nwaves) {
                 const struct wave_view *v = &p->waves[p->at++];
+                if (could_release(v))
+                        broker_facts(p->w->broker, &v->facts, told, NULL);
                 if (!differs(v))
                         continue;
                 rebuild_start(p->w, v, misses(v), p->workers, p->nworkers, next_wave, p);

@@ -461,7 +461,7 @@ def test_acts_on_an_ended_wave(fleet):
 
     row = ended()
     assert row.wave_row["state"] == "error"
-    assert row.post("/restart").data["wave_status"] == "in_progress"
+    assert row.post("/restart").status == 200
     assert row.wave_row["state"] == "running" and row.wave_row["run_no"] == 2 and row.wave_row["completed_at"] is None
     row.check()
 
@@ -469,8 +469,8 @@ def test_acts_on_an_ended_wave(fleet):
     assert row.post("/reset-status").data["wave_status"] == "pending"
     assert row.wave_row["state"] == "ready" and row.wave_row["run_no"] == 2
     row.check()
-    assert row.post("/restart").data["wave_status"] == "in_progress", "a ready wave goes on with a restart"
-    assert row.wave_row["run_no"] == 2
+    assert row.post("/restart").status == 200
+    assert row.wave_row["state"] == "running" and row.wave_row["run_no"] == 2, "a ready wave goes on with a restart"
 
     row = ended()
     row.post("/reset-status")
