@@ -40,8 +40,8 @@ static size_t size_of(unsigned count)
 
 struct fence *fence_new(unsigned slots, int64_t lease_ms)
 {
-        // cppcheck-suppress invalidFunctionArg ; -1 is what MAP_ANONYMOUS wants
         struct fence *f = mmap(NULL, size_of(slots), PROT_READ | PROT_WRITE,
+                               // cppcheck-suppress invalidFunctionArg
                                MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         assert(f != MAP_FAILED);
         f->count = slots;

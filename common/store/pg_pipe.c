@@ -82,12 +82,17 @@ static void note_last_words(struct pg_pipe *p, const PGresult *message)
                 pg_reason(p->last_words, text);
 }
 
-/* PostgreSQL's notices and warnings, and the FATAL message of one that stops while we are idle. */
+/*
+ * PostgreSQL's notices and warnings, and the FATAL message of one that stops while we are idle. When
+ * the connection breaks, libpq forgets what it waits for and takes answers for notices: so one that
+ * comes while something is under way says nothing about what was done before it.
+ */
 static void on_notice(void *arg, const PGresult *notice)
 {
         struct pg_pipe *p = arg;
         pg_log_notice(NULL, notice);
-        note_last_words(p, notice);
+        if (!p->in_flight)
+                note_last_words(p, notice);
 }
 
 static void on_watch(void *arg)
@@ -338,7 +343,9 @@ static bool is_made_up(const struct pg_pipe *p, const PGresult *result)
 static void take_answers(struct pg_pipe *p)
 {
         unsigned nothing = 0;
-        while (!PQisBusy(p->conn) && expects_answers(p)) {
+        if (!expects_answers(p))
+                PQisBusy(p->conn); /* notices */
+        while (expects_answers(p) && !PQisBusy(p->conn)) {
                 PGresult *result = PQgetResult(p->conn);
                 if (!result) {
                         if (++nothing > 2)
@@ -360,15 +367,20 @@ static void take_answers(struct pg_pipe *p)
         }
 }
 
-/* What was read before the connection broke still counts. */
+/*
+ * What was taken in before the connection broke still counts. Whether all was written by then is
+ * unknown, as PQconsumeInput() writes too.
+ */
 static void receive(struct pg_pipe *p)
 {
         p->progress_ms = clock_mono_ms();
         do {
                 bool there = PQconsumeInput(p->conn);
                 take_answers(p);
-                if (!there)
+                if (!there) {
                         set_broken(p, PQerrorMessage(p->conn));
+                        p->blocked = false;
+                }
         } while (!*p->broken && pg_more_in_tls(p->conn));
         flush(p);
 }
@@ -474,7 +486,7 @@ struct pg_tx *pg_pipe_abandoned(struct pg_pipe *p)
 {
         struct pg_tx *tx = tx_of(list_pop_front(&p->flying));
         if (tx) {
-                bool unsent = p->blocked && list_empty(&p->flying);
+                bool unsent = p->blocked && list_empty(&p->flying) && !p->next;
                 bool begun = tx->answered > 0 || !*p->last_words;
                 if (tx->outcome != PG_FAILED)
                         tx->outcome = begun && !unsent ? PG_LOST : PG_UNDONE;

@@ -110,6 +110,22 @@ START_TEST(an_idle_runner_is_killed)
 }
 END_TEST
 
+/* They are replaced, but not in a hurry. */
+START_TEST(runners_that_die_at_their_start)
+{
+        begin(2);
+        pid_t first;
+        while ((first = a_runner()) != 0)
+                kill(first, SIGKILL);
+        turn_until(engine.w->idle == 2);
+        struct job *j = give("noop", NULL);
+        go();
+        turn_until(engine.settled_count == 1);
+        ck_settled(j, OUTCOME_COMPLETED, CLASS_NONE, "");
+        end();
+}
+END_TEST
+
 START_TEST(a_job_that_was_not_begun_is_handed_back)
 {
         begin(1);
@@ -520,6 +536,7 @@ int main(void)
         tcase_add_test(t, an_unknown_kind);
         tcase_add_test(t, a_body_that_kills_its_runner);
         tcase_add_test(t, an_idle_runner_is_killed);
+        tcase_add_test(t, runners_that_die_at_their_start);
         tcase_add_test(t, a_job_that_was_not_begun_is_handed_back);
         tcase_add_test(t, the_group_dies_with_its_runner);
         tcase_add_test(t, time_out);

@@ -128,10 +128,10 @@ int remote_target(struct remote *r)
                         r, CLASS_DATA, -1,
                         "the target is missing: the project has no brz_project_id, and "
                         "without a Brizy token none can be created");
-        if (brizy && !r->workspace && workspace_name(r->job) && make_workspace(r) < 0)
-                return -1;
         if (r->target)
-                return take_target(r);
+                return take_target(r); /* nothing is made for it: no workspace is needed */
+        if (!r->workspace && workspace_name(r->job) && make_workspace(r) < 0)
+                return -1;
         if (!r->workspace)
                 return remote_failed(
                         r, CLASS_DATA, -1,
