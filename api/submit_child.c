@@ -27,7 +27,6 @@ enum {
         MANY = 20000, /* rows after which plans are made anew */
 };
 
-CLEANUP_DEFINE(json, struct json *, json_free)
 CLEANUP_DEFINE(pg_sync, struct pg_sync *, pg_sync_close)
 CLEANUP_DEFINE(arena, struct arena *, arena_free)
 

@@ -44,7 +44,7 @@ struct waiting {
         struct waiting *next;
         uint64_t last;
         int64_t since_ms;
-        void (*fn)(void *arg);
+        void (*fn)(bool written, void *arg);
         void *arg;
 };
 
@@ -115,7 +115,7 @@ void stream_free(struct stream *l)
         free_lines(l->sent);
         while (l->first) {
                 struct waiting *next = l->first->next;
-                free(l->first->arg);
+                l->first->fn(false, l->first->arg);
                 free(l->first);
                 l->first = next;
         }
@@ -235,19 +235,20 @@ static void wake(struct stream *l)
                 l->first = first->next;
                 if (!l->first)
                         l->end = &l->first;
-                first->fn(first->arg);
+                first->fn(true, first->arg);
                 free(first);
         }
 }
 
-void stream_after_lines(struct stream *l, int64_t id, void (*fn)(void *arg), void *arg)
+void stream_after_lines(struct stream *l, int64_t id, void (*fn)(bool written, void *arg),
+                        void *arg)
 {
         struct counted *c = map_get(l->counts, id);
         uint64_t last = c ? c->last : 0;
         struct waiting *w;
 
         if (last <= l->written) {
-                fn(arg);
+                fn(true, arg);
                 return;
         }
         w = xmalloc(sizeof(*w));

@@ -243,13 +243,14 @@ struct settling {
         char *error, *result, *memo;
 };
 
-static void settle_now(void *arg)
+static void settle_now(bool written, void *arg)
 {
         struct settling *s = arg;
         struct engine_worker *w = s->w;
 
-        stream_end(w->stream, s->id);
-        if (w->id == s->worker && !w->dead) {
+        if (written)
+                stream_end(w->stream, s->id);
+        if (written && w->id == s->worker && !w->dead) {
                 exchange_settle(w->exchange, s->id, s->attempt, s->poll, &s->o, NULL, NULL);
                 exchange_kick(w->exchange);
                 if (s->o.kind == OUTCOME_PARKED || s->o.kind == OUTCOME_FAILED)

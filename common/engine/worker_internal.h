@@ -126,8 +126,9 @@ struct stream *stream_new(struct engine_worker *w);
 void stream_free(struct stream *l);
 void stream_kick(struct stream *l);
 bool stream_quiet(const struct stream *l);
-/* Calls fn (arg is on the heap, fn's to free) when the lines of this attempt are written, or cannot be. */
-void stream_after_lines(struct stream *l, int64_t id, void (*fn)(void *arg), void *arg);
+/* Calls fn once, when the lines of this attempt are written or were waited for long enough; with false
+ * when the stream ends before that. */
+void stream_after_lines(struct stream *l, int64_t id, void (*fn)(bool written, void *arg), void *arg);
 /* An attempt is over: its count of lines is forgotten. */
 void stream_end(struct stream *l, int64_t id);
 

@@ -6,7 +6,21 @@ import platform
 import re
 import statistics
 import subprocess
+import tempfile
+import time
 from pathlib import Path
+
+
+def fdatasync_us(writes=300):
+    """What it takes to have 8 KiB on the disk: what a commit waits for."""
+    with tempfile.NamedTemporaryFile(dir="/var/tmp") as file:
+        times = []
+        for i in range(writes):
+            os.pwrite(file.fileno(), b"x" * 8192, 8192 * (i % 16))
+            begun = time.perf_counter()
+            os.fdatasync(file.fileno())
+            times.append((time.perf_counter() - begun) * 1e6)
+        return round(statistics.median(times), 1)
 
 
 def machine():
@@ -20,7 +34,7 @@ def machine():
         return found[0] if found else "?"
     return {"cpu": cpu[1] if cpu else platform.machine(), "cores": os.cpu_count(), "memory_gib": round(memory / 1048576, 1),
             "kernel": platform.release(), "postgres": version("pgbench", "--version"),
-            "redis": version("redis-server", "--version"), "load_before": round(os.getloadavg()[0], 2)}
+            "redis": version("redis-server", "--version"), "fdatasync_us": fdatasync_us(), "load_before": round(os.getloadavg()[0], 2)}
 
 
 def figure(name, what, values, unit, at_least=None, at_most=None):
@@ -46,7 +60,8 @@ def target(f):
     return f"{wanted}  {'met' if f['met'] else 'MISSED'}"
 
 
-def table(figures):
+def table(machine_facts, figures):
+    print(", ".join(f"{k} {v}" for k, v in machine_facts.items()) + "\n")
     rows = [("what", "median", "min to max", "unit", "target")]
     rows += [(f["what"], short(f["median"]), f"{short(f['min'])} to {short(f['max'])}" if f["runs"] > 1 else "",
               f["unit"], target(f)) for f in figures]

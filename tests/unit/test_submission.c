@@ -41,11 +41,12 @@ static void set(char **member, const char *value)
 static int read_text(const char *text)
 {
         /* no NUL behind it: a body in a file has none */
-        size_t len = strlen(text);
-        char *copy = xmalloc(len ? len : 1);
-        memcpy(copy, text, len);
-        int good = submission_read(&s, copy, len, &cfg, &m, &e);
-        free(copy);
+        struct buf copy = BUF_INIT(SIZE_MAX);
+        buf_add(&copy, text, strlen(text));
+        if (copy.len)
+                copy.data[copy.len] = '!';
+        int good = submission_read(&s, buf_str(&copy), copy.len, &cfg, &m, &e);
+        buf_fini(&copy);
         return good;
 }
 
@@ -288,14 +289,12 @@ END_TEST
 
 START_TEST(what_stands_beside_the_list_is_limited)
 {
-        size_t len = (size_t)SUBMISSION_HEAD_MAX + 100;
-        autofree char *text = xmalloc(len);
-        memset(text, ' ', len);
-        memcpy(text, "{\"name\":\"", 9);
-        memset(text + 9, 'x', len - 20);
-        memcpy(text + len - 2, "\"}", 2);
-        memset(text + len - 11, 'x', 9);
-        ck_assert_int_eq(submission_read(&s, text, len, &cfg, &m, &e), -1);
+        autobuf text = BUF_INIT(SIZE_MAX);
+        buf_adds(&text, "{\"name\":\"");
+        for (int i = 0; i < SUBMISSION_HEAD_MAX; i++)
+                buf_addc(&text, 'x');
+        buf_adds(&text, "\"}");
+        ck_assert_int_eq(submission_read(&s, text.data, text.len, &cfg, &m, &e), -1);
         ck_assert_int_eq(e.code, ERR_TOO_LARGE);
 }
 END_TEST
