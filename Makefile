@@ -160,7 +160,7 @@ tidy: $(GEN)/done ## clang-tidy
 
 analyze: $(GEN)/done ## cppcheck
 	@mkdir -p $(BUILD)/cppcheck
-	@[ -z "$(PRODUCT)" ] || cppcheck --quiet -j$(JOBS) --cppcheck-build-dir=$(BUILD)/cppcheck \
+	@[ -z "$(PRODUCT)" ] || cppcheck --quiet --inline-suppr -j$(JOBS) --cppcheck-build-dir=$(BUILD)/cppcheck \
 		--std=c11 --library=posix --enable=warning,performance,portability --inline-suppr \
 		--error-exitcode=1 --suppress=missingIncludeSystem --suppress=varFuncNullUB \
 		-D_GNU_SOURCE -D__GNUC__=12 \

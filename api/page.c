@@ -14,8 +14,11 @@ static int read_cursor(struct request *rq, int64_t *out, struct err *e)
         if (!text)
                 return 0;
         size_t digits = strspn(text, "0123456789");
-        if (digits == 0 || digits > CURSOR_DIGITS || text[digits])
-                return err_set(e, ERR_INVALID, "the cursor is none that a list has answered");
+        if (digits == 0 || digits > CURSOR_DIGITS || text[digits]) {
+                mistake_add(request_mistakes(rq), ERR_INVALID, "#/cursor",
+                            "is none that a list has answered");
+                return mistakes_check(request_mistakes(rq), e);
+        }
         *out = strtoll(text, NULL, 10);
         return 0;
 }

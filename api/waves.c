@@ -61,6 +61,12 @@ static bool found_wave(struct request *rq, const struct pg_result *r, const stru
         return !e && pg_rows(r, 0) > 0;
 }
 
+static int bad_status(struct request *rq, const char *known, struct err *e)
+{
+        mistake_add(request_mistakes(rq), ERR_INVALID, "#/status", "must be %s", known);
+        return mistakes_check(request_mistakes(rq), e);
+}
+
 /* ---- the list ---- */
 
 static int wave_states(struct request *rq, const char *states[WAVE_STATE_COUNT], size_t *n,
@@ -74,10 +80,10 @@ static int wave_states(struct request *rq, const char *states[WAVE_STATE_COUNT],
                 if (strcmp(status, wave_status((enum wave_state)s)) == 0)
                         states[(*n)++] = wave_state_name((enum wave_state)s);
         }
-        return *n ? 0
-                  : err_set(e, ERR_INVALID,
-                            "status must be pending, in_progress, paused, completed, error or "
-                            "stopped");
+        if (*n == 0)
+                return bad_status(rq, "pending, in_progress, paused, completed, error or stopped",
+                                  e);
+        return 0;
 }
 
 static void list_read(const struct pg_result *r, const struct err *e, void *arg)
@@ -163,9 +169,7 @@ static int read_filter(struct request *rq, struct filter *f, struct err *e)
                         f->states[f->n++] = migration_state_name((enum migration_state)s);
         }
         if (f->status && !f->n)
-                return err_set(
-                        e, ERR_INVALID,
-                        "status must be pending, in_progress, completed, error or cancelled");
+                return bad_status(rq, "pending, in_progress, completed, error or cancelled", e);
         return 0;
 }
 

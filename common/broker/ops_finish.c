@@ -109,6 +109,7 @@ static struct call *make_finish(struct pieces *p, size_t i)
         }
         for (size_t j = 0; last && j < f->nf && w.waves < BROKER_BATCH_MAX; j++)
                 wave_index(&w, f->f, f->nf, f->f[j].wave_no);
+        // cppcheck-suppress uninitvar ; the first n are set, n at most BROKER_BATCH_MAX
         qsort(items, n, sizeof(items[0]), by_group);
         struct call *c = waves_call(p->b, LUA_FINISH, &w, f->worker ? 2 : 1);
         cmd_key(&c->cmd, key_delayed(p->b->prefix));
@@ -196,6 +197,7 @@ static struct call *make_promote(struct pieces *p, size_t i)
                 items[j] = (struct item){
                         .wave = wave_index(&w, s->f, s->nf, v->d.wave_no), .place = j, .what = v};
         }
+        // cppcheck-suppress uninitvar ; the first n are set, n at most BROKER_BATCH_MAX
         qsort(items, n, sizeof(items[0]), by_group);
         struct call *c = waves_call(p->b, LUA_PROMOTE, &w, 1);
         cmd_key(&c->cmd, key_delayed(p->b->prefix));

@@ -1,5 +1,6 @@
 /* identity.c - a process by id and start time, within one boot and one process-id namespace. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,7 +24,6 @@ static int64_t process_started(int pid)
 {
         char path[64], line[1024];
         const char *p;
-        long long started = 0;
 
         snprintf(path, sizeof(path), "/proc/%d/stat", pid);
         read_line(path, line, sizeof(line));
@@ -36,9 +36,7 @@ static int64_t process_started(int pid)
                 if (p)
                         p++;
         }
-        if (!p || sscanf(p, "%lld", &started) != 1)
-                return 0;
-        return started;
+        return p ? strtoll(p, NULL, 10) : 0;
 }
 
 void identity_read(struct identity *me)

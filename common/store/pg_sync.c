@@ -169,8 +169,13 @@ static int await(struct pg_sync *c, const char *name, bool perhaps_done, PGresul
                 ExecStatusType status = PQresultStatus(result);
                 if (status == PGRES_FATAL_ERROR && !f->set)
                         pg_failure_read(f, result, name);
+                bool came_late = f->fatal && last; /* perhaps after the commit */
                 PQclear(last);
                 last = result;
+                if (came_late) {
+                        pg_failure_clear(f);
+                        got = lose_libpq(c, perhaps_done, e);
+                }
                 if (status == PGRES_COPY_IN)
                         break;
         }

@@ -261,6 +261,7 @@ START_TEST(one_restart_opens_an_ended_wave)
 {
         submit_wave(5, 3);
         all_failed();
+        script("UPDATE wavefleet.waves SET kind = 'remote'");
         restart("p3", "{\"sleep_ms\":9,\"quality_analysis\":true}");
         ck_assert_int_eq(rig.e.code, ERR_OK);
         ck_assert_int_eq(act_touched, 1);

@@ -1,6 +1,6 @@
 -- Restarts one migration; act_lock_wave has locked its wave. Its attempt number, target and history
 -- stay. An ended, stopped or ready wave runs again; a paused one stays paused.
--- $1 wave_id   $2 project   $3 params to be merged (JSON object or null)   $4 shard   $5 who
+-- $1 wave_id   $2 project   $3 params to be merged where the kind is remote (JSON or null)   $4 shard   $5 who
 WITH w AS MATERIALIZED (
     SELECT * FROM waves WHERE wave_id = $1::text),
 m AS MATERIALIZED (
@@ -20,7 +20,7 @@ r AS (
     UPDATE migrations t
        SET state = 'pending', spent = 0, crashes = 0, memo = NULL, worker_id = NULL, started_at = NULL,
            finished_at = NULL, updated_at = now(), class = NULL, error = NULL,
-           params = CASE WHEN $3::jsonb IS NULL THEN t.params
+           params = CASE WHEN $3::jsonb IS NULL OR (SELECT kind FROM w) <> 'remote' THEN t.params
                          ELSE coalesce(t.params, '{}') || $3::jsonb END
       FROM m, judged
      WHERE t.id = m.id AND judged.ok

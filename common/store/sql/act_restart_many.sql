@@ -1,8 +1,8 @@
 -- Restarts migrations of a wave that act_lock_wave has locked: the named ones, or all that failed or
 -- were cancelled. Their attempt numbers, targets and history stay. An ended, stopped or ready wave runs
 -- again if there is anything to do; a paused one stays paused.
--- $1 wave_id   $2 text[] projects (null: all that can be)   $3 params to be merged (JSON or null)
--- $4 shard   $5 who
+-- $1 wave_id   $2 text[] projects (null: all that can be)   $3 params to be merged where the kind is
+-- remote (JSON or null)   $4 shard   $5 who
 WITH w AS MATERIALIZED (
     SELECT * FROM waves WHERE wave_id = $1::text),
 sums AS MATERIALIZED (
@@ -24,7 +24,7 @@ r AS (
     UPDATE migrations t
        SET state = 'pending', spent = 0, crashes = 0, memo = NULL, worker_id = NULL, started_at = NULL,
            finished_at = NULL, updated_at = now(), class = NULL, error = NULL,
-           params = CASE WHEN $3::jsonb IS NULL THEN t.params
+           params = CASE WHEN $3::jsonb IS NULL OR (SELECT kind FROM w) <> 'remote' THEN t.params
                          ELSE coalesce(t.params, '{}') || $3::jsonb END
       FROM pick
      WHERE t.id = pick.id AND pick.state IN ('failed', 'cancelled', 'completed', 'retrying')
