@@ -130,7 +130,7 @@ int app_start(struct app *app, const struct config *config, struct loop *l, stru
                                           .prefix = config->redis_prefix,
                                           .timeout_ms = config->redis_timeout_ms};
         app->broker = broker_new(l, &redis, NULL);
-        app->engine = engine_new(l, config, app->pg, app->broker);
+        app->engine = engine_new(l, config, app->broker);
         app->upstream = upstream_new(l, config, app->broker);
         app->health = health_new(app);
         app->schema = schema_start(l, &pg, true, on_schema, app);

@@ -16,7 +16,7 @@
 #include "base/rand.h"
 #include "engine/engine_internal.h"
 
-enum { SHARDS = 64, REFILL_PAGE = 2000 };
+enum { SHARDS = 64, REFILL_PAGE = 2000, ACTS_AT_ONCE = 4 };
 
 /* ---- life ---- */
 
@@ -27,20 +27,21 @@ static void on_change(bool up, void *arg)
                 exchange_kick(e->exchange);
 }
 
-struct engine *engine_new(struct loop *l, const struct config *cfg, struct pg_pool *pool,
-                          struct broker *broker)
+struct engine *engine_new(struct loop *l, const struct config *cfg, struct broker *broker)
 {
         struct engine *e = xcalloc(1, sizeof(*e));
         e->loop = l;
         e->cfg = cfg;
-        e->pool = pool;
         e->broker = broker;
         e->shard = -1 - (int)rand_below(SHARDS);
         const struct pg_opts opts = {.url = cfg->database_url,
                                      .name = "wavefleet-api settle",
                                      .connect_timeout_ms = cfg->database_connect_timeout_ms,
                                      .query_timeout_ms = cfg->database_query_timeout_ms};
+        struct pg_opts acts = opts;
+        acts.name = "wavefleet-api acts";
         e->pg = pg_new(l, &opts, on_change, e);
+        e->acts = pg_pool_new(l, &acts, ACTS_AT_ONCE, NULL, NULL);
         e->exchange = exchange_new(&(struct exchange_opts){
                 .loop = l, .cfg = cfg, .pg = e->pg, .broker = broker, .shard = e->shard});
         return e;
@@ -48,8 +49,10 @@ struct engine *engine_new(struct loop *l, const struct config *cfg, struct pg_po
 
 void engine_stop(struct engine *e)
 {
-        if (e)
-                pg_free(take(e->pg));
+        if (!e)
+                return;
+        pg_pool_free(take(e->acts));
+        pg_free(take(e->pg));
 }
 
 void engine_free(struct engine *e)
@@ -63,8 +66,10 @@ void engine_free(struct engine *e)
 
 void engine_forget(struct engine *e)
 {
-        if (e && e->pg)
+        if (e && e->pg) {
                 pg_forget(e->pg);
+                pg_pool_forget(e->acts);
+        }
 }
 
 int engine_shard(const struct engine *e)
@@ -312,7 +317,7 @@ static void refill_next(struct refill *f)
         pg_arg_text(tx, f->since);
         pg_arg_int(tx, f->at);
         pg_arg_int(tx, REFILL_PAGE);
-        pg_pool_send(f->e->pool, tx, refill_page, f);
+        pg_pool_send(f->e->acts, tx, refill_page, f);
 }
 
 static void refill_start(struct act *a, const struct pg_result *r)
@@ -356,7 +361,7 @@ static void act_start(struct engine *e, struct pg_tx *tx, bool many, engine_act_
         a->arg = arg;
         after_init(&a->pending);
         after_init(&a->after);
-        pg_pool_send(e->pool, tx, committed, a);
+        pg_pool_send(e->acts, tx, committed, a);
 }
 
 void engine_act(struct engine *e, struct pg_tx *tx, engine_act_fn fn, void *arg)

@@ -14,9 +14,8 @@
 
 struct engine;
 
-/* Uses pool and broker, owns one more connection for settlements (batches that come by themselves). */
-struct engine *engine_new(struct loop *l, const struct config *cfg, struct pg_pool *pool,
-                          struct broker *broker);
+/* Uses the broker; owns a connection for settlements (batches that come by themselves), and a few for acts. */
+struct engine *engine_new(struct loop *l, const struct config *cfg, struct broker *broker);
 /* Closes its connection; the pool and the broker may be freed now, whose callbacks come back to it. */
 void engine_stop(struct engine *e);
 /* After pool and broker. */

@@ -10,7 +10,7 @@
 struct engine {
         struct loop *loop;
         const struct config *cfg;
-        struct pg_pool *pool;
+        struct pg_pool *acts; /* acts may take seconds: nothing else waits behind them */
         struct pg *pg; /* settlements and ends of waves */
         struct broker *broker;
         struct exchange *exchange;

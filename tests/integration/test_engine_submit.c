@@ -62,7 +62,7 @@ static void set_up(void)
         script("DROP SCHEMA IF EXISTS wavefleet CASCADE");
         ck_assert_msg(schema_apply(db, &e) == 0, "%s", e.text);
         pool = pg_pool_new(rig.loop, &opts, 2, NULL, NULL);
-        engine = engine_new(rig.loop, &cfg, pool, rig.b);
+        engine = engine_new(rig.loop, &cfg, rig.b);
         while (!pg_pool_up(pool))
                 loop_turn(rig.loop, 20);
 }
