@@ -28,12 +28,12 @@ struct app {
         struct auth *auth;
         struct health *health;
         struct server *server;
-        struct schema_job *schema; /* until the schema is there */
-        struct upstream *upstream; /* questions to the migration server */
-        char *public_url;          /* what webhooks are sent to; no slash at the end */
+        struct schema_job *schema;     /* until the schema is there */
+        struct upstream *upstream;     /* questions to the migration server */
+        char *public_url;              /* what webhooks are sent to; no slash at the end */
         unsigned char webhook_key[32]; /* of the webhooks' tokens; learnt with the first of them */
         bool webhook_key_known;
-        bool schema_ready;         /* until then everything under /api but health answers 503 */
+        bool schema_ready; /* until then everything under /api but health answers 503 */
 };
 
 /* Fills in what is needed to talk to PostgreSQL. */

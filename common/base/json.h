@@ -88,7 +88,7 @@ struct json_field {
         bool required;
         int64_t min, max; /* both 0: no limit */
         size_t offset;    /* of the member in the struct that is filled */
-        int present;      /* offset of a bool told whether the field was there (not null); -1: none */
+        int present; /* offset of a bool told whether the field was there (not null); -1: none */
 };
 #define NO_PRESENT (-1)
 /*

@@ -27,7 +27,7 @@ struct hash_stream; /* SHA-256 of what comes in pieces */
 struct hash_stream *hash_stream_new(void);
 void hash_stream_add(struct hash_stream *h, const void *data, size_t len);
 void hash_stream_end(struct hash_stream *h, unsigned char out[HASH_BYTES]); /* frees h */
-void hash_hex(const unsigned char *bytes, size_t len, char *out); /* 2 * len + 1 */
+void hash_hex(const unsigned char *bytes, size_t len, char *out);           /* 2 * len + 1 */
 /* -1 where it is not exactly `len` bytes in hex. */
 int hash_unhex(const char *hex, unsigned char *out, size_t len);
 bool hash_equal(const void *a, const void *b, size_t len); /* constant time */

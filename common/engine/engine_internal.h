@@ -11,7 +11,7 @@ struct engine {
         struct loop *loop;
         const struct config *cfg;
         struct pg_pool *acts; /* acts may take seconds: nothing else waits behind them */
-        struct pg *pg; /* settlements and ends of waves */
+        struct pg *pg;        /* settlements and ends of waves */
         struct broker *broker;
         struct exchange *exchange;
         int shard; /* of wave_progress: negative, random, this process' own for all practical ends */

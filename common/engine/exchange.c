@@ -401,7 +401,8 @@ static void put_back(struct exchange *x, struct batch *b, const struct err *e)
                LI("claims", b->nids), LE(e));
         if (ours)
                 x->apart = APART;
-        LIST_EACH (l, &b->items) {
+        LIST_EACH(l, &b->items)
+        {
                 struct item *it = CONTAINER_OF(l, struct item, link);
                 if (!ours || b->nids)
                         continue;
@@ -506,7 +507,8 @@ static void add_settle(struct exchange *x, struct batch *b, struct pg_tx *tx, st
         struct settle_by by = {.cfg = x->o.cfg, .worker = x->o.worker, .shard = x->o.shard};
         size_t n = 0;
 
-        LIST_EACH (l, &b->items) {
+        LIST_EACH(l, &b->items)
+        {
                 const struct item *it = CONTAINER_OF(l, struct item, link);
                 ids[n] = it->id;
                 rows[n++] = (struct settle_row){it->id, it->attempt, it->poll, &it->o};

@@ -22,10 +22,10 @@ struct exchange;
 /* A claimed id, a due poll, or a refusal, as the claim's answer said. */
 struct claim_row {
         int64_t id;
-        bool known;               /* such a migration exists */
-        bool claimed;             /* or a due poll: `job` is filled, strings valid during the call */
-        bool twin;                /* refused: its pair runs for another migration */
-        bool full;                /* refused: the window is full */
+        bool known;   /* such a migration exists */
+        bool claimed; /* or a due poll: `job` is filled, strings valid during the call */
+        bool twin;    /* refused: its pair runs for another migration */
+        bool full;    /* refused: the window is full */
         struct job job;
         const char *stored;       /* remote: mb_site_id and mb_secret of the settings, JSON */
         struct delivery delivery; /* refused: how its delivery ends */
@@ -74,7 +74,7 @@ void exchange_look(struct exchange *x, const int64_t *ids, size_t n, int64_t lis
  * that may have ended when `settled` (then a->deliveries name the rows).
  */
 void exchange_after(struct exchange *x, struct after *a, int64_t list, bool settled);
-size_t exchange_waiting(const struct exchange *x);  /* outcomes not settled yet */
+size_t exchange_waiting(const struct exchange *x); /* outcomes not settled yet */
 size_t exchange_claiming(const struct exchange *x); /* ids to be claimed, or asked for with a finish */
 
 #endif

@@ -127,9 +127,9 @@ static void due(const struct due_entry *v, size_t n, int64_t next_in_ms, const s
         struct pg_tx *tx;
 
         if (e || !n || !p->timer) {
-                done(p, e ? AFTER_FAILURE_MS
-                          : next_in_ms >= 0 && next_in_ms < IDLE_MS ? next_in_ms + 1
-                                                                    : IDLE_MS);
+                done(p, e                                         ? AFTER_FAILURE_MS
+                        : next_in_ms >= 0 && next_in_ms < IDLE_MS ? next_in_ms + 1
+                                                                  : IDLE_MS);
                 return;
         }
         p->ndue = n < COUNT_OF(p->due) ? n : COUNT_OF(p->due);

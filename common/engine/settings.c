@@ -17,9 +17,9 @@ struct settings {
         bool known;
         bool asking;
         unsigned char key[HASH_BYTES];
-        char *base;            /* what webhooks are sent to */
-        struct arena *arena;   /* what the last job was dressed with */
-        char *secret;          /* likewise, wiped */
+        char *base;          /* what webhooks are sent to */
+        struct arena *arena; /* what the last job was dressed with */
+        char *secret;        /* likewise, wiped */
 };
 
 struct settings *settings_new(struct engine_worker *w)

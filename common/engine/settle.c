@@ -75,8 +75,9 @@ void settle_read(const struct pg_result *r, size_t s, struct after *a)
                 after_facts(a, &f);
                 metric_add(METRIC_SETTLED, 1, state, NULL);
                 if (class && !strcmp(class, "critical") && !strcmp(state, "failed"))
-                        after_critical(a, d.wave_no,
-                                       "a migration failed in a way that is likely to hit the others");
+                        after_critical(
+                                a, d.wave_no,
+                                "a migration failed in a way that is likely to hit the others");
         }
 }
 

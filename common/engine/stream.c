@@ -230,7 +230,8 @@ static void wake(struct stream *l)
 {
         int64_t now = clock_mono_ms();
 
-        while (l->first && (l->first->last <= l->written || now - l->first->since_ms >= WAIT_MAX_MS)) {
+        while (l->first &&
+               (l->first->last <= l->written || now - l->first->since_ms >= WAIT_MAX_MS)) {
                 struct waiting *first = l->first;
                 l->first = first->next;
                 if (!l->first)
@@ -240,8 +241,7 @@ static void wake(struct stream *l)
         }
 }
 
-void stream_after_lines(struct stream *l, int64_t id, void (*fn)(bool written, void *arg),
-                        void *arg)
+void stream_after_lines(struct stream *l, int64_t id, void (*fn)(bool written, void *arg), void *arg)
 {
         struct counted *c = map_get(l->counts, id);
         uint64_t last = c ? c->last : 0;

@@ -169,9 +169,8 @@ struct engine_worker *engine_worker_new(struct loop *l, const struct config *cfg
                                         const struct engine_worker_events *events)
 {
         struct engine_worker *w = xcalloc(1, sizeof(*w));
-        struct broker_events be = {.on_up = broker_came_up,
-                                   .on_other_server = broker_other_server,
-                                   .arg = w};
+        struct broker_events be = {
+                .on_up = broker_came_up, .on_other_server = broker_other_server, .arg = w};
         struct broker_opts bo = {.url = cfg->redis_url,
                                  .prefix = cfg->redis_prefix,
                                  .timeout_ms = cfg->redis_timeout_ms};

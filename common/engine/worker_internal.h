@@ -40,15 +40,15 @@ struct engine_worker {
         struct loop *loop;
         const struct config *cfg;
         struct engine_worker_events ev;
-        struct pg *pg;     /* claims and settlements */
-        struct pg *beat;   /* lease, looking around, reaping */
+        struct pg *pg;        /* claims and settlements */
+        struct pg *beat;      /* lease, looking around, reaping */
         struct pg *stream_pg; /* log lines, progress, questions of bodies */
         struct broker *broker;
         struct broker_control *control;
         struct exchange *exchange;
 
         struct identity me;
-        int64_t id;   /* workers.worker_id; 0: none yet, or dead */
+        int64_t id; /* workers.worker_id; 0: none yet, or dead */
         int shard;
         bool registering, dead, draining, leaving, left;
         int64_t fence_ms; /* bodies may live until then */
@@ -58,14 +58,14 @@ struct engine_worker {
         char *queue_names;
         struct broker_pop *pops[QUEUES_MAX];
 
-        struct map *hands; /* id -> struct hand */
-        unsigned idle;     /* runners, as told */
+        struct map *hands;        /* id -> struct hand */
+        unsigned idle;            /* runners, as told */
         struct loop_timer *spare; /* ids that find no runner soon go back */
 
-        struct map *repairs;   /* wave_no -> a repair of its window under way */
-        struct map *strangers; /* ids in the processing list that were unknown at the last check */
+        struct map *repairs;    /* wave_no -> a repair of its window under way */
+        struct map *strangers;  /* ids in the processing list that were unknown at the last check */
         struct map *stray_rows; /* id -> attempt of rows that were unknown at the last check */
-        uint64_t checks;       /* numbers the checks of hands against PostgreSQL */
+        uint64_t checks;        /* numbers the checks of hands against PostgreSQL */
         struct loop_timer *tick;
         struct loop_timer *fence;
 
@@ -128,14 +128,15 @@ void stream_kick(struct stream *l);
 bool stream_quiet(const struct stream *l);
 /* Calls fn once, when the lines of this attempt are written or were waited for long enough; with false
  * when the stream ends before that. */
-void stream_after_lines(struct stream *l, int64_t id, void (*fn)(bool written, void *arg), void *arg);
+void stream_after_lines(struct stream *l, int64_t id, void (*fn)(bool written, void *arg),
+                        void *arg);
 /* An attempt is over: its count of lines is forgotten. */
 void stream_end(struct stream *l, int64_t id);
 
 /* reconcile.c: one worker at a time holds Redis against PostgreSQL and keeps the depths. */
 struct reconcile *reconcile_new(struct engine_worker *w);
 void reconcile_free(struct reconcile *r);
-void reconcile_now(struct reconcile *r); /* Redis is another one, or was flushed */
+void reconcile_now(struct reconcile *r);         /* Redis is another one, or was flushed */
 void reconcile_forget_lock(struct reconcile *r); /* its connection is gone, and the lock with it */
 
 #endif
