@@ -81,7 +81,8 @@ static pid_t own_server(char *path, size_t size)
         snprintf(path, size, "/tmp/wavefleet-broker.%d", getpid());
         pid_t pid = fork();
         if (pid == 0) {
-                freopen("/dev/null", "w", stdout);
+                if (!freopen("/dev/null", "w", stdout))
+                        _exit(126);
                 execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", path,
                        "--save", "", "--requirepass", "pa:ss@word", (char *)NULL);
                 _exit(127);
