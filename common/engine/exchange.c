@@ -38,6 +38,10 @@ struct batch {
         int64_t *ids; /* claims */
         size_t nids;
         bool has_settle, has_claim, failed;
+        bool done;  /* its transaction was answered */
+        bool early; /* the question behind it was answered first: a deadlock had sent it back */
+        int64_t *settled; /* ids of its outcomes, for that question */
+        size_t nsettled;
         struct after after;
 };
 
@@ -430,21 +434,25 @@ static bool batch_stale(const struct batch *b)
         return b->generation != b->x->generation;
 }
 
+static void ask_ending(struct batch *b);
+
 static void batch_done(const struct pg_result *r, const struct err *e, void *arg)
 {
         struct batch *b = arg;
 
-        if (batch_stale(b))
-                return;
-        if (e) {
-                b->failed = true;
-                put_back(b->x, b, e);
-                return;
+        b->done = true;
+        if (!batch_stale(b)) {
+                if (e) {
+                        b->failed = true;
+                        put_back(b->x, b, e);
+                } else if (b->has_settle) {
+                        read_settled(b->x, b, r);
+                }
+                if (!e && b->has_claim && !batch_stale(b))
+                        read_claimed(b->x, b, r);
         }
-        if (b->has_settle)
-                read_settled(b->x, b, r);
-        if (b->has_claim && !batch_stale(b))
-                read_claimed(b->x, b, r);
+        if (b->early)
+                ask_ending(b);
 }
 
 static void batch_free(struct batch *b)
@@ -455,15 +463,20 @@ static void batch_free(struct batch *b)
                 item_free(CONTAINER_OF(l, struct item, link));
         after_fini(&b->after);
         free(b->ids);
+        free(b->settled);
         free(b);
 }
 
-/* Comes right behind batch_done: the waves that may have ended. */
+/* Comes right behind batch_done: the waves that may have ended. Before it, the answer says nothing. */
 static void batch_ending(const struct pg_result *r, const struct err *e, void *arg)
 {
         struct batch *b = arg;
         struct exchange *x = b->x;
 
+        if (!b->done) {
+                b->early = true;
+                return;
+        }
         if (batch_stale(b)) {
                 batch_free(b);
                 return;
@@ -484,6 +497,15 @@ static void batch_ending(const struct pg_result *r, const struct err *e, void *a
 
 /* ---- sending ---- */
 
+static void ask_ending(struct batch *b)
+{
+        struct pg_tx *tx = pg_tx_new();
+
+        pg_stmt(tx, SQL_WAVE_ENDING);
+        pg_arg_int8s(tx, b->settled, b->nsettled);
+        pg_send(b->x->o.pg, tx, batch_ending, b);
+}
+
 static void take_outcomes(struct exchange *x, struct batch *b)
 {
         while (b->nitems < SETTLE_MAX && !list_empty(&x->outcomes)) {
@@ -499,25 +521,20 @@ static void take_outcomes(struct exchange *x, struct batch *b)
         }
 }
 
-/* Both ask for the ids: the lock now, the ends of waves behind the commit. */
-static void add_settle(struct exchange *x, struct batch *b, struct pg_tx *tx, struct pg_tx *ends)
+static void add_settle(struct exchange *x, struct batch *b, struct pg_tx *tx)
 {
         struct settle_row rows[SETTLE_MAX];
-        int64_t ids[SETTLE_MAX];
         struct settle_by by = {.cfg = x->o.cfg, .worker = x->o.worker, .shard = x->o.shard};
-        size_t n = 0;
 
-        LIST_EACH(l, &b->items)
-        {
+        b->settled = xcalloc(b->nitems, sizeof(*b->settled));
+        LIST_EACH (l, &b->items) {
                 const struct item *it = CONTAINER_OF(l, struct item, link);
-                ids[n] = it->id;
-                rows[n++] = (struct settle_row){it->id, it->attempt, it->poll, &it->o};
+                rows[b->nsettled] = (struct settle_row){it->id, it->attempt, it->poll, &it->o};
+                b->settled[b->nsettled++] = it->id;
         }
         pg_stmt(tx, SQL_SETTLE_LOCK);
-        pg_arg_int8s(tx, ids, n);
-        settle_add(tx, rows, n, &by);
-        pg_stmt(ends, SQL_WAVE_ENDING);
-        pg_arg_int8s(ends, ids, n);
+        pg_arg_int8s(tx, b->settled, b->nsettled);
+        settle_add(tx, rows, b->nsettled, &by);
 }
 
 static void add_claim(struct exchange *x, struct batch *b, struct pg_tx *tx)
@@ -554,7 +571,7 @@ static size_t claims_to_send(const struct exchange *x)
 static void send_batch(struct exchange *x)
 {
         struct batch *b = xcalloc(1, sizeof(*b));
-        struct pg_tx *tx = pg_tx_new(), *ends = NULL;
+        struct pg_tx *tx = pg_tx_new();
 
         b->x = x;
         b->generation = x->generation;
@@ -566,19 +583,17 @@ static void send_batch(struct exchange *x)
         b->has_claim = b->nids > 0;
         if (x->apart)
                 x->apart--;
-        if (b->has_settle) {
-                ends = pg_tx_new();
-                add_settle(x, b, tx, ends);
-        }
+        if (b->has_settle)
+                add_settle(x, b, tx);
         if (b->has_claim) {
                 b->ids = xcalloc(b->nids, sizeof(*b->ids));
                 exchange_unclaim(x, b->ids, b->nids);
                 add_claim(x, b, tx);
         }
         x->busy = b;
-        pg_send(x->o.pg, tx, ends ? batch_done : claims_done, b);
-        if (ends)
-                pg_send(x->o.pg, ends, batch_ending, b);
+        pg_send(x->o.pg, tx, b->has_settle ? batch_done : claims_done, b);
+        if (b->has_settle)
+                ask_ending(b);
 }
 
 void exchange_kick(struct exchange *x)
