@@ -2,6 +2,8 @@
  * wave_acts.c - what people do with waves: reset, restart, give up a stuck attempt. Each is one
  * transaction, which locks the wave first; the engine tells Redis after the commit.
  */
+#include "api/wave_acts.h"
+
 #include <ctype.h>
 #include <string.h>
 
@@ -28,7 +30,7 @@ static bool can_act(struct request *rq)
         return false;
 }
 
-static struct pg_tx *act_on(struct request *rq, enum sql_id act)
+struct pg_tx *wave_act_on(struct request *rq, enum sql_id act)
 {
         struct pg_tx *tx = pg_tx_new();
         pg_stmt(tx, SQL_ACT_LOCK_WAVE);
@@ -38,7 +40,7 @@ static struct pg_tx *act_on(struct request *rq, enum sql_id act)
         return tx;
 }
 
-static void acted(const char *data, int64_t touched, const struct err *e, void *arg)
+void wave_acted(const char *data, int64_t touched, const struct err *e, void *arg)
 {
         struct request *rq = arg;
         (void)touched;
@@ -152,12 +154,12 @@ void waves_restart_all(struct request *rq)
         if (!can_act(rq) || read_restart(rq, true, &b, &params) < 0)
                 return;
         struct engine *engine = request_app(rq)->engine;
-        struct pg_tx *tx = act_on(rq, SQL_ACT_RESTART_MANY);
+        struct pg_tx *tx = wave_act_on(rq, SQL_ACT_RESTART_MANY);
         add_names(tx, rq, b.uuids);
         pg_arg_text(tx, params);
         pg_arg_int(tx, engine_shard(engine));
         pg_arg_text(tx, request_principal(rq));
-        engine_act_many(engine, tx, acted, rq);
+        engine_act_many(engine, tx, wave_acted, rq);
 }
 
 void waves_restart_one(struct request *rq)
@@ -167,12 +169,12 @@ void waves_restart_one(struct request *rq)
         if (!can_act(rq) || read_restart(rq, false, &b, &params) < 0)
                 return;
         struct engine *engine = request_app(rq)->engine;
-        struct pg_tx *tx = act_on(rq, SQL_ACT_RESTART);
+        struct pg_tx *tx = wave_act_on(rq, SQL_ACT_RESTART);
         pg_arg_text(tx, request_param(rq, "mb_uuid"));
         pg_arg_text(tx, params);
         pg_arg_int(tx, engine_shard(engine));
         pg_arg_text(tx, request_principal(rq));
-        engine_act(engine, tx, acted, rq);
+        engine_act(engine, tx, wave_acted, rq);
 }
 
 void waves_reset(struct request *rq)
@@ -180,10 +182,10 @@ void waves_reset(struct request *rq)
         if (!can_act(rq))
                 return;
         struct engine *engine = request_app(rq)->engine;
-        struct pg_tx *tx = act_on(rq, SQL_ACT_RESET);
+        struct pg_tx *tx = wave_act_on(rq, SQL_ACT_RESET);
         pg_arg_int(tx, engine_shard(engine));
         pg_arg_text(tx, request_principal(rq));
-        engine_act_many(engine, tx, acted, rq);
+        engine_act_many(engine, tx, wave_acted, rq);
 }
 
 /* ---- giving up an attempt ---- */
@@ -212,7 +214,7 @@ void waves_unlock(struct request *rq)
                 return;
         struct engine *engine = request_app(rq)->engine;
         const char *who = request_principal(rq);
-        struct pg_tx *tx = act_on(rq, SQL_ACT_UNLOCK);
+        struct pg_tx *tx = wave_act_on(rq, SQL_ACT_UNLOCK);
         pg_arg_text(tx, request_param(rq, "mb_uuid"));
         pg_arg_int(tx, engine_shard(engine));
         pg_arg_text(tx, arena_printf(request_arena(rq), "the attempt was given up%s%s",

@@ -6,45 +6,29 @@
 
 #include "api/app.h"
 #include "api/routes.h"
+#include "api/wave_acts.h"
 #include "engine/engine.h"
 #include "model/wave_id.h"
 
-static struct pg_tx *act_on(struct request *rq, enum sql_id act)
+static bool known(struct request *rq)
 {
         const char *id = request_param(rq, "id");
-        struct pg_tx *tx;
 
-        if (!wave_id_ok(id)) {
-                respond_errorf(rq, ERR_NOT_FOUND, "there is no wave \"%s\"", id);
-                return NULL;
-        }
-        tx = pg_tx_new();
-        pg_stmt(tx, SQL_ACT_LOCK_WAVE);
-        pg_arg_text(tx, id);
-        pg_stmt(tx, act);
-        pg_arg_text(tx, id);
-        return tx;
-}
-
-static void acted(const char *data, int64_t touched, const struct err *e, void *arg)
-{
-        struct request *rq = arg;
-
-        (void)touched;
-        if (e)
-                respond_error(rq, e);
-        else
-                respond_data(rq, 200, data, -1, NULL);
+        if (wave_id_ok(id))
+                return true;
+        respond_errorf(rq, ERR_NOT_FOUND, "there is no wave \"%s\"", id);
+        return false;
 }
 
 static void act_simply(struct request *rq, enum sql_id act)
 {
-        struct pg_tx *tx = act_on(rq, act);
+        struct pg_tx *tx;
 
-        if (!tx)
+        if (!known(rq))
                 return;
+        tx = wave_act_on(rq, act);
         pg_arg_text(tx, request_principal(rq));
-        engine_act(request_app(rq)->engine, tx, acted, rq);
+        engine_act(request_app(rq)->engine, tx, wave_acted, rq);
 }
 
 void waves_pause(struct request *rq)
@@ -74,15 +58,16 @@ static void stopped(const char *data, int64_t touched, const struct err *e, void
 {
         if (!e)
                 hurry(arg, data);
-        acted(data, touched, e, arg);
+        wave_acted(data, touched, e, arg);
 }
 
 void waves_stop(struct request *rq)
 {
-        struct pg_tx *tx = act_on(rq, SQL_ACT_STOP);
+        struct pg_tx *tx;
 
-        if (!tx)
+        if (!known(rq))
                 return;
+        tx = wave_act_on(rq, SQL_ACT_STOP);
         pg_arg_int(tx, engine_shard(request_app(rq)->engine));
         pg_arg_text(tx, request_principal(rq));
         engine_act(request_app(rq)->engine, tx, stopped, rq);

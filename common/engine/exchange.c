@@ -527,7 +527,8 @@ static void add_settle(struct exchange *x, struct batch *b, struct pg_tx *tx)
         struct settle_by by = {.cfg = x->o.cfg, .worker = x->o.worker, .shard = x->o.shard};
 
         b->settled = xcalloc(b->nitems, sizeof(*b->settled));
-        LIST_EACH (l, &b->items) {
+        LIST_EACH(l, &b->items)
+        {
                 const struct item *it = CONTAINER_OF(l, struct item, link);
                 rows[b->nsettled] = (struct settle_row){it->id, it->attempt, it->poll, &it->o};
                 b->settled[b->nsettled++] = it->id;

@@ -1,0 +1,13 @@
+/* wave_acts.h - how an act on a wave begins and is answered. */
+#ifndef API_WAVE_ACTS_H
+#define API_WAVE_ACTS_H
+
+#include "api/request.h"
+#include "store/pg.h"
+
+/* The statement that locks the wave of the request, then the act with its first parameter, the wave. */
+struct pg_tx *wave_act_on(struct request *rq, enum sql_id act);
+/* An engine_act_fn: answers with the act's data. */
+void wave_acted(const char *data, int64_t touched, const struct err *e, void *rq);
+
+#endif
