@@ -74,12 +74,36 @@ static bool could_release(const struct wave_view *v)
         return v->redis.backlog > 0 && !v->facts.paused && v->redis.window < v->facts.batch_size;
 }
 
+static void closed(const struct err *e, void *arg);
+
+/*
+ * PostgreSQL was read after Redis and yet knows less: it has been put back to an older state. It decides
+ * all the same, so what Redis knows of the wave goes.
+ */
+static bool from_the_future(struct pass *p, const struct wave_view *v)
+{
+        struct wave_facts f = v->facts;
+
+        if (!v->redis.open || v->redis.version <= v->facts.version)
+                return false;
+        log_warn("wave.older_in_postgres", LI("wave_no", f.wave_no), LI("version", f.version),
+                 LI("redis_version", v->redis.version));
+        metric_add(METRIC_RECONCILED, 1, "future", NULL);
+        f.version = v->redis.version;
+        broker_close_wave(p->w->broker, &f, closed, NULL);
+        return true;
+}
+
 static void next_wave(void *arg)
 {
         struct pass *p = arg;
 
         while (p->at < p->nwaves) {
                 const struct wave_view *v = &p->waves[p->at++];
+                if (from_the_future(p, v)) {
+                        rebuild_start(p->w, v, true, p->workers, p->nworkers, next_wave, p);
+                        return;
+                }
                 if (could_release(v))
                         broker_facts(p->w->broker, &v->facts, told, NULL);
                 if (!differs(v))

@@ -247,6 +247,20 @@ static void check_sums(void)
         ck_assert_int_eq(number("SELECT count(*) FROM wavefleet.active"), 0);
 }
 
+/* Up to four words of a command; a NULL ends it. */
+static void redis_cli(const char *a, const char *b, const char *c, const char *d)
+{
+        int status = 0;
+        pid_t pid = fork();
+
+        if (!pid) {
+                execlp("redis-cli", "redis-cli", "-u", cfg.redis_url, a, b, c, d, (char *)NULL);
+                _exit(127);
+        }
+        ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+        ck_assert_int_eq(status, 0);
+}
+
 static void setup(void)
 {
         const struct harness_stack *s = harness_stack_up();
@@ -271,6 +285,7 @@ static void setup(void)
         ck_assert_msg(db, "%s", e.text);
         script("DROP SCHEMA IF EXISTS wavefleet CASCADE");
         ck_assert_msg(schema_apply(db, &e) == 0, "%s", e.text);
+        redis_cli("flushall", NULL, NULL, NULL);
         loop = loop_new();
 }
 
@@ -385,19 +400,6 @@ START_TEST(a_worker_marked_dead_comes_back_as_another)
 }
 END_TEST
 
-static void flush_redis(void)
-{
-        int status = 0;
-        pid_t pid = fork();
-
-        if (!pid) {
-                execlp("redis-cli", "redis-cli", "-u", cfg.redis_url, "flushall", (char *)NULL);
-                _exit(127);
-        }
-        ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-        ck_assert_int_eq(status, 0);
-}
-
 START_TEST(a_flushed_redis_is_filled_again)
 {
         struct fake a, b, *both[] = {&a, &b};
@@ -409,7 +411,7 @@ START_TEST(a_flushed_redis_is_filled_again)
         until(both, 2,
               "SELECT (count(*) > 40)::int FROM wavefleet.migrations WHERE state = 'completed'",
               20000);
-        flush_redis();
+        redis_cli("flushall", NULL, NULL, NULL);
         until(both, 2, ALL_ENDED, 30000);
         ck_assert_int_eq(count("completed"), 250);
         ck_assert_int_eq(
@@ -417,6 +419,24 @@ START_TEST(a_flushed_redis_is_filled_again)
         check_sums();
         stop(&a);
         stop(&b);
+}
+END_TEST
+
+START_TEST(redis_knows_more_than_postgres)
+{
+        struct fake a, *one[] = {&a};
+
+        submit("w", 100, 4, "");
+        fake_start(&a, 4, 10);
+        until(one, 1,
+              "SELECT (count(*) > 5)::int FROM wavefleet.migrations WHERE state = 'completed'",
+              10000);
+        redis_cli("hset", "wavefleet:wave:1", "version", "99");
+        redis_cli("hset", "wavefleet:wave:1", "paused", "1");
+        until(one, 1, ALL_ENDED, 20000);
+        ck_assert_int_eq(count("completed"), 100);
+        check_sums();
+        stop(&a);
 }
 END_TEST
 
@@ -460,6 +480,7 @@ int main(void)
         tcase_add_test(tc, a_dead_worker_is_reaped);
         tcase_add_test(tc, a_worker_marked_dead_comes_back_as_another);
         tcase_add_test(tc, a_flushed_redis_is_filled_again);
+        tcase_add_test(tc, redis_knows_more_than_postgres);
         tcase_add_test(tc, a_worker_drains_and_leaves);
         suite_add_tcase(s, tc);
         r = srunner_create(s);
