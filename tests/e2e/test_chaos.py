@@ -29,7 +29,7 @@ def break_something(fleet, rng):
         worker.signal(signal.SIGCONT)
     else:
         fleet.sql.rows("""SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-            WHERE application_name LIKE 'wavefleet%%' AND datname = current_database() AND random() < 0.5""")
+            WHERE application_name LIKE 'wavefleet%' AND datname = current_database() AND random() < 0.5""")
 
 
 @pytest.mark.parametrize("seed", SEEDS)
