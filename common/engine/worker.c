@@ -55,6 +55,7 @@ static void on_finished(int64_t id, void *arg)
         if (h->again)
                 hands_take(w, id);
         free(h);
+        hands_want(w);
         lease_hurry(w);
 }
 
