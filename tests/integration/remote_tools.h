@@ -351,8 +351,10 @@ static inline void run_note(struct run *r, int fd, pid_t child, const struct mes
                 struct message_reply reply = {.ok = text != NULL,
                                               .code = ERR_UNAVAILABLE,
                                               .text = text ? text : "PostgreSQL is away"};
-                if (r->die_at_memo && strcmp(m->u.ask.op, "memo") == 0)
-                        kill(child, SIGKILL);
+                if (r->die_at_memo && strcmp(m->u.ask.op, "memo") == 0) {
+                        kill(child, SIGKILL); /* nobody is there to be answered */
+                        break;
+                }
                 message_encode(&frame, MESSAGE_REPLY, &reply);
                 ck_assert_int_ge(send(fd, frame.data, frame.len, MSG_NOSIGNAL), 0);
                 break;
