@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "engine/claim_answer.h"
+#include "engine/look.h"
 #include "engine/settle.h"
 
 enum { CLAIMS_MAX = 200, AGAIN_MS = 500, APART = 50 };
@@ -273,10 +274,6 @@ void exchange_after(struct exchange *x, struct after *a, int64_t list, bool sett
 
 /* ---- looking ---- */
 
-/* Columns of look: id, wave_no, state, attempt, worker_id, due_in_ms, version, wave_state, batch_size,
- * priority, queue, ended. */
-static const struct facts_cols look_cols = {1, 6, 7, 8, 9, 10};
-
 struct look {
         struct exchange *x;
         unsigned generation;
@@ -306,17 +303,13 @@ static void looked(const struct pg_result *r, const struct err *e, void *arg)
         if (e)
                 look_failed(k, e);
         for (int i = 0; r && i < pg_rows(r, 0); i++) {
-                struct delivery d = {.id = pg_int(r, 0, i, 0),
-                                     .wave_no = pg_int(r, 0, i, 1),
-                                     .end = end_of_state(pg_text(r, 0, i, 2)),
-                                     .due_in_ms = pg_int(r, 0, i, 5)};
+                struct delivery d;
                 struct wave_facts f;
+                bool over, facts = look_read(r, i, &d, &f, &over);
                 after_add(&a, &d);
-                if (pg_is_null(r, 0, i, 1))
-                        continue;
-                facts_read(r, 0, i, &look_cols, &f);
-                after_facts(&a, &f);
-                if (pg_bool(r, 0, i, 11))
+                if (facts)
+                        after_facts(&a, &f);
+                if (facts && over)
                         after_over(&a, &f);
         }
         if (a.n && (!k->list || k->generation == k->x->generation || k->list != k->x->o.worker))

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/look.h"
 #include "engine/worker_internal.h"
 
 enum { IDLE_MS = 1000, SOON_MS = 5, AFTER_FAILURE_MS = 1000 };
@@ -85,9 +86,6 @@ static void promoted(const struct err *e, void *arg)
         }
 }
 
-/* Columns of look: see exchange.c. */
-static const struct facts_cols look_cols = {1, 6, 7, 8, 9, 10};
-
 static void looked(const struct pg_result *r, const struct err *e, void *arg)
 {
         struct promote *p = arg;
@@ -102,18 +100,13 @@ static void looked(const struct pg_result *r, const struct err *e, void *arg)
         after_init(&a);
         for (int i = 0; i < pg_rows(r, 0); i++) {
                 struct wave_facts f;
+                bool over;
+                if (look_read(r, i, &v[n].d, &f, &over))
+                        after_facts(&a, &f);
                 for (size_t k = 0; k < p->ndue; k++)
-                        if (p->due[k].id == pg_int(r, 0, i, 0))
+                        if (p->due[k].id == v[n].d.id)
                                 v[n].entry = p->due[k];
-                v[n].d = (struct delivery){.id = pg_int(r, 0, i, 0),
-                                           .wave_no = pg_int(r, 0, i, 1),
-                                           .end = end_of_state(pg_text(r, 0, i, 2)),
-                                           .due_in_ms = pg_int(r, 0, i, 5)};
                 n++;
-                if (pg_is_null(r, 0, i, 1))
-                        continue;
-                facts_read(r, 0, i, &look_cols, &f);
-                after_facts(&a, &f);
         }
         broker_promote(p->w->broker, v, n, a.facts, a.nf, promoted, p);
         after_fini(&a);
