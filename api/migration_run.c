@@ -167,7 +167,7 @@ static void on_submitted(const struct pg_result *res, const struct err *e, void 
         }
         struct submitted w;
         submission_read_wave(res, at, &r->s, &w);
-        engine_enqueue(request_app(r->rq)->engine, &w.facts, w.first, w.last);
+        engine_enqueue(request_app(r->rq)->engine, &w);
         metric_add(METRIC_WAVES_SUBMITTED, 1, NULL);
         metric_add(METRIC_MIGRATIONS_SUBMITTED, 1, NULL);
         log_info("migration.run", LS("wave", r->s.wave_id), LS("request_id", request_id(r->rq)));

@@ -166,6 +166,16 @@ static void wave_made(const struct pg_result *r, const struct err *e, void *arg)
         submission_read_wave(r, idempotency_statements(&j->key), &j->s, &j->wave);
 }
 
+static int load_dependencies(const struct load *j, struct pg_sync *c, struct err *e)
+{
+        struct pg_tx *tx = pg_tx_new();
+        submission_add_dependencies(tx, &j->s);
+        if (pg_tx_statements(tx))
+                return pg_sync_run(c, tx, NULL, NULL, e);
+        pg_tx_free(tx);
+        return 0;
+}
+
 static int load_wave(struct load *j, struct pg_sync *c, struct err *e)
 {
         if (pg_sync_begin(c, e) < 0)
@@ -173,7 +183,8 @@ static int load_wave(struct load *j, struct pg_sync *c, struct err *e)
         struct pg_tx *tx = pg_tx_new();
         idempotency_add(tx, &j->key, CREATED, submit_answer(&j->s, j->arena));
         submission_add_wave(tx, &j->s);
-        if (pg_sync_run(c, tx, wave_made, j, e) < 0 || copy_rows(j, c, e) < 0) {
+        if (pg_sync_run(c, tx, wave_made, j, e) < 0 || copy_rows(j, c, e) < 0 ||
+            load_dependencies(j, c, e) < 0) {
                 pg_sync_rollback(c);
                 return -1;
         }
@@ -227,6 +238,9 @@ static void add_success(struct json_out *o, const struct load *j)
         json_out_int(o, "version", j->wave.facts.version);
         json_out_int(o, "first", j->wave.first);
         json_out_int(o, "last", j->wave.last);
+        json_out_int(o, "released_last", j->wave.released_last);
+        json_out_bool(o, "some_blocked", j->wave.some_blocked);
+        json_out_bool(o, "paused", j->wave.facts.paused);
         json_out_int(o, "batch_size", j->s.batch_size);
         json_out_int(o, "priority", j->s.priority);
         json_out_str(o, "queue", j->s.queue);

@@ -196,18 +196,22 @@ static int64_t number(const struct json *v, const char *name)
 static void loaded(struct submit_children *all, struct load *j, const struct json *v)
 {
         struct request *rq = j->rq;
-        struct wave_facts f = {.wave_no = number(v, "wave_no"),
-                               .version = (int32_t)number(v, "version"),
-                               .batch_size = (int32_t)number(v, "batch_size"),
-                               .priority = (int32_t)number(v, "priority")};
-        int64_t first = number(v, "first"), last = number(v, "last");
-        snprintf(f.queue, sizeof(f.queue), "%s", json_str(json_get(v, "queue")));
-        engine_enqueue(all->app->engine, &f, first, last);
+        struct submitted w = {.facts = {.wave_no = number(v, "wave_no"),
+                                        .version = (int32_t)number(v, "version"),
+                                        .paused = json_bool(json_get(v, "paused")),
+                                        .batch_size = (int32_t)number(v, "batch_size"),
+                                        .priority = (int32_t)number(v, "priority")},
+                              .first = number(v, "first"),
+                              .last = number(v, "last"),
+                              .released_last = number(v, "released_last"),
+                              .some_blocked = json_bool(json_get(v, "some_blocked"))};
+        int64_t total = w.last - w.first + 1;
+        snprintf(w.facts.queue, sizeof(w.facts.queue), "%s", json_str(json_get(v, "queue")));
+        engine_enqueue(all->app->engine, &w);
         metric_add(METRIC_WAVES_SUBMITTED, 1, NULL);
-        metric_add(METRIC_MIGRATIONS_SUBMITTED, (double)(last - first + 1), NULL);
-        log_info("wave.submitted", LS("wave", json_str(json_get(v, "wave_id"))),
-                 LI("total", last - first + 1), LS("request_id", request_id(rq)),
-                 LI("ms", clock_mono_ms() - j->taken_ms));
+        metric_add(METRIC_MIGRATIONS_SUBMITTED, (double)total, NULL);
+        log_info("wave.submitted", LS("wave", json_str(json_get(v, "wave_id"))), LI("total", total),
+                 LS("request_id", request_id(rq)), LI("ms", clock_mono_ms() - j->taken_ms));
         load_free(j);
         respond_data(rq, CREATED, json_str(json_get(v, "answer")), -1, NULL);
 }

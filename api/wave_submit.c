@@ -39,7 +39,7 @@ const char *submit_answer(const struct submission *s, struct arena *a)
         else
                 json_out_null(&o, "workspace_id");
         json_out_str(&o, "workspace_name", s->workspace_name);
-        json_out_str(&o, "status", wave_status(WAVE_RUNNING));
+        json_out_str(&o, "status", wave_status(s->steering.planned ? WAVE_READY : WAVE_RUNNING));
         json_out_object_end(&o);
         return arena_strndup(a, buf_str(&text), text.len);
 }
@@ -60,7 +60,7 @@ static void submit_done(struct submit *t, const struct pg_result *r)
         struct app *app = request_app(t->rq);
         struct submitted w;
         submission_read_wave(r, idempotency_statements(&t->key), &t->s, &w);
-        engine_enqueue(app->engine, &w.facts, w.first, w.last);
+        engine_enqueue(app->engine, &w);
         metric_add(METRIC_WAVES_SUBMITTED, 1, NULL);
         metric_add(METRIC_MIGRATIONS_SUBMITTED, (double)t->s.count, NULL);
         log_info("wave.submitted", LS("wave", t->s.wave_id), LI("total", t->s.count),
@@ -98,6 +98,7 @@ static void submit_here(struct submit *t)
         idempotency_add(tx, &t->key, CREATED, t->answer);
         submission_add_wave(tx, &t->s);
         submission_add_migrations(tx, &t->s);
+        submission_add_dependencies(tx, &t->s);
         pg_pool_send(request_app(rq)->pg, tx, submitted, t);
 }
 

@@ -1,6 +1,6 @@
 /*
- * after.c - one run is a small chain: end waves, pause one, finish, close. Each step calls the next
- * from its callback; a step that fails is logged and the chain goes on, since the reconciler repairs.
+ * after.c - one run is a small chain: judge waves, finish, push, close. Each step calls the next from its
+ * callback; a step that fails is logged and the chain goes on, since the reconciler repairs.
  */
 #include "engine/after.h"
 
@@ -9,16 +9,13 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/metrics.h"
+#include "engine/judge.h"
+#include "engine/refill.h"
 
 struct run {
         struct after a;
-        struct pg *pg;
-        struct broker *broker;
-        int64_t worker;
-        const char **queues;
-        size_t nq;
-        size_t want;
+        struct after_opts o;
+        const char **queues; /* what o names */
         broker_ids_fn fn;
         void *arg;
 };
@@ -32,46 +29,49 @@ void after_fini(struct after *a)
 {
         free(a->deliveries);
         free(a->facts);
-        free(a->ending);
+        free(a->to_judge);
         free(a->over);
+        free(a->unblocked);
+        free(a->opened);
         after_init(a);
 }
 
+/* Room for one more of `list`, whose count is `n`: returns the list, which may have moved. */
+static void *with_room(void *list, size_t n, size_t *cap, size_t size)
+{
+        if (n < *cap)
+                return list;
+        *cap = *cap ? *cap * 2 : 16;
+        return xreallocarray(list, *cap, size);
+}
+#define WITH_ROOM(a, list) with_room((a)->list, (a)->n##list, &(a)->list##_cap, sizeof(*(a)->list))
+
 void after_add(struct after *a, const struct delivery *d)
 {
-        if (a->n == a->cap) {
-                a->cap = a->cap ? a->cap * 2 : 32;
-                a->deliveries = xreallocarray(a->deliveries, a->cap, sizeof(*a->deliveries));
-        }
-        a->deliveries[a->n++] = *d;
+        a->deliveries = WITH_ROOM(a, deliveries);
+        a->deliveries[a->ndeliveries++] = *d;
 }
 
 void after_facts(struct after *a, const struct wave_facts *f)
 {
-        for (size_t i = 0; i < a->nf; i++) {
+        for (size_t i = 0; i < a->nfacts; i++) {
                 if (a->facts[i].wave_no == f->wave_no) {
                         if (f->version >= a->facts[i].version)
                                 a->facts[i] = *f;
                         return;
                 }
         }
-        if (a->nf == a->facts_cap) {
-                a->facts_cap = a->facts_cap ? a->facts_cap * 2 : 8;
-                a->facts = xreallocarray(a->facts, a->facts_cap, sizeof(*a->facts));
-        }
-        a->facts[a->nf++] = *f;
+        a->facts = WITH_ROOM(a, facts);
+        a->facts[a->nfacts++] = *f;
 }
 
-void after_ending(struct after *a, int64_t wave_no)
+void after_to_judge(struct after *a, int64_t wave_no)
 {
-        for (size_t i = 0; i < a->nending; i++)
-                if (a->ending[i] == wave_no)
+        for (size_t i = 0; i < a->nto_judge; i++)
+                if (a->to_judge[i] == wave_no)
                         return;
-        if (a->nending == a->ending_cap) {
-                a->ending_cap = a->ending_cap ? a->ending_cap * 2 : 8;
-                a->ending = xreallocarray(a->ending, a->ending_cap, sizeof(*a->ending));
-        }
-        a->ending[a->nending++] = wave_no;
+        a->to_judge = WITH_ROOM(a, to_judge);
+        a->to_judge[a->nto_judge++] = wave_no;
 }
 
 void after_over(struct after *a, const struct wave_facts *f)
@@ -79,17 +79,21 @@ void after_over(struct after *a, const struct wave_facts *f)
         for (size_t i = 0; i < a->nover; i++)
                 if (a->over[i].wave_no == f->wave_no)
                         return;
-        if (a->nover == a->over_cap) {
-                a->over_cap = a->over_cap ? a->over_cap * 2 : 8;
-                a->over = xreallocarray(a->over, a->over_cap, sizeof(*a->over));
-        }
+        a->over = WITH_ROOM(a, over);
         a->over[a->nover++] = *f;
 }
 
-void after_critical(struct after *a, int64_t wave_no, const char *why)
+void after_unblocked(struct after *a, int64_t id, int64_t wave_no)
 {
-        a->critical = wave_no;
-        snprintf(a->why, sizeof(a->why), "%s", why ? why : "a critical failure");
+        a->unblocked = WITH_ROOM(a, unblocked);
+        a->unblocked[a->nunblocked++] =
+                (struct delivery){.id = id, .wave_no = wave_no, .end = END_PENDING};
+}
+
+void after_opened(struct after *a, int64_t wave_no, int64_t after_id)
+{
+        a->opened = WITH_ROOM(a, opened);
+        a->opened[a->nopened++] = (struct opened){wave_no, after_id};
 }
 
 void facts_read(const struct pg_result *r, size_t s, int row, const struct facts_cols *c,
@@ -122,11 +126,35 @@ enum delivery_end end_of_state(const char *state)
         return END_SETTLED;
 }
 
-static void run_free(struct run *run)
+/* ---- last: keys of waves that are over, and what may go into Redis now ---- */
+
+static const struct wave_facts *facts_of(const struct after *a, int64_t wave_no)
 {
-        after_fini(&run->a);
-        free(run->queues);
-        free(run);
+        for (size_t i = 0; i < a->nfacts; i++)
+                if (a->facts[i].wave_no == wave_no)
+                        return &a->facts[i];
+        return NULL;
+}
+
+static void pushed(const struct err *e, void *arg)
+{
+        (void)arg;
+        if (e)
+                log_warn("redis.not_told", LE(e));
+}
+
+void after_push(struct broker *b, const struct after *a, const struct delivery *rows, size_t n,
+                bool front)
+{
+        autofree int64_t *ids = xreallocarray(NULL, n + 1, sizeof(*ids));
+        for (size_t w = 0; w < a->nfacts; w++) {
+                size_t k = 0;
+                for (size_t i = 0; i < n; i++)
+                        if (rows[i].wave_no == a->facts[w].wave_no)
+                                ids[k++] = rows[i].id;
+                if (k)
+                        broker_push(b, &a->facts[w], ids, k, front, pushed, NULL);
+        }
 }
 
 static void closed(const struct err *e, void *arg)
@@ -139,78 +167,43 @@ static void closed(const struct err *e, void *arg)
 static void finished(const int64_t *ids, size_t n, const struct err *e, void *arg)
 {
         struct run *run = arg;
+        struct after *a = &run->a;
+        const struct refill_by by = {run->o.pg, run->o.broker};
 
         if (e)
-                log_warn("redis.not_told", LI("deliveries", run->a.n), LE(e));
-        for (size_t i = 0; i < run->a.nover; i++)
-                broker_close_wave(run->broker, &run->a.over[i], closed, NULL);
+                log_warn("redis.not_told", LI("deliveries", a->ndeliveries), LE(e));
+        if (a->nunblocked)
+                after_push(run->o.broker, a, a->unblocked, a->nunblocked, false);
+        for (size_t i = 0; i < a->nopened; i++)
+                refill_start(&by, facts_of(a, a->opened[i].wave_no), NULL, a->opened[i].after_id);
+        for (size_t i = 0; i < a->nover; i++)
+                broker_close_wave(run->o.broker, &a->over[i], closed, NULL);
         if (run->fn)
                 run->fn(ids, n, e, run->arg);
-        run_free(run);
+        after_fini(a);
+        free(run->queues);
+        free(run);
 }
 
 static void tell_redis(struct run *run)
 {
-        broker_finish(run->broker, run->worker, run->a.deliveries, run->a.n, run->a.facts,
-                      run->a.nf, run->queues, run->nq, run->want, finished, run);
+        const struct after *a = &run->a;
+
+        broker_finish(run->o.broker, run->o.worker, a->deliveries, a->ndeliveries, a->facts,
+                      a->nfacts, run->o.queues, run->o.nq, run->o.want, finished, run);
 }
 
-/* Columns of wave_pause: wave_no, wave_id, state, version, batch_size, priority, queue. */
-static const struct facts_cols paused_cols = {0, 3, 2, 4, 5, 6};
+/* ---- first: the judgement ---- */
 
-static void paused(const struct pg_result *r, const struct err *e, void *arg)
+static void judged(const struct pg_result *r, const struct err *e, void *arg)
 {
         struct run *run = arg;
 
         if (e)
-                log_warn("wave.not_paused", LI("wave_no", run->a.critical), LE(e));
-        if (r && pg_rows(r, 1) > 0) {
-                struct wave_facts f;
-                facts_read(r, 1, 0, &paused_cols, &f);
-                after_facts(&run->a, &f);
-                log_warn("wave.paused", LS("wave", pg_text(r, 1, 0, 1)), LS("why", run->a.why));
-        }
+                log_warn("wave.not_judged", LI("waves", run->a.nto_judge), LE(e));
+        else
+                judge_read(r, &run->a);
         tell_redis(run);
-}
-
-static void pause_critical(struct run *run)
-{
-        struct pg_tx *tx;
-
-        if (!run->a.critical) {
-                tell_redis(run);
-                return;
-        }
-        tx = pg_tx_new();
-        pg_stmt(tx, SQL_WAVE_LOCK);
-        pg_arg_int8s(tx, &run->a.critical, 1);
-        pg_stmt(tx, SQL_WAVE_PAUSE);
-        pg_arg_int(tx, run->a.critical);
-        pg_arg_text(tx, run->a.why);
-        pg_send(run->pg, tx, paused, run);
-}
-
-/* Columns of wave_end: wave_no, wave_id, state, version, batch_size, priority, queue, … */
-static const struct facts_cols end_cols = {0, 3, 2, 4, 5, 6};
-
-static void ended(const struct pg_result *r, const struct err *e, void *arg)
-{
-        struct run *run = arg;
-        int rows = r ? pg_rows(r, 1) : 0;
-
-        if (e)
-                log_warn("wave.not_ended", LI("waves", run->a.nending), LE(e));
-        for (int i = 0; i < rows; i++) {
-                struct wave_facts f;
-                facts_read(r, 1, i, &end_cols, &f);
-                after_facts(&run->a, &f);
-                after_over(&run->a, &f);
-                metric_add(METRIC_WAVES_ENDED, 1, pg_text(r, 1, i, 2), NULL);
-                log_info("wave.ended", LS("wave", pg_text(r, 1, i, 1)),
-                         LS("state", pg_text(r, 1, i, 2)), LI("completed", pg_int(r, 1, i, 7)),
-                         LI("failed", pg_int(r, 1, i, 8)), LI("cancelled", pg_int(r, 1, i, 9)));
-        }
-        pause_critical(run);
 }
 
 void after_run(struct after *a, const struct after_opts *o, broker_ids_fn fn, void *arg)
@@ -219,25 +212,16 @@ void after_run(struct after *a, const struct after_opts *o, broker_ids_fn fn, vo
 
         run->a = *a;
         after_init(a);
-        run->pg = o->pg;
-        run->broker = o->broker;
-        run->worker = o->worker;
-        run->nq = o->nq;
-        run->want = o->want;
+        run->o = *o;
         run->fn = fn;
         run->arg = arg;
         if (o->nq) {
                 run->queues = xcalloc(o->nq, sizeof(*run->queues));
                 memcpy(run->queues, o->queues, o->nq * sizeof(*run->queues));
+                run->o.queues = run->queues;
         }
-        if (run->a.nending) {
-                struct pg_tx *tx = pg_tx_new();
-                pg_stmt(tx, SQL_WAVE_LOCK);
-                pg_arg_int8s(tx, run->a.ending, run->a.nending);
-                pg_stmt(tx, SQL_WAVE_END);
-                pg_arg_int8s(tx, run->a.ending, run->a.nending);
-                pg_send(run->pg, tx, ended, run);
-        } else {
-                pause_critical(run);
-        }
+        if (run->a.nto_judge)
+                pg_send(o->pg, judge_tx(run->a.to_judge, run->a.nto_judge, o->shard), judged, run);
+        else
+                tell_redis(run);
 }

@@ -1,8 +1,8 @@
 /*
- * after.h - what follows the commit of a settlement (or of an act), in this order: waves without a row
- * left that is not terminal are ended, a wave hit by a critical failure is paused, then Redis is told
- * (slots, retries, polls, release), then the keys of ended waves are deleted. If the process dies in
- * between, the reconciler does what is missing.
+ * after.h - what follows the commit of a settlement (or of an act), in this order: waves of which more than
+ * one row may have changed are judged (judge.h), then Redis is told (slots, retries, polls, release), then
+ * ids that the judgement set free are pushed, then the keys of ended waves are deleted. If the process
+ * dies in between, the reconciler does what is missing.
  */
 #ifndef ENGINE_AFTER_H
 #define ENGINE_AFTER_H
@@ -13,24 +13,30 @@
 /* Rows as a transaction saw them, gathered for one finish. */
 struct after {
         struct delivery *deliveries;
-        size_t n, cap;
+        size_t ndeliveries, deliveries_cap;
         struct wave_facts *facts; /* one per wave, the newest version */
-        size_t nf, facts_cap;
-        int64_t *ending; /* waves that may have ended */
-        size_t nending, ending_cap;
+        size_t nfacts, facts_cap;
+        int64_t *to_judge; /* waves */
+        size_t nto_judge, to_judge_cap;
         struct wave_facts *over; /* waves that are over: their keys go */
         size_t nover, over_cap;
-        int64_t critical; /* a wave to pause (0: none); one at a time, the next batch brings the next */
-        char why[256];
+        struct delivery *unblocked; /* rows that are pending by the judgement, by wave */
+        size_t nunblocked, unblocked_cap;
+        struct opened {
+                int64_t wave_no, after_id;
+        } * opened; /* waves whose pending ids above after_id may go into Redis */
+        size_t nopened, opened_cap;
 };
 void after_init(struct after *a);
 void after_fini(struct after *a);
 void after_add(struct after *a, const struct delivery *d);
 /* Keeps the newest of each wave. */
 void after_facts(struct after *a, const struct wave_facts *f);
-void after_ending(struct after *a, int64_t wave_no);
+void after_to_judge(struct after *a, int64_t wave_no);
 void after_over(struct after *a, const struct wave_facts *f);
-void after_critical(struct after *a, int64_t wave_no, const char *why);
+/* Their waves' facts must be there, too. */
+void after_unblocked(struct after *a, int64_t id, int64_t wave_no);
+void after_opened(struct after *a, int64_t wave_no, int64_t after_id);
 
 /* Facts from columns: wave_no, version, state, batch_size, priority, queue. */
 struct facts_cols {
@@ -42,13 +48,17 @@ void facts_read(const struct pg_result *r, size_t s, int row, const struct facts
 enum delivery_end end_of_state(const char *state);
 
 struct after_opts {
-        struct pg *pg; /* for the end of waves */
+        struct pg *pg; /* for the judgement of waves */
+        int shard;
         struct broker *broker;
         int64_t worker;            /* whose processing list; 0: nobody's */
         const char *const *queues; /* to take from, and how many */
         size_t nq;
         size_t want;
 };
+/* Pushes rows that are pending now into the backlogs of their waves, whose facts `a` holds. */
+void after_push(struct broker *b, const struct after *a, const struct delivery *rows, size_t n,
+                bool front);
 /*
  * Takes over what `a` holds and leaves it empty. fn gets the ids that were taken (and the error when
  * Redis could not be told); it may be NULL.

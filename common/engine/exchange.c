@@ -1,7 +1,7 @@
 /*
  * exchange.c - the batches. One transaction is under way at a time; its statements, in the order in
  * which locks are taken: waves of the outcomes (shared), settle, worker and waves of the claims,
- * pairs, claim. Right behind it, in a snapshot after the commit: which waves may have ended.
+ * pairs, claim. Right behind it, in a snapshot after the commit: which waves are to be judged.
  */
 #include "engine/exchange.h"
 
@@ -213,15 +213,16 @@ static void finished(const int64_t *ids, size_t n, const struct err *e, void *ar
 
 static void run_after(struct exchange *x, struct after *a, int64_t list)
 {
-        struct finish *f = xmalloc(sizeof(*f) + a->n * sizeof(f->ids[0]));
-        struct after_opts o = {.pg = x->o.pg, .broker = x->o.broker, .worker = list};
+        struct finish *f = xmalloc(sizeof(*f) + a->ndeliveries * sizeof(f->ids[0]));
+        struct after_opts o = {
+                .pg = x->o.pg, .shard = x->o.shard, .broker = x->o.broker, .worker = list};
 
         f->x = x;
         f->generation = x->generation;
         f->taking = 0;
         f->n = 0;
         if (list == x->o.worker && x->o.on_finished) {
-                for (size_t i = 0; i < a->n; i++)
+                for (size_t i = 0; i < a->ndeliveries; i++)
                         f->ids[f->n++] = a->deliveries[i].id;
                 o.queues = x->o.queues;
                 o.nq = x->o.nqueues;
@@ -231,45 +232,45 @@ static void run_after(struct exchange *x, struct after *a, int64_t list)
         after_run(a, &o, finished, f);
 }
 
-struct ending {
+struct asking {
         struct exchange *x;
         struct after a;
         int64_t list;
 };
 
-static void ending_known(const struct pg_result *r, const struct err *e, void *arg)
+static void to_judge_known(const struct pg_result *r, const struct err *e, void *arg)
 {
-        struct ending *en = arg;
+        struct asking *en = arg;
 
         if (e)
-                log_warn("wave.end_unknown", LE(e));
+                log_warn("wave.judging_unknown", LE(e));
         for (int i = 0; r && i < pg_rows(r, 0); i++)
-                after_ending(&en->a, pg_int(r, 0, i, 0));
+                after_to_judge(&en->a, pg_int(r, 0, i, 0));
         run_after(en->x, &en->a, en->list);
         free(en);
 }
 
 void exchange_after(struct exchange *x, struct after *a, int64_t list, bool settled)
 {
-        struct ending *en;
+        struct asking *en;
         struct pg_tx *tx;
         int64_t *ids;
 
-        if (!settled || !a->n) {
+        if (!settled || !a->ndeliveries) {
                 run_after(x, a, list);
                 return;
         }
         en = xmalloc(sizeof(*en));
-        *en = (struct ending){.x = x, .a = *a, .list = list};
+        *en = (struct asking){.x = x, .a = *a, .list = list};
         after_init(a);
-        ids = xreallocarray(NULL, en->a.n, sizeof(*ids));
-        for (size_t i = 0; i < en->a.n; i++)
+        ids = xreallocarray(NULL, en->a.ndeliveries, sizeof(*ids));
+        for (size_t i = 0; i < en->a.ndeliveries; i++)
                 ids[i] = en->a.deliveries[i].id;
         tx = pg_tx_new();
-        pg_stmt(tx, SQL_WAVE_ENDING);
-        pg_arg_int8s(tx, ids, en->a.n);
+        pg_stmt(tx, SQL_WAVES_TO_JUDGE);
+        pg_arg_int8s(tx, ids, en->a.ndeliveries);
         free(ids);
-        pg_send(x->o.pg, tx, ending_known, en);
+        pg_send(x->o.pg, tx, to_judge_known, en);
 }
 
 /* ---- looking ---- */
@@ -312,7 +313,8 @@ static void looked(const struct pg_result *r, const struct err *e, void *arg)
                 if (facts && over)
                         after_over(&a, &f);
         }
-        if (a.n && (!k->list || k->generation == k->x->generation || k->list != k->x->o.worker))
+        if (a.ndeliveries &&
+            (!k->list || k->generation == k->x->generation || k->list != k->x->o.worker))
                 run_after(k->x, &a, k->list);
         after_fini(&a);
         free(k);
@@ -427,7 +429,7 @@ static bool batch_stale(const struct batch *b)
         return b->generation != b->x->generation;
 }
 
-static void ask_ending(struct batch *b);
+static void ask_to_judge(struct batch *b);
 
 static void batch_done(const struct pg_result *r, const struct err *e, void *arg)
 {
@@ -445,7 +447,7 @@ static void batch_done(const struct pg_result *r, const struct err *e, void *arg
                         read_claimed(b->x, b, r);
         }
         if (b->early)
-                ask_ending(b);
+                ask_to_judge(b);
 }
 
 static void batch_free(struct batch *b)
@@ -460,8 +462,8 @@ static void batch_free(struct batch *b)
         free(b);
 }
 
-/* Comes right behind batch_done: the waves that may have ended. Before it, the answer says nothing. */
-static void batch_ending(const struct pg_result *r, const struct err *e, void *arg)
+/* Comes right behind batch_done: the waves to be judged. Before it, the answer says nothing. */
+static void batch_to_judge(const struct pg_result *r, const struct err *e, void *arg)
 {
         struct batch *b = arg;
         struct exchange *x = b->x;
@@ -476,10 +478,10 @@ static void batch_ending(const struct pg_result *r, const struct err *e, void *a
         }
         x->busy = NULL;
         for (int i = 0; r && i < pg_rows(r, 0); i++)
-                after_ending(&b->after, pg_int(r, 0, i, 0));
+                after_to_judge(&b->after, pg_int(r, 0, i, 0));
         if (e && !b->failed)
-                log_warn("wave.end_unknown", LE(e));
-        if (b->after.n || b->after.nending)
+                log_warn("wave.judging_unknown", LE(e));
+        if (b->after.ndeliveries || b->after.nto_judge)
                 run_after(x, &b->after, x->o.worker);
         if (b->failed)
                 loop_timer_start(x->again, AGAIN_MS);
@@ -490,13 +492,13 @@ static void batch_ending(const struct pg_result *r, const struct err *e, void *a
 
 /* ---- sending ---- */
 
-static void ask_ending(struct batch *b)
+static void ask_to_judge(struct batch *b)
 {
         struct pg_tx *tx = pg_tx_new();
 
-        pg_stmt(tx, SQL_WAVE_ENDING);
+        pg_stmt(tx, SQL_WAVES_TO_JUDGE);
         pg_arg_int8s(tx, b->settled, b->nsettled);
-        pg_send(b->x->o.pg, tx, batch_ending, b);
+        pg_send(b->x->o.pg, tx, batch_to_judge, b);
 }
 
 static void take_outcomes(struct exchange *x, struct batch *b)
@@ -545,11 +547,11 @@ static void add_claim(struct exchange *x, struct batch *b, struct pg_tx *tx)
         pg_arg_texts(tx, x->o.queues, x->o.nqueues);
 }
 
-/* Without outcomes no wave can have ended: nothing was asked behind the claim. */
+/* Without outcomes no wave is to be judged: nothing was asked behind the claim. */
 static void claims_done(const struct pg_result *r, const struct err *e, void *arg)
 {
         batch_done(r, e, arg);
-        batch_ending(NULL, NULL, arg);
+        batch_to_judge(NULL, NULL, arg);
 }
 
 static size_t claims_to_send(const struct exchange *x)
@@ -587,7 +589,7 @@ static void send_batch(struct exchange *x)
         x->busy = b;
         pg_send(x->o.pg, tx, b->has_settle ? batch_done : claims_done, b);
         if (b->has_settle)
-                ask_ending(b);
+                ask_to_judge(b);
 }
 
 void exchange_kick(struct exchange *x)

@@ -71,7 +71,7 @@ void exchange_settle(struct exchange *x, int64_t id, int32_t attempt, bool poll,
 void exchange_look(struct exchange *x, const int64_t *ids, size_t n, int64_t list);
 /*
  * What follows a commit, through this exchange's connections; takes over a's content. Asks for waves
- * that may have ended when `settled` (then a->deliveries name the rows).
+ * to be judged when `settled` (then a->deliveries name the rows).
  */
 void exchange_after(struct exchange *x, struct after *a, int64_t list, bool settled);
 size_t exchange_waiting(const struct exchange *x); /* outcomes not settled yet */

@@ -17,6 +17,8 @@
 #define WAVEFLEET_VERSION "dev"
 #endif
 
+/* What it knows of the protocol (schema/0002_control.sql). */
+enum { WORKER_PROTOCOL = 2 };
 enum { REGISTER_AGAIN_MS = 500 };
 
 static int64_t beat_every(const struct engine_worker *w)
@@ -95,6 +97,7 @@ static void lease_register(struct engine_worker *w)
         pg_arg_int(tx, w->cfg->worker_concurrency);
         pg_arg_text(tx, WAVEFLEET_VERSION);
         pg_arg_int(tx, w->cfg->worker_lease_ms);
+        pg_arg_int(tx, WORKER_PROTOCOL);
         pg_send(w->beat, tx, registered, w);
 }
 

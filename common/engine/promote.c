@@ -108,7 +108,7 @@ static void looked(const struct pg_result *r, const struct err *e, void *arg)
                                 v[n].entry = p->due[k];
                 n++;
         }
-        broker_promote(p->w->broker, v, n, a.facts, a.nf, promoted, p);
+        broker_promote(p->w->broker, v, n, a.facts, a.nfacts, promoted, p);
         after_fini(&a);
 }
 

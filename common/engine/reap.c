@@ -127,7 +127,7 @@ static void marked(const struct pg_result *res, const struct err *e, void *arg)
                 after_init(&a);
                 settle_read(res, 2, &a);
                 log_warn("worker.reaped", LI("worker", m->worker), LS("reason", m->reason),
-                         LI("lost", a.n));
+                         LI("lost", a.ndeliveries));
                 metric_add(METRIC_REAPED, 1, m->reason, NULL);
                 exchange_after(w->exchange, &a, m->worker, true);
                 empty_list(w, m->worker);

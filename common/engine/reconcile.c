@@ -1,6 +1,7 @@
 /*
- * reconcile.c - the leader: takes the lock, runs a pass at its interval or at once when Redis is another
- * one, renews the depths that monitoring reads, and keeps house in PostgreSQL once an hour.
+ * reconcile.c - the leader: takes the lock, looks what the clock asks of waves, runs a pass at its interval
+ * or at once when Redis is another one, renews the depths that monitoring reads, and keeps house in
+ * PostgreSQL once an hour.
  */
 #include "engine/reconcile.h"
 
@@ -10,14 +11,16 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/due.h"
 
-enum { UPKEEP_MS = 3600 * 1000 };
+enum { LOOK_MS = 1000, UPKEEP_MS = 3600 * 1000 };
 
 struct reconcile {
         struct engine_worker *w;
         struct loop_timer *timer;
         bool leader, asking, passing, closing;
-        int64_t pass_at_ms, upkeep_at_ms;
+        int64_t pass_at_ms, depths_at_ms, upkeep_at_ms;
+        struct due *due;
         int64_t *wave_nos; /* the open waves of the last pass or look, by queue */
         struct wave_view *waves;
         size_t nwaves;
@@ -30,6 +33,7 @@ struct reconcile *reconcile_new(struct engine_worker *w)
         struct reconcile *r = xcalloc(1, sizeof(*r));
 
         r->w = w;
+        r->due = due_new(w);
         r->timer = loop_timer_new(w->loop, tick, r);
         loop_timer_start(r->timer, 0);
         return r;
@@ -47,6 +51,7 @@ void reconcile_free(struct reconcile *r)
         if (!r)
                 return;
         loop_timer_free(r->timer);
+        due_free(r->due);
         r->closing = true;
         if (!r->asking && !r->passing)
                 really_free(r);
@@ -152,9 +157,7 @@ static void waves_seen(const struct pg_result *res, const struct err *e, void *a
         if (e)
                 return;
         for (size_t i = 0; i < n; i++) {
-                static const struct facts_cols cols = {0, 1, 2, 3, 4, 5};
-                facts_read(res, 0, (int)i, &cols, &v[i].facts);
-                v[i].retrying = pg_int(res, 0, (int)i, 9);
+                wave_view_read(res, (int)i, &v[i]);
         }
         keep_waves(r, v, n);
         set_depths(r);
@@ -184,6 +187,7 @@ static void lead(struct reconcile *r)
 
         if (now >= r->upkeep_at_ms)
                 upkeep(r);
+        due_look(r->due);
         if (r->passing)
                 return;
         if (now >= r->pass_at_ms) {
@@ -192,7 +196,10 @@ static void lead(struct reconcile *r)
                 pass_start(r->w, passed, r);
                 return;
         }
+        if (now < r->depths_at_ms)
+                return;
         struct pg_tx *tx = pg_tx_new();
+        r->depths_at_ms = now + r->w->cfg->monitoring_interval_s * 1000 - LOOK_MS / 2;
         r->asking = true;
         pg_stmt(tx, SQL_RECONCILE_WAVES);
         pg_send(r->w->beat, tx, waves_seen, r);
@@ -226,11 +233,9 @@ static void tick(void *arg)
         struct reconcile *r = arg;
         struct engine_worker *w = r->w;
         struct pg_tx *tx;
-        int64_t every = w->cfg->monitoring_interval_s * 1000;
+        int64_t interval = w->cfg->reconciler_interval_ms;
 
-        if (every > w->cfg->reconciler_interval_ms)
-                every = w->cfg->reconciler_interval_ms;
-        loop_timer_start(r->timer, every);
+        loop_timer_start(r->timer, interval < LOOK_MS ? interval : LOOK_MS);
         if (r->asking || !pg_up(w->beat))
                 return;
         if (r->leader && (!broker_up(w->broker) || w->draining || w->dead)) {

@@ -11,13 +11,13 @@
 /* A wave as PostgreSQL has it, and its counts in Redis. */
 struct wave_view {
         struct wave_facts facts;
-        int64_t total, done, inflight, retrying;
+        int64_t pending; /* those that may be released */
+        int64_t inflight, retrying;
         struct wave_counts redis;
 };
-static inline int64_t wave_view_pending(const struct wave_view *v)
-{
-        return v->total - v->done - v->inflight - v->retrying;
-}
+
+/* From a row of reconcile_waves. */
+void wave_view_read(const struct pg_result *r, int row, struct wave_view *v);
 
 struct pass; /* one pass, all waves */
 typedef void (*pass_fn)(bool complete, const struct wave_view *waves, size_t n, void *arg);

@@ -49,8 +49,7 @@ static bool pass_on(struct pass *p, const struct err *e)
  */
 static bool misses(const struct wave_view *v)
 {
-        return !v->redis.open ||
-               v->redis.backlog + v->redis.window < wave_view_pending(v) + v->inflight;
+        return !v->redis.open || v->redis.backlog + v->redis.window < v->pending + v->inflight;
 }
 
 static bool differs(const struct wave_view *v)
@@ -114,21 +113,6 @@ static void next_wave(void *arg)
         pass_end(p);
 }
 
-/* ---- waves that may have ended without anybody noticing ---- */
-
-static void end_waves(struct pass *p)
-{
-        struct after a;
-
-        after_init(&a);
-        for (size_t i = 0; i < p->nwaves; i++)
-                if (p->waves[i].total <= p->waves[i].done)
-                        after_ending(&a, p->waves[i].facts.wave_no);
-        if (a.nending)
-                exchange_after(p->w->exchange, &a, 0, false);
-        after_fini(&a);
-}
-
 /* ---- due entries ---- */
 
 static void delayed_put(const struct err *e, void *arg)
@@ -137,7 +121,6 @@ static void delayed_put(const struct err *e, void *arg)
 
         if (!pass_on(p, e))
                 return;
-        end_waves(p);
         next_wave(p);
 }
 
@@ -281,13 +264,12 @@ static void hashes_seen(const int64_t *ids, size_t n, const struct err *e, void 
 
 static const struct facts_cols wave_cols = {0, 1, 2, 3, 4, 5};
 
-static void wave_read(const struct pg_result *r, int row, struct wave_view *v)
+void wave_view_read(const struct pg_result *r, int row, struct wave_view *v)
 {
         facts_read(r, 0, row, &wave_cols, &v->facts);
-        v->total = pg_int(r, 0, row, 6);
-        v->done = pg_int(r, 0, row, 7);
-        v->inflight = pg_int(r, 0, row, 8);
-        v->retrying = pg_int(r, 0, row, 9);
+        v->pending = pg_int(r, 0, row, 6);
+        v->inflight = pg_int(r, 0, row, 7);
+        v->retrying = pg_int(r, 0, row, 8);
 }
 
 /* Both answers are in the order of the waves' numbers; a wave that ended meanwhile is left out. */
@@ -305,7 +287,7 @@ static void waves_seen_again(const struct pg_result *r, const struct err *e, voi
                 if (at == p->nwaves || p->waves[at].facts.wave_no != wave_no)
                         continue;
                 p->waves[n] = p->waves[at++];
-                wave_read(r, i, &p->waves[n++]);
+                wave_view_read(r, i, &p->waves[n++]);
         }
         p->nwaves = n;
         broker_open_waves(p->w->broker, hashes_seen, p);
@@ -336,7 +318,7 @@ static void waves_seen(const struct pg_result *r, const struct err *e, void *arg
         p->waves = xcalloc(p->nwaves + 1, sizeof(*p->waves));
         nos = xcalloc(p->nwaves + 1, sizeof(*nos));
         for (size_t i = 0; i < p->nwaves; i++) {
-                wave_read(r, (int)i, &p->waves[i]);
+                wave_view_read(r, (int)i, &p->waves[i]);
                 nos[i] = p->waves[i].facts.wave_no;
         }
         broker_wave_counts(p->w->broker, nos, p->nwaves, counts_seen, p);

@@ -63,7 +63,6 @@ void settle_read(const struct pg_result *r, size_t s, struct after *a)
 {
         for (int row = 0; row < pg_rows(r, s); row++) {
                 const char *state = pg_text(r, s, row, 3);
-                const char *class = pg_text(r, s, row, 5);
                 struct delivery d = {.id = pg_int(r, s, row, 0),
                                      .wave_no = pg_int(r, s, row, 2),
                                      .end = end_of_state(state),
@@ -74,10 +73,6 @@ void settle_read(const struct pg_result *r, size_t s, struct after *a)
                 after_add(a, &d);
                 after_facts(a, &f);
                 metric_add(METRIC_SETTLED, 1, state, NULL);
-                if (class && !strcmp(class, "critical") && !strcmp(state, "failed"))
-                        after_critical(
-                                a, d.wave_no,
-                                "a migration failed in a way that is likely to hit the others");
         }
 }
 

@@ -10,10 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json_list.h"
 #include "base/mem.h"
 #include "base/rand.h"
 #include "broker/broker.h"
+#include "engine/submission_graph.h"
 #include "model/kind.h"
 #include "model/seal.h"
 
@@ -24,7 +26,6 @@ enum { LIST_UUIDS, LIST_PROJECTS, LISTS };
 enum {
         POINTER_SIZE = 48,
         SHOWN_BYTES = 100,
-        MAX_TIMEOUT_S = 604800,
         ENOUGH_MISTAKES = 1000, /* the rest of a list is not looked at */
 };
 
@@ -34,15 +35,16 @@ struct fields {
         const struct json *params;
         const struct json *uuids, *projects; /* empty: the lists are read from the text */
         int64_t workspace_id, batch_size, priority, max_attempts, timeout_s;
+        int64_t canary;
         bool mgr_manual, cloning, has_timeout;
-        const struct json *later; /* of the fields that are not offered yet: not looked at */
+        const struct json *start_at, *deadline_at, *max_failures, *depends_on;
 };
 
 /* One element of `projects`. */
 struct element {
         const char *project, *mb_project_uuid;
         int64_t target;
-        const struct json *params, *later;
+        const struct json *params, *depends_on;
 };
 
 #define FIELD(type, name_, want_, min_, max_, member)                                              \
@@ -73,13 +75,14 @@ static const struct json_field wave_fields[] = {
         FIELD(fields, "max_attempts", WANT_INT, 1, 1000, max_attempts),
         {.name = "timeout_seconds",
          .want = WANT_INT,
-         .max = MAX_TIMEOUT_S,
+         .max = WAVE_TIMEOUT_MAX_S,
          .offset = offsetof(struct fields, timeout_s),
          .present = offsetof(struct fields, has_timeout)},
-        FIELD(fields, "start_at", WANT_ANY, 0, 0, later),
-        FIELD(fields, "canary", WANT_ANY, 0, 0, later),
-        FIELD(fields, "max_failures", WANT_ANY, 0, 0, later),
-        FIELD(fields, "depends_on", WANT_ANY, 0, 0, later),
+        FIELD(fields, "start_at", WANT_ANY, 0, 0, start_at),
+        FIELD(fields, "deadline_at", WANT_ANY, 0, 0, deadline_at),
+        FIELD(fields, "canary", WANT_INT, 1, WAVE_PROJECTS_MAX, canary),
+        FIELD(fields, "max_failures", WANT_ANY, 0, 0, max_failures),
+        FIELD(fields, "depends_on", WANT_ARRAY, 0, 0, depends_on),
 };
 
 static const struct json_field element_fields[] = {
@@ -87,7 +90,7 @@ static const struct json_field element_fields[] = {
         FIELD(element, "mb_project_uuid", WANT_STRING, 0, 0, mb_project_uuid),
         FIELD(element, "brz_project_id", WANT_INT_OR_TEXT, 1, JSON_INT_MAX, target),
         FIELD(element, "params", WANT_OBJECT, 0, 0, params),
-        FIELD(element, "depends_on", WANT_ANY, 0, 0, later),
+        FIELD(element, "depends_on", WANT_ARRAY, 0, PROJECT_DEPENDENCIES_MAX, depends_on),
 };
 
 struct reading {
@@ -100,8 +103,7 @@ struct reading {
         size_t cap;
         bool too_many;
         char *scratch;         /* PROJECT_BYTES_MAX */
-        size_t not_offered;    /* mistakes that are fields of a later version */
-        const char *offer;     /* the first of them */
+        bool has_dependencies; /* some project has */
         struct err seal_error; /* why a secret could not be sealed */
 };
 
@@ -166,12 +168,12 @@ static bool is_blank(const char *s)
         return s[strspn(s, " \t\r\n\v\f")] == '\0';
 }
 
-static void check_name(struct reading *r, const char *pointer, const char *name)
+void wave_name_check(const char *name, const char *pointer, struct mistakes *m)
 {
         if (name && is_blank(name))
-                mistake_add(r->m, ERR_INVALID, pointer, "must not be blank");
+                mistake_add(m, ERR_INVALID, pointer, "must not be blank");
         else if (name && characters(name) > WAVE_NAME_MAX)
-                mistake_add(r->m, ERR_INVALID, pointer, "must have at most %d characters",
+                mistake_add(m, ERR_INVALID, pointer, "must have at most %d characters",
                             WAVE_NAME_MAX);
 }
 
@@ -192,30 +194,30 @@ static void check_kind(struct reading *r, const struct fields *f)
                 mistake_add(r->m, ERR_INVALID, "#/kind", "is none of %s", kind_names());
 }
 
-/* Declared by the API, and not there yet: better a clear refusal than a wave that ignores them. */
-static void refuse_later(struct reading *r, const struct json *v, const char *pointer,
-                         const char *const *names, size_t count)
+/* A wave that starts later is planned: when its time has come, or when other waves are completed. */
+static void read_steering(struct reading *r, const struct fields *f)
 {
-        for (size_t i = 0; i < count; i++) {
-                if (!has_value(v, names[i]))
-                        continue;
-                char where[POINTER_SIZE + 16];
-                snprintf(where, sizeof(where), "%s/%s", pointer, names[i]);
-                mistake_add(r->m, ERR_INVALID, where, "is not offered yet");
-                r->not_offered++;
-                if (!r->offer)
-                        r->offer = names[i];
-        }
+        struct steering *t = &r->s->steering;
+        int64_t start_ms = 0;
+        steering_read_time(f->start_at, "#/start_at", r->s->arena, r->m, &t->start_at);
+        steering_read_time(f->deadline_at, "#/deadline_at", r->s->arena, r->m, &t->deadline_at);
+        steering_read_limit(f->max_failures, "#/max_failures", r->m, &t->max_failures,
+                            &t->max_failures_percent);
+        if (f->depends_on)
+                steering_read_waves(f->depends_on, "#/depends_on", r->s->arena, r->m, t);
+        t->canary = f->canary;
+        t->planned =
+                t->ndepends_on > 0 || (t->start_at && clock_parse(t->start_at, &start_ms) == 0 &&
+                                       start_ms > clock_wall_ms());
 }
 
-static void check_fields(struct reading *r, const struct json *head, const struct fields *f)
+static void check_fields(struct reading *r, const struct fields *f)
 {
-        static const char *const later[] = {"start_at", "canary", "max_failures", "depends_on"};
-        check_name(r, "#/name", f->name);
-        check_name(r, "#/workspace_name", f->workspace_name);
+        wave_name_check(f->name, "#/name", r->m);
+        wave_name_check(f->workspace_name, "#/workspace_name", r->m);
         check_queue(r, f->queue);
         check_kind(r, f);
-        refuse_later(r, head, "#", later, COUNT_OF(later));
+        read_steering(r, f);
 }
 
 static void keep_fields(struct reading *r, const struct fields *f)
@@ -341,16 +343,33 @@ static void check_target(struct reading *r, size_t place, const struct json *v)
                       "is required, since no Brizy token is configured");
 }
 
+/* Only taken down: what the names mean is known when the whole list is. */
+static void read_dependencies(struct reading *r, size_t place, const struct json *list,
+                              struct submission_project *p)
+{
+        size_t n = json_count(list);
+        const char **names = n ? ARENA_ARRAY(r->s->arena, const char *, n) : NULL;
+        for (const struct json *i = json_first(list); i; i = json_next(i)) {
+                const char *name = json_str(i);
+                if (!name) {
+                        blame(r, ERR_WRONG_TYPE, place, "depends_on", "must be a list of strings");
+                        return;
+                }
+                size_t len = trim(&name, strlen(name));
+                names[p->ndepends_on++] = arena_strndup(r->s->arena, name, len);
+        }
+        p->depends_on = names;
+        r->has_dependencies |= n > 0;
+}
+
 static void read_element(struct reading *r, size_t place, const struct json *v)
 {
-        static const char *const later[] = {"depends_on"};
         struct element el = {0};
         char pointer[POINTER_SIZE], params_at[POINTER_SIZE + 8];
         size_t len;
         snprintf(pointer, sizeof(pointer), "#/projects/%zu", place);
         snprintf(params_at, sizeof(params_at), "%s/params", pointer);
         json_read(v, element_fields, COUNT_OF(element_fields), &el, pointer, r->m);
-        refuse_later(r, v, pointer, later, COUNT_OF(later));
         if (el.params && r->kind)
                 r->kind->check_project(el.params, params_at, r->m);
         const char *name = element_name(r, place, &el, &len);
@@ -362,6 +381,7 @@ static void read_element(struct reading *r, size_t place, const struct json *v)
                 return;
         p->target = el.target;
         p->params = sealed_params(r, el.params);
+        read_dependencies(r, place, el.depends_on, p);
         r->s->has_targets |= p->target != 0;
         r->s->has_params |= p->params != NULL;
 }
@@ -405,7 +425,7 @@ static void read_list(struct reading *r, struct json_list *list, bool objects)
                 mistake_add(r->m, ERR_INVALID, pointer, "must name at least one project");
 }
 
-/* ---- duplicates ---- */
+/* ---- names ---- */
 
 /* A keyed hash: names come from outside, and a chosen one must not make all fall together. */
 static uint64_t hash_of(const char *name, const unsigned char *key)
@@ -426,25 +446,47 @@ static void blame_twin(struct reading *r, size_t twin, size_t first)
               name[shown] ? "..." : "", r->places[first]);
 }
 
-static void check_twins(struct reading *r)
-{
-        const struct submission *s = r->s;
+/* The names by their hash: index + 1 of the project, 0 where the place is free. */
+struct names {
+        const struct submission *s;
+        uint32_t *table;
+        size_t size;
         unsigned char key[crypto_shorthash_KEYBYTES];
-        size_t size = 64;
-        while (size < 2 * s->count)
-                size *= 2;
-        autofree uint32_t *table = xcalloc(size, sizeof(*table)); /* index + 1; 0: free */
-        rand_bytes(key, sizeof(key));
-        for (size_t i = 0; i < s->count; i++) {
-                size_t at = hash_of(s->projects[i].name, key) & (size - 1);
-                while (table[at] &&
-                       strcmp(s->projects[table[at] - 1].name, s->projects[i].name) != 0)
-                        at = (at + 1) & (size - 1);
-                if (table[at])
-                        blame_twin(r, i, table[at] - 1);
+};
+
+/* Where a name stands, or would. */
+static size_t slot_of(const struct names *n, const char *name)
+{
+        size_t at = hash_of(name, n->key) & (n->size - 1);
+        while (n->table[at] && strcmp(n->s->projects[n->table[at] - 1].name, name) != 0)
+                at = (at + 1) & (n->size - 1);
+        return at;
+}
+
+static int64_t place_of(const char *name, const void *arg)
+{
+        const struct names *n = arg;
+        return (int64_t)n->table[slot_of(n, name)] - 1;
+}
+
+/* What only the whole list can tell: names that stand twice, and what depends on what. */
+static void check_names(struct reading *r)
+{
+        struct names n = {.s = r->s, .size = 64};
+        while (n.size < 2 * r->s->count)
+                n.size *= 2;
+        n.table = xcalloc(n.size, sizeof(*n.table));
+        rand_bytes(n.key, sizeof(n.key));
+        for (size_t i = 0; i < r->s->count; i++) {
+                size_t at = slot_of(&n, r->s->projects[i].name);
+                if (n.table[at])
+                        blame_twin(r, i, n.table[at] - 1);
                 else
-                        table[at] = (uint32_t)i + 1;
+                        n.table[at] = (uint32_t)i + 1;
         }
+        if (r->has_dependencies && r->m->total == 0)
+                submission_graph(r->s, r->list, r->places, r->m, place_of, &n);
+        free(n.table);
 }
 
 /* ---- the whole ---- */
@@ -479,17 +521,13 @@ static void read_projects(struct reading *r, const struct json *head, struct jso
         r->scratch = objects ? NULL : xmalloc(PROJECT_BYTES_MAX);
         check_remote(r, head, objects);
         read_list(r, &lists[objects ? LIST_PROJECTS : LIST_UUIDS], objects);
-        check_twins(r);
+        check_names(r);
 }
 
 static int verdict(const struct reading *r, struct err *e)
 {
-        if (mistakes_check(r->m, e) < 0) {
-                if (r->not_offered == r->m->total)
-                        err_set(e, ERR_FIELD_NOT_OFFERED, "the field \"%s\" is not offered yet",
-                                r->offer);
+        if (mistakes_check(r->m, e) < 0)
                 return -1;
-        }
         if (r->seal_error.code != ERR_OK) {
                 *e = r->seal_error;
                 return -1;
@@ -512,7 +550,7 @@ int submission_read(struct submission *s, const char *text, size_t len, const st
         if (!head)
                 return -1;
         json_read(head, wave_fields, COUNT_OF(wave_fields), &f, "#", m);
-        check_fields(&r, head, &f);
+        check_fields(&r, &f);
         keep_fields(&r, &f);
         read_projects(&r, head, lists);
         free(r.scratch);
@@ -525,5 +563,7 @@ void submission_fini(struct submission *s)
 {
         arena_free(s->arena);
         free(s->projects);
+        free(s->places);
+        free(s->on_places);
         *s = (struct submission){0};
 }

@@ -9,11 +9,13 @@
 #include "base/arena.h"
 #include "base/config.h"
 #include "base/json.h"
+#include "engine/steering.h"
 #include "model/wave_id.h"
 
 enum {
         WAVE_PROJECTS_MAX = 1000000,
         WAVE_NAME_MAX = 255,           /* characters */
+        WAVE_TIMEOUT_MAX_S = 604800,   /* of an attempt: a week */
         PROJECT_NAME_MAX = 1024,       /* bytes: it is indexed */
         PROJECT_BYTES_MAX = 65536,     /* of one element of `projects` */
         SUBMISSION_HEAD_MAX = 1048576, /* bytes of all but the list */
@@ -22,8 +24,10 @@ enum {
 /* One member of projects; strings live in the submission's arena. */
 struct submission_project {
         const char *name;
-        const char *params; /* JSON, secrets sealed; NULL: none */
-        int64_t target;     /* brz_project_id; 0: none */
+        const char *params;            /* JSON, secrets sealed; NULL: none */
+        int64_t target;                /* brz_project_id; 0: none */
+        const char *const *depends_on; /* names, as they came */
+        size_t ndepends_on;
 };
 
 struct submission {
@@ -38,6 +42,10 @@ struct submission {
         struct submission_project *projects;
         size_t count;
         bool has_params, has_targets; /* some project has */
+        struct steering steering;
+        /* Edges: the project at places[i] depends on the one at on_places[i]; by places, ascending. */
+        int32_t *places, *on_places;
+        size_t edges;
         /* from the request, set by the caller; may be NULL */
         const char *created_by, *traceparent;
 };
@@ -50,6 +58,9 @@ struct submission {
 int submission_read(struct submission *s, const char *text, size_t len, const struct config *cfg,
                     struct mistakes *m, struct err *e);
 void submission_fini(struct submission *s);
+
+/* A wave's name: neither blank nor too long. */
+void wave_name_check(const char *name, const char *pointer, struct mistakes *m);
 
 /*
  * A kind's params as JSON text in the arena, the member mb_secret sealed; a mask or null means the

@@ -11,13 +11,19 @@
 
 struct submitted {
         struct wave_facts facts;
-        int64_t first, last; /* ids of its migrations */
+        int64_t first, last;   /* ids of its migrations */
+        int64_t released_last; /* the last that does not wait for a canary */
+        bool some_blocked;     /* by others that they depend on */
 };
 
 void submission_add_wave(struct pg_tx *tx, const struct submission *s);
-/* What statement `at`, the one above, has answered. */
+/* What they have answered, of which the first is statement `at`. */
 void submission_read_wave(const struct pg_result *r, size_t at, const struct submission *s,
                           struct submitted *out);
 void submission_add_migrations(struct pg_tx *tx, const struct submission *s);
+/* What depends on what; after the migrations. Nothing where nothing does. */
+void submission_add_dependencies(struct pg_tx *tx, const struct submission *s);
+/* How many statements submission_add_wave() adds. */
+size_t submission_wave_statements(const struct submission *s);
 
 #endif

@@ -6,18 +6,20 @@ import threading
 SNAPSHOT = """
 WITH w AS (SELECT * FROM waves WHERE wave_id = %s),
 p AS (SELECT coalesce(sum(claimed - released), 0) AS in_window, coalesce(sum(completed), 0) AS completed,
-             coalesce(sum(failed), 0) AS failed, coalesce(sum(cancelled), 0) AS cancelled
+             coalesce(sum(failed), 0) AS failed, coalesce(sum(cancelled), 0) AS cancelled,
+             coalesce(sum(blocked), 0) AS blocked
       FROM wave_progress JOIN w USING (wave_no)),
 c AS (SELECT count(*) AS rows, count(*) FILTER (WHERE m.state IN ('running', 'parked')) AS in_window,
              count(*) FILTER (WHERE m.state = 'running') AS running,
              count(*) FILTER (WHERE m.state = 'parked') AS parked,
              count(*) FILTER (WHERE m.state = 'completed') AS completed,
              count(*) FILTER (WHERE m.state = 'failed') AS failed,
-             count(*) FILTER (WHERE m.state = 'cancelled') AS cancelled
+             count(*) FILTER (WHERE m.state = 'cancelled') AS cancelled,
+             count(*) FILTER (WHERE m.state = 'blocked') AS blocked
       FROM migrations m JOIN w USING (wave_no))
 SELECT w.wave_no, w.state::text AS state, w.run_no, w.total, w.batch_size, w.completed_at,
        p.in_window AS sum_in_window, p.completed AS sum_completed, p.failed AS sum_failed,
-       p.cancelled AS sum_cancelled, c.*
+       p.cancelled AS sum_cancelled, p.blocked AS sum_blocked, c.*
 FROM w, p, c
 """
 
@@ -33,7 +35,7 @@ def snapshot(sql, wave_id):
 
 def disagreements(s):
     """Where the sums of wave_progress and the rows of one snapshot differ."""
-    pairs = {n: (s["sum_" + n], s[n]) for n in ("in_window", "completed", "failed", "cancelled")}
+    pairs = {n: (s["sum_" + n], s[n]) for n in ("in_window", "completed", "failed", "cancelled", "blocked")}
     wrong = [f"{n}: progress says {a}, rows say {b}" for n, (a, b) in pairs.items() if a != b]
     if s["rows"] != s["total"]:
         wrong.append(f"total {s['total']}, rows {s['rows']}")
@@ -110,6 +112,8 @@ def check_attempts(sql, wave_no):
 def check_witness(sql, wave_no, restarts):
     over = sql.rows("SELECT * FROM watch.breaches WHERE wave_no = %s LIMIT 3", wave_no)
     assert not over, f"the window was exceeded at a claim: {over}"
+    strange = sql.rows("SELECT * FROM watch.strange WHERE wave_no = %s LIMIT 3", wave_no)
+    assert not strange, f"steps that no transition allows: {strange}"
     ends = sql.rows("""SELECT run_no, count(*) AS times FROM watch.wave_steps
         WHERE wave_no = %s AND became = ANY(%s) GROUP BY run_no""", wave_no, list(ENDED))
     assert ends and all(e["times"] == 1 for e in ends), f"ends of the wave by run: {ends}"

@@ -14,6 +14,12 @@ CREATE TABLE watch.steps (
 
 CREATE TABLE watch.breaches (wave_no bigint, found int, allowed int, at timestamptz DEFAULT clock_timestamp());
 
+-- Steps that the table of transitions does not have.
+CREATE VIEW watch.strange AS
+SELECT s.wave_no, s.id, s.was, s.became FROM watch.steps s
+ WHERE NOT EXISTS (SELECT FROM wavefleet.migration_transitions t
+                    WHERE t.was::text = s.was AND t.becomes::text = s.became);
+
 CREATE FUNCTION watch.on_wave() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO watch.wave_steps (wave_no, run_no, was, became)

@@ -2,42 +2,43 @@
 -- act_lock_wave has locked, to ready: nothing starts before a restart or a resume.
 -- $1 wave_id   $2 shard   $3 who
 WITH w AS MATERIALIZED (
-    SELECT *, CASE WHEN state = 'planning' THEN refuse('WF409', 'cannot reset: the wave is planning')
-                   ELSE true END AS ok
-      FROM waves WHERE wave_id = $1::text),
+    SELECT *, wave_step('reset', state) AS becomes FROM waves WHERE wave_id = $1::text),
 pick AS MATERIALIZED (
     SELECT m.id, m.state
       FROM migrations m
-     WHERE m.id >= (SELECT first_id FROM w WHERE ok) AND m.id <= (SELECT last_id FROM w)
+     WHERE m.id >= (SELECT first_id FROM w) AND m.id <= (SELECT last_id FROM w)
        AND m.wave_no + 0 = (SELECT wave_no FROM w)
        AND m.state IN ('completed', 'failed', 'cancelled', 'retrying')),
 r AS (
     UPDATE migrations t
-       SET state = 'pending', spent = 0, crashes = 0, memo = NULL, worker_id = NULL, started_at = NULL,
+       SET state = CASE WHEN w.has_dependencies AND EXISTS (SELECT FROM dependencies d WHERE d.migration_id = t.id)
+                        THEN 'blocked' ELSE 'pending' END::migration_state, spent = 0, crashes = 0, memo = NULL, worker_id = NULL, started_at = NULL,
            finished_at = NULL, updated_at = now(), class = NULL, error = NULL
-      FROM pick
+      FROM pick, w
      WHERE t.id = pick.id
-    RETURNING t.id, pick.state AS was),
+    RETURNING t.id, t.state, pick.state AS was),
 idle AS (DELETE FROM active a USING r WHERE a.migration_id = r.id AND r.was = 'retrying'),
 risen AS (DELETE FROM dead d USING r WHERE d.migration_id = r.id AND r.was = 'failed'),
 counts AS MATERIALIZED (
     SELECT count(*) AS reset, count(*) FILTER (WHERE was = 'completed') AS completed,
            count(*) FILTER (WHERE was = 'failed') AS failed,
-           count(*) FILTER (WHERE was = 'cancelled') AS cancelled
+           count(*) FILTER (WHERE was = 'cancelled') AS cancelled,
+           count(*) FILTER (WHERE state = 'blocked') AS blocked
       FROM r),
 counted AS (
-    INSERT INTO wave_progress AS p (wave_no, shard, completed, failed, cancelled)
-    SELECT w.wave_no, $2::smallint, -c.completed, -c.failed, -c.cancelled
+    INSERT INTO wave_progress AS p (wave_no, shard, completed, failed, cancelled, blocked)
+    SELECT w.wave_no, $2::smallint, -c.completed, -c.failed, -c.cancelled, c.blocked
       FROM w, counts c WHERE c.reset > 0
         ON CONFLICT (wave_no, shard) DO UPDATE
        SET completed = p.completed + excluded.completed, failed = p.failed + excluded.failed,
-           cancelled = p.cancelled + excluded.cancelled),
+           cancelled = p.cancelled + excluded.cancelled, blocked = p.blocked + excluded.blocked),
 v AS (
     UPDATE waves t
-       SET state = 'ready', version = t.version + 1,
+       SET state = w.becomes, planned = false, failures_seen = 0,
+           gate_id = CASE WHEN t.canary < t.total THEN t.first_id + t.canary END, version = t.version + 1,
            run_no = t.run_no + (t.completed_at IS NOT NULL)::int, completed_at = NULL,
            updated_at = now(), note = NULL
-      FROM w WHERE t.wave_no = w.wave_no AND w.ok
+      FROM w WHERE t.wave_no = w.wave_no
     RETURNING t.*),
 l AS (
     INSERT INTO wave_logs (wave_no, line)
@@ -47,5 +48,6 @@ SELECT v.wave_no, v.version, v.state, v.batch_size, v.priority, v.queue, NULL::b
        NULL::text AS row_state,
        json_build_object('message', format('%s migrations are pending again', c.reset),
                          'wave_status', 'pending', 'reset', c.reset)::text AS data,
-       CASE WHEN c.reset > 0 THEN now()::text END AS since
+       CASE WHEN c.reset > 0 THEN now()::text END AS since,
+       CASE WHEN c.reset > 0 THEN 0 END AS refill_after
   FROM v, counts c

@@ -3,18 +3,15 @@
 -- Answers a row for each slot that is freed, and one cancelled row at least, so that the end is looked for.
 -- $1 wave_id   $2 shard   $3 who
 WITH w AS MATERIALIZED (
-    SELECT *,
-           CASE WHEN state IN ('ready', 'running', 'paused', 'stopped') THEN true
-                ELSE refuse('WF409', format('cannot stop: the wave is %s', state)) END AS ok
-      FROM waves WHERE wave_id = $1::text),
+    SELECT *, wave_step('stop', state) AS becomes FROM waves WHERE wave_id = $1::text),
 c AS (
     UPDATE migrations m
        SET state = 'cancelled', finished_at = now(), updated_at = now(), class = NULL,
            error = concat('the wave was stopped by ', $3::text,
                           CASE WHEN p.state = 'parked' THEN '; the other side may go on' END)
       FROM (SELECT m2.id, m2.state FROM migrations m2, w
-             WHERE m2.wave_no + 0 = w.wave_no AND m2.id BETWEEN w.first_id AND w.last_id AND w.ok
-               AND w.state <> 'stopped'
+             WHERE m2.wave_no + 0 = w.wave_no AND m2.id BETWEEN w.first_id AND w.last_id
+               AND w.state <> w.becomes
                AND m2.state IN ('blocked', 'pending', 'parked', 'retrying')) p
      WHERE m.id = p.id
     RETURNING m.id, m.attempt, m.worker_id, m.started_at, m.error, p.state AS was),
@@ -25,30 +22,32 @@ ended AS (
         ON CONFLICT (migration_id, attempt) DO NOTHING),
 asked AS (
     UPDATE active a SET cancel = 'cancel', cancel_note = concat('the wave was stopped by ', $3::text)
-      FROM w WHERE a.wave_no = w.wave_no AND a.state = 'running' AND w.ok AND a.cancel IS NULL
+      FROM w WHERE a.wave_no = w.wave_no AND a.state = 'running' AND a.cancel IS NULL
     RETURNING a.worker_id),
 counts AS MATERIALIZED (
-    SELECT count(*) AS cancelled, count(*) FILTER (WHERE was = 'parked') AS parked, min(id) AS one FROM c),
+    SELECT count(*) AS cancelled, count(*) FILTER (WHERE was = 'parked') AS parked,
+           count(*) FILTER (WHERE was = 'blocked') AS blocked, min(id) AS one FROM c),
 counted AS (
-    INSERT INTO wave_progress AS p (wave_no, shard, cancelled, released)
-    SELECT w.wave_no, $2::smallint, n.cancelled, n.parked FROM w, counts n WHERE n.cancelled > 0
+    INSERT INTO wave_progress AS p (wave_no, shard, cancelled, released, blocked)
+    SELECT w.wave_no, $2::smallint, n.cancelled, n.parked, -n.blocked FROM w, counts n WHERE n.cancelled > 0
         ON CONFLICT (wave_no, shard) DO UPDATE
-       SET cancelled = p.cancelled + excluded.cancelled, released = p.released + excluded.released),
+       SET cancelled = p.cancelled + excluded.cancelled, released = p.released + excluded.released,
+           blocked = p.blocked + excluded.blocked),
 v AS (
     UPDATE waves t
-       SET state = 'stopped', version = t.version + (w.state <> 'stopped')::int, updated_at = now(),
-           note = CASE WHEN w.state <> 'stopped' THEN concat('stopped by ', $3::text) ELSE t.note END,
+       SET state = w.becomes, version = t.version + (w.state <> w.becomes)::int, planned = false,
+           updated_at = now(), note = CASE WHEN w.state <> w.becomes THEN concat('stopped by ', $3::text) ELSE t.note END,
            completed_at = CASE WHEN w.total = 0 THEN now() ELSE t.completed_at END
-      FROM w WHERE t.wave_no = w.wave_no AND w.ok
+      FROM w WHERE t.wave_no = w.wave_no
     RETURNING t.*, w.state AS was),
 l AS (
     INSERT INTO wave_logs (wave_no, line)
     SELECT v.wave_no, format('stopped by %s: %s cancelled, %s asked to end', $3::text, n.cancelled,
                              (SELECT count(*) FROM asked))
-      FROM v, counts n WHERE v.was <> 'stopped')
+      FROM v, counts n WHERE v.was <> v.state)
 SELECT v.wave_no, v.version, v.state, v.batch_size, v.priority, v.queue, s.id,
        CASE WHEN s.id IS NOT NULL THEN 'cancelled' END AS row_state,
-       json_build_object('status', 'stopped', 'state', 'stopped', 'changed', v.was <> 'stopped',
+       json_build_object('status', 'stopped', 'state', v.state, 'changed', v.was <> v.state,
                          'cancelled', n.cancelled, 'ending', (SELECT count(*) FROM asked),
                          'workers', (SELECT coalesce(json_agg(DISTINCT worker_id), '[]') FROM asked))::text AS data
   FROM v CROSS JOIN counts n

@@ -1,6 +1,7 @@
 -- Claims ids for a worker, each wave getting at most the room that its window has; claim_lock has
 -- locked the waves, and this statement sees what was committed before. It answers for every id.
 -- $1 bigint[] ids   $2 worker_id   $3 shard   $4 text[] queues of the worker
+-- What waits behind a canary is answered as blocked: it has no business in Redis yet.
 -- twin: the same source and target run for another migration just now; such a row is not claimed.
 WITH given AS (
     SELECT DISTINCT id FROM unnest($1::bigint[]) id),
@@ -10,7 +11,8 @@ seen AS MATERIALIZED (
     SELECT m.id, m.wave_no, m.state, m.attempt, m.project, m.brz_project_id, m.spent,
            m.params, m.memo, m.first_started_at, m.started_at, a.due_at, a.polls, w.batch_size,
            coalesce(a.due_at <= now(), true) AS due,
-           w.state = 'running' AND w.queue = ANY ($4::text[]) AS open,
+           w.state = 'running' AND w.queue = ANY ($4::text[]) AND NOT coalesce(m.id >= w.gate_id, false) AS open,
+           m.state = 'pending' AND coalesce(m.id >= w.gate_id, false) AS gated,
            w.kind = 'remote' AND m.brz_project_id IS NOT NULL AND m.state IN ('pending', 'retrying')
                AND EXISTS (SELECT FROM migrations o
                             WHERE o.brz_project_id = m.brz_project_id AND o.project = m.project
@@ -49,7 +51,8 @@ counted AS (
     INSERT INTO wave_progress AS p (wave_no, shard, claimed)
     SELECT wave_no, $3::smallint, count(*) FROM claimed GROUP BY wave_no ORDER BY wave_no
         ON CONFLICT (wave_no, shard) DO UPDATE SET claimed = p.claimed + excluded.claimed)
-SELECT g.id, c.attempt AS claimed, (SELECT count(*) FROM me) AS alive, s.wave_no, s.state, s.attempt,
+SELECT g.id, c.attempt AS claimed, (SELECT count(*) FROM me) AS alive, s.wave_no,
+       CASE WHEN s.gated THEN 'blocked' ELSE s.state END AS state, s.attempt,
        s.due, greatest(0, ceil(extract(epoch FROM s.due_at - now()) * 1000))::bigint AS due_in_ms,
        s.open, s.twin, s.project, s.brz_project_id, s.spent, s.params::text, s.memo::text, s.polls,
        (extract(epoch FROM coalesce(CASE WHEN c.id IS NULL THEN s.started_at END, now())) * 1000)::bigint

@@ -1,7 +1,9 @@
 -- What rows are now, for deliveries that must be ended: refused settlements, due entries, the lists of
--- the dead. It answers for every id; state is null where there is no such migration.
+-- the dead. It answers for every id; state is null where there is no such migration, and
+-- blocked also where it waits behind a canary.
 -- $1 bigint[] ids
-SELECT g.id, m.wave_no, m.state, m.attempt, m.worker_id,
+SELECT g.id, m.wave_no,
+       CASE WHEN m.state = 'pending' AND m.id >= w.gate_id THEN 'blocked' ELSE m.state END AS state, m.attempt, m.worker_id,
        coalesce(greatest(0, ceil(extract(epoch FROM a.due_at - now()) * 1000)), 0)::bigint AS due_in_ms,
        w.version, w.state AS wave_state, w.batch_size, w.priority, w.queue,
        (w.completed_at IS NOT NULL) AS ended

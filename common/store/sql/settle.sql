@@ -100,9 +100,16 @@ ended AS (
       FROM u WHERE state <> 'parked'
         ON CONFLICT (migration_id, attempt) DO NOTHING),
 buried AS (
-    INSERT INTO dead (migration_id, wave_no, class)
-    SELECT id, wave_no, class::error_class FROM u WHERE state = 'failed'
-        ON CONFLICT (migration_id) DO UPDATE SET class = excluded.class, at = excluded.at),
+    INSERT INTO dead (migration_id, wave_no, class, alarm)
+    SELECT id, wave_no, class::error_class, class IS NOT DISTINCT FROM 'critical' FROM u WHERE state = 'failed'
+        ON CONFLICT (migration_id) DO UPDATE
+       SET class = excluded.class, at = excluded.at, alarm = excluded.alarm),
+reminded AS (
+    INSERT INTO unresolved (migration_id, wave_no)
+    SELECT u.id, u.wave_no FROM u JOIN waves w USING (wave_no)
+     WHERE w.has_dependencies AND u.state IN ('completed', 'failed', 'cancelled')
+       AND EXISTS (SELECT FROM dependencies d WHERE d.on_id = u.id)
+        ON CONFLICT DO NOTHING),
 counted AS (
     INSERT INTO wave_progress AS p (wave_no, shard, released, completed, failed, cancelled)
     SELECT wave_no, $11::smallint, count(*) FILTER (WHERE state <> 'parked'),

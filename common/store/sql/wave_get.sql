@@ -15,7 +15,12 @@ SELECT json_build_object(
                           THEN w.params || '{"mb_secret": "********"}' ELSE w.params END,
            'queue', w.queue, 'priority', w.priority, 'max_attempts', w.max_attempts,
            'timeout_seconds', w.timeout_ms / 1000, 'run_no', w.run_no,
-           'created_by', w.created_by)::text
+           'created_by', w.created_by, 'planned', w.planned, 'start_at', w.start_at,
+           'deadline_at', w.deadline_at, 'canary', w.canary, 'canary_pending', w.gate_id IS NOT NULL,
+           'max_failures', coalesce(to_json(w.max_failures), to_json(w.max_failures_percent || '%')),
+           'depends_on', (SELECT coalesce(json_agg(o.wave_id ORDER BY o.wave_no), '[]')
+                            FROM wave_dependencies d JOIN waves o ON o.wave_no = d.on_wave_no
+                           WHERE d.wave_no = w.wave_no))::text
   FROM waves w
  CROSS JOIN LATERAL (
        SELECT coalesce(sum(completed), 0) AS completed, coalesce(sum(failed), 0) AS failed,

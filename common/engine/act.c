@@ -1,0 +1,172 @@
+/*
+ * act.c - an act runs as a small chain: its transaction, then slots are freed and ids pushed in Redis, then
+ * waves are judged, then the caller is told. A step that fails after the commit is logged and the chain
+ * goes on: PostgreSQL has decided, and the reconciler repairs.
+ *
+ * Callbacks with an error may come when the engine is gone; they touch nothing of it.
+ */
+#include "engine/act.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "engine/after.h"
+#include "engine/refill.h"
+
+enum { COL_ID = 6, COL_ROW_STATE, COL_DATA, COL_SINCE, COL_REFILL_AFTER };
+static const struct facts_cols act_cols = {0, 1, 2, 3, 4, 5};
+
+struct act {
+        struct act_by by;
+        size_t last; /* statement that answers */
+        bool many;
+        engine_act_fn fn;
+        void *arg;
+        char *data;
+        int64_t touched;
+        struct after
+                pending; /* rows that are pending now: their slots are freed, then they are pushed */
+        struct after after; /* all the rest */
+};
+
+static void act_end(struct act *a, const struct err *e)
+{
+        if (a->fn)
+                a->fn(e ? NULL : a->data ? a->data : "null", a->touched, e, a->arg);
+        after_fini(&a->pending);
+        after_fini(&a->after);
+        free(a->data);
+        free(a);
+}
+
+static void redis_told(const int64_t *ids, size_t n, const struct err *e, void *arg)
+{
+        (void)ids;
+        (void)n;
+        (void)e; /* logged where it happened */
+        act_end(arg, NULL);
+}
+
+static void run_after(struct act *a)
+{
+        const struct after_opts o = {.pg = a->by.pg, .shard = a->by.shard, .broker = a->by.broker};
+        after_run(&a->after, &o, redis_told, a);
+}
+
+static void to_judge_known(const struct pg_result *r, const struct err *e, void *arg)
+{
+        struct act *a = arg;
+        if (e) {
+                log_warn("wave.judging_unknown", LE(e));
+                act_end(a, NULL);
+                return;
+        }
+        for (int i = 0; i < pg_rows(r, 0); i++)
+                after_to_judge(&a->after, pg_int(r, 0, i, 0));
+        run_after(a);
+}
+
+/* Rows that ended by the act may have been the last of their waves, or others depend on them. */
+static void ask_to_judge(struct act *a)
+{
+        if (a->after.ndeliveries == 0) {
+                run_after(a);
+                return;
+        }
+        autofree int64_t *ids = xreallocarray(NULL, a->after.ndeliveries, sizeof(*ids));
+        for (size_t i = 0; i < a->after.ndeliveries; i++)
+                ids[i] = a->after.deliveries[i].id;
+        struct pg_tx *tx = pg_tx_new();
+        pg_stmt(tx, SQL_WAVES_TO_JUDGE);
+        pg_arg_int8s(tx, ids, a->after.ndeliveries);
+        pg_send(a->by.pg, tx, to_judge_known, a);
+}
+
+static void slots_freed(const int64_t *ids, size_t n, const struct err *e, void *arg)
+{
+        struct act *a = arg;
+        (void)ids;
+        (void)n;
+        if (e) {
+                log_warn("redis.not_told", LI("deliveries", a->pending.ndeliveries), LE(e));
+                act_end(a, NULL);
+                return;
+        }
+        after_push(a->by.broker, &a->pending, a->pending.deliveries, a->pending.ndeliveries, true);
+        ask_to_judge(a);
+}
+
+/* A row that had a slot gives it up before its id stands in the backlog again. */
+static void tell_pending(struct act *a)
+{
+        if (a->pending.ndeliveries)
+                broker_finish(a->by.broker, 0, a->pending.deliveries, a->pending.ndeliveries,
+                              a->pending.facts, a->pending.nfacts, NULL, 0, 0, slots_freed, a);
+        else
+                ask_to_judge(a);
+}
+
+static void read_row(struct act *a, const struct pg_result *r, int row)
+{
+        struct wave_facts f;
+        facts_read(r, a->last, row, &act_cols, &f);
+        after_facts(&a->after, &f);
+        if (pg_is_null(r, a->last, row, COL_ID))
+                return;
+        a->touched++;
+        enum delivery_end end = end_of_state(pg_text(r, a->last, row, COL_ROW_STATE));
+        const struct delivery d = {
+                .id = pg_int(r, a->last, row, COL_ID), .wave_no = f.wave_no, .end = END_SETTLED};
+        if (end == END_SETTLED)
+                after_add(&a->after, &d);
+        if (end == END_PENDING) {
+                after_add(&a->pending, &d);
+                after_facts(&a->pending, &f);
+        }
+}
+
+/* Ids that the act made pending and that are too many to be named. */
+static void refill(const struct act *a, const struct pg_result *r)
+{
+        const struct refill_by by = {a->by.pg, a->by.broker};
+        struct wave_facts f;
+        if (pg_is_null(r, a->last, 0, COL_REFILL_AFTER))
+                return;
+        facts_read(r, a->last, 0, &act_cols, &f);
+        refill_start(&by, &f, pg_text(r, a->last, 0, COL_SINCE),
+                     pg_int(r, a->last, 0, COL_REFILL_AFTER));
+}
+
+static void committed(const struct pg_result *r, const struct err *e, void *arg)
+{
+        struct act *a = arg;
+        if (e) {
+                act_end(a, e);
+                return;
+        }
+        int rows = pg_rows(r, a->last);
+        const char *data = rows ? pg_text(r, a->last, 0, COL_DATA) : NULL;
+        a->data = data ? xstrdup(data) : NULL;
+        for (int i = 0; i < rows; i++)
+                read_row(a, r, i);
+        if (a->many && rows)
+                refill(a, r);
+        tell_pending(a);
+}
+
+void act_run(const struct act_by *by, struct pg_tx *tx, bool many, engine_act_fn fn, void *arg)
+{
+        struct act *a = xcalloc(1, sizeof(*a));
+        a->by = *by;
+        a->last = pg_tx_statements(tx) - 1;
+        a->many = many;
+        a->fn = fn;
+        a->arg = arg;
+        after_init(&a->pending);
+        after_init(&a->after);
+        if (by->pool)
+                pg_pool_send(by->pool, tx, committed, a);
+        else
+                pg_send(by->pg, tx, committed, a);
+}

@@ -1,0 +1,71 @@
+/* judge.c - the three statements, and what their answers mean. */
+#include "engine/judge.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "base/metrics.h"
+
+enum { LOCK, RESOLVE, JUDGE };
+
+struct pg_tx *judge_tx(const int64_t *waves, size_t n, int shard)
+{
+        struct pg_tx *tx = pg_tx_new();
+
+        pg_stmt(tx, SQL_WAVE_LOCK);
+        pg_arg_int8s(tx, waves, n);
+        pg_stmt(tx, SQL_WAVE_RESOLVE);
+        pg_arg_int8s(tx, waves, n);
+        pg_arg_int(tx, shard);
+        pg_stmt(tx, SQL_WAVE_JUDGE);
+        pg_arg_int8s(tx, waves, n);
+        return tx;
+}
+
+/* Columns of wave_judge. */
+enum { J_WAVE_ID = 1, J_STATE, J_COMPLETED = 7, J_FAILED, J_CANCELLED, J_WHAT, J_WHY, J_GATE };
+static const struct facts_cols judge_cols = {0, 3, 2, 4, 5, 6};
+
+static void ended(const struct pg_result *r, int row, const struct wave_facts *f, struct after *a)
+{
+        after_over(a, f);
+        metric_add(METRIC_WAVES_ENDED, 1, pg_text(r, JUDGE, row, J_STATE), NULL);
+        log_info("wave.ended", LS("wave", pg_text(r, JUDGE, row, J_WAVE_ID)),
+                 LS("state", pg_text(r, JUDGE, row, J_STATE)),
+                 LI("completed", pg_int(r, JUDGE, row, J_COMPLETED)),
+                 LI("failed", pg_int(r, JUDGE, row, J_FAILED)),
+                 LI("cancelled", pg_int(r, JUDGE, row, J_CANCELLED)));
+}
+
+static void read_verdict(const struct pg_result *r, int row, struct after *a)
+{
+        const char *what = pg_text(r, JUDGE, row, J_WHAT);
+        const char *wave = pg_text(r, JUDGE, row, J_WAVE_ID);
+        struct wave_facts f;
+
+        facts_read(r, JUDGE, row, &judge_cols, &f);
+        after_facts(a, &f);
+        if (!strcmp(what, "ended")) {
+                ended(r, row, &f, a);
+        } else if (!strcmp(what, "opened")) {
+                after_opened(a, f.wave_no, pg_int(r, JUDGE, row, J_GATE) - 1);
+                log_info("wave.canary_completed", LS("wave", wave));
+        } else {
+                log_warn("wave.paused", LS("wave", wave), LS("why", pg_text(r, JUDGE, row, J_WHY)));
+        }
+}
+
+/* Columns of wave_resolve: id, wave_no, version, state, batch_size, priority, queue. */
+static const struct facts_cols resolve_cols = {1, 2, 3, 4, 5, 6};
+
+void judge_read(const struct pg_result *r, struct after *a)
+{
+        for (int i = 0; i < pg_rows(r, RESOLVE); i++) {
+                struct wave_facts f;
+                facts_read(r, RESOLVE, i, &resolve_cols, &f);
+                after_facts(a, &f);
+                after_unblocked(a, pg_int(r, RESOLVE, i, 0), f.wave_no);
+        }
+        for (int i = 0; i < pg_rows(r, JUDGE); i++)
+                read_verdict(r, i, a);
+}

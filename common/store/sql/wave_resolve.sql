@@ -1,0 +1,51 @@
+-- What depends on rows that are settled, of which `unresolved` reminds: those whose dependencies are all
+-- completed are pending, those behind one that failed or was cancelled are cancelled, and so is what
+-- depends on these. wave_lock has locked the waves. Answers the rows that may go into Redis.
+-- $1 bigint[] wave_nos   $2 shard
+WITH RECURSIVE over AS MATERIALIZED (
+    DELETE FROM unresolved WHERE wave_no = ANY ($1::bigint[]) RETURNING migration_id),
+near AS MATERIALIZED (
+    SELECT b.id, bool_and(o.state = 'completed') AS free,
+           bool_or(o.state IN ('failed', 'cancelled')) AS doomed
+      FROM (SELECT DISTINCT d.migration_id FROM over JOIN dependencies d ON d.on_id = over.migration_id) c
+      JOIN migrations b ON b.id = c.migration_id AND b.state = 'blocked'
+      JOIN dependencies d ON d.migration_id = b.id
+      JOIN migrations o ON o.id = d.on_id
+     GROUP BY b.id),
+doomed (id) AS (
+    SELECT id FROM near WHERE doomed
+    UNION
+    SELECT b.id FROM doomed x JOIN dependencies d ON d.on_id = x.id
+      JOIN migrations b ON b.id = d.migration_id AND b.state = 'blocked'),
+verdicts AS MATERIALIZED (
+    SELECT id, 'pending'::migration_state AS state, NULL::text AS why FROM near WHERE free
+    UNION ALL
+    SELECT x.id, 'cancelled',
+           min(format('depends on "%s", which %s', o.project,
+                      CASE o.state WHEN 'failed' THEN 'failed' ELSE 'was cancelled' END))
+      FROM doomed x
+      JOIN dependencies d ON d.migration_id = x.id
+      JOIN migrations o ON o.id = d.on_id
+     WHERE o.state IN ('failed', 'cancelled') OR o.id IN (SELECT id FROM doomed)
+     GROUP BY x.id),
+u AS (
+    UPDATE migrations m
+       SET state = v.state, updated_at = now(), error = v.why,
+           finished_at = CASE WHEN v.state = 'cancelled' THEN now() END,
+           class = CASE WHEN v.state = 'cancelled' THEN 'dependency'::error_class END
+      FROM verdicts v WHERE m.id = v.id AND m.state = 'blocked'
+    RETURNING m.id, m.wave_no, m.state),
+counted AS (
+    INSERT INTO wave_progress AS p (wave_no, shard, blocked, cancelled)
+    SELECT wave_no, $2::smallint, -count(*), count(*) FILTER (WHERE state = 'cancelled')
+      FROM u GROUP BY wave_no ORDER BY wave_no
+        ON CONFLICT (wave_no, shard) DO UPDATE
+       SET blocked = p.blocked + excluded.blocked, cancelled = p.cancelled + excluded.cancelled),
+l AS (
+    INSERT INTO wave_logs (wave_no, line)
+    SELECT wave_no, format('%s cancelled: what they depend on failed or was cancelled', count(*))
+      FROM u WHERE state = 'cancelled' GROUP BY wave_no)
+SELECT u.id, u.wave_no, w.version, w.state, w.batch_size, w.priority, w.queue
+  FROM u JOIN waves w USING (wave_no)
+ WHERE u.state = 'pending' AND (w.gate_id IS NULL OR u.id < w.gate_id)
+ ORDER BY u.id

@@ -1,0 +1,20 @@
+-- Waves that wave_judge or wave_resolve would change: asked after the commit of a settlement, without a lock;
+-- they look again under one.
+-- $1 bigint[] migration ids, whose waves are meant; null: all that are not over
+SELECT w.wave_no
+  FROM (SELECT DISTINCT m.wave_no FROM migrations m WHERE m.id = ANY ($1::bigint[])
+        UNION ALL
+        SELECT o.wave_no FROM waves o WHERE $1::bigint[] IS NULL AND o.completed_at IS NULL) c
+  JOIN waves w USING (wave_no)
+ CROSS JOIN LATERAL (
+       SELECT coalesce(sum(completed), 0) AS completed, coalesce(sum(failed), 0) AS failed,
+              coalesce(sum(cancelled), 0) AS cancelled
+         FROM wave_progress p WHERE p.wave_no = w.wave_no) p
+ WHERE w.completed_at IS NULL AND w.state IN ('running', 'paused', 'stopped')
+   AND (w.total <= p.completed + p.failed + p.cancelled
+        OR (w.has_dependencies AND EXISTS (SELECT FROM unresolved u WHERE u.wave_no = w.wave_no))
+        OR (w.state = 'running'
+            AND (p.failed - w.failures_seen
+                     >= coalesce(w.max_failures, greatest(1, ceil(w.total * w.max_failures_percent / 100.0)))
+                 OR (w.gate_id IS NOT NULL AND (p.failed + p.cancelled > 0 OR p.completed >= w.canary))
+                 OR (p.failed > 0 AND EXISTS (SELECT FROM dead d WHERE d.wave_no = w.wave_no AND d.alarm)))))
