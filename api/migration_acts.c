@@ -3,51 +3,14 @@
  * wave is locked, then one statement looks at the row and either refuses, naming its state, or does
  * all of it: row, progress, dead letters, history, the wave's log.
  */
-#include <string.h>
-
+#include "api/act.h"
 #include "api/app.h"
 #include "api/migration_find.h"
 #include "api/routes.h"
 #include "api/upstream.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "engine/submission.h"
 #include "model/kind_remote.h"
-
-CLEANUP_DEFINE(json, struct json *, json_free)
-
-/* ---- the act and its answer ---- */
-
-struct act {
-        struct request *rq;
-        const char *name; /* for the log */
-        int64_t id;
-};
-
-/* What a worker runs is only asked to end: the answer is 202, and the worker is told to hurry. */
-static void on_done(const char *data, int64_t touched, const struct err *e, void *arg)
-{
-        const struct act *a = arg;
-        struct app *app = request_app(a->rq);
-        int64_t worker = 0;
-        (void)touched;
-        if (e) {
-                respond_error(a->rq, e);
-                return;
-        }
-        struct json *v cleanup(json_cleanup) = json_parse(data, strlen(data), NULL);
-        if (!v || json_type_of(v) != JSON_OBJECT) {
-                respond_errorf(a->rq, ERR_NOT_FOUND, "there is no migration \"%s\"",
-                               request_param(a->rq, "id"));
-                return;
-        }
-        bool asked = json_int(json_get(v, "worker_id"), &worker) == 0 && worker;
-        if (asked)
-                engine_hurry(app->engine, worker, a->id);
-        log_info("migration.act", LS("act", a->name), LI("id", a->id),
-                 LS("by", request_principal(a->rq)), LS("request_id", request_id(a->rq)));
-        respond_data(a->rq, asked ? 202 : 200, data, -1, json_str(json_get(v, "message")));
-}
 
 /* The lock and the first parameters, which most acts on a row share: id, shard, who. */
 static struct pg_tx *begin(struct request *rq, const struct migration_facts *f, enum sql_id id)
@@ -79,7 +42,7 @@ static void send(struct request *rq, const struct migration_facts *f, const char
 {
         struct act *a = ARENA_NEW(request_arena(rq), struct act);
         *a = (struct act){.rq = rq, .name = name, .id = f->id};
-        engine_act(request_app(rq)->engine, tx, on_done, a);
+        engine_act(request_app(rq)->engine, tx, act_answer, a);
 }
 
 /* ---- bodies ---- */
@@ -141,7 +104,7 @@ void migration_restart(struct request *rq)
         migration_find(rq, restart_found);
 }
 
-/* ---- kill ---- */
+/* ---- kill and cancel ---- */
 
 struct kill_body {
         bool force;
@@ -153,19 +116,38 @@ static const struct json_field kill_fields[] = {
          .present = NO_PRESENT},
 };
 
+static void end_as(struct request *rq, const struct migration_facts *f, const char *name,
+                   const char *state, bool waiting_too)
+{
+        struct pg_tx *tx = begin_named(f, SQL_MIGRATION_END);
+        pg_arg_int(tx, engine_shard(request_app(rq)->engine));
+        pg_arg_text(tx, request_principal(rq));
+        pg_arg_text(tx, state);
+        pg_arg_bool(tx, waiting_too);
+        send(rq, f, name, tx);
+}
+
 static void kill_found(struct request *rq, const struct migration_facts *f)
 {
         struct kill_body b = {0};
-        if (read_body(rq, kill_fields, COUNT_OF(kill_fields), &b) < 0)
-                return;
-        struct pg_tx *tx = begin(rq, f, SQL_MIGRATION_KILL);
-        pg_arg_bool(tx, b.force);
-        send(rq, f, "kill", tx);
+        if (read_body(rq, kill_fields, COUNT_OF(kill_fields), &b) == 0)
+                end_as(rq, f, "kill", "failed", b.force);
 }
 
 void migration_kill(struct request *rq)
 {
         migration_find(rq, kill_found);
+}
+
+static void cancel_found(struct request *rq, const struct migration_facts *f)
+{
+        if (no_body(rq) == 0)
+                end_as(rq, f, "cancel", "cancelled", true);
+}
+
+void migration_cancel(struct request *rq)
+{
+        migration_find(rq, cancel_found);
 }
 
 /* ---- back to pending ---- */
@@ -256,7 +238,7 @@ static void on_added(const char *data, int64_t touched, const struct err *e, voi
         if (!e && touched == 0)
                 respond_errorf(a->act.rq, ERR_NOT_FOUND, "there is no wave \"%s\"", a->wave_id);
         else
-                on_done(data, touched, e, &a->act);
+                act_answer(data, touched, e, &a->act);
 }
 
 static void add_found(struct request *rq, const struct migration_facts *f)

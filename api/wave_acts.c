@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "api/act.h"
 #include "api/app.h"
 #include "api/routes.h"
 #include "base/mem.h"
@@ -16,14 +17,20 @@
 
 CLEANUP_DEFINE(json, struct json *, json_free)
 
-/* Acts need Redis too: what is restarted shall start. */
-static bool can_act(struct request *rq)
+static bool names_wave(struct request *rq)
 {
         const char *id = request_param(rq, "id");
-        if (!wave_id_ok(id)) {
-                respond_errorf(rq, ERR_NOT_FOUND, "there is no wave \"%s\"", id);
+        if (wave_id_ok(id))
+                return true;
+        respond_errorf(rq, ERR_NOT_FOUND, "there is no wave \"%s\"", id);
+        return false;
+}
+
+/* Most acts need Redis too: what is restarted shall start. */
+static bool can_act(struct request *rq)
+{
+        if (!names_wave(rq))
                 return false;
-        }
         if (broker_up(request_app(rq)->broker))
                 return true;
         respond_errorf(rq, ERR_UNAVAILABLE, "Redis is away: nothing was done");
@@ -220,4 +227,29 @@ void waves_unlock(struct request *rq)
         pg_arg_text(tx, arena_printf(request_arena(rq), "the attempt was given up%s%s",
                                      *who ? " by " : "", who));
         engine_act(engine, tx, unlocked, rq);
+}
+
+/* ---- cancelling one migration ---- */
+
+void waves_cancel_one(struct request *rq)
+{
+        struct err e = ERR_INIT;
+        const struct json *body;
+        if (!names_wave(rq) || !(body = request_json(rq)))
+                return;
+        json_read(body, NULL, 0, NULL, "#", request_mistakes(rq));
+        if (mistakes_check(request_mistakes(rq), &e) < 0) {
+                respond_error(rq, &e);
+                return;
+        }
+        struct engine *engine = request_app(rq)->engine;
+        struct act *a = ARENA_NEW(request_arena(rq), struct act);
+        *a = (struct act){.rq = rq, .name = "cancel"};
+        struct pg_tx *tx = wave_act_on(rq, SQL_MIGRATION_END);
+        pg_arg_text(tx, request_param(rq, "mb_uuid"));
+        pg_arg_int(tx, engine_shard(engine));
+        pg_arg_text(tx, request_principal(rq));
+        pg_arg_text(tx, "cancelled");
+        pg_arg_bool(tx, true);
+        engine_act(engine, tx, act_answer, a);
 }

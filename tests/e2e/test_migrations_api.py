@@ -380,6 +380,7 @@ ACTS = {
     ("kill", ()): {"running": (202, None), "parked": (200, "failed"), "retrying": (200, "failed")},
     ("kill", (("force", True),)): {"pending": (200, "failed"), "running": (202, None), "parked": (200, "failed"),
                                    "retrying": (200, "failed")},
+    ("cancel", ()): {**{s: (200, "cancelled") for s in ("pending", "parked", "retrying", "cancelled")}, "running": (202, None)},
     ("reset-status", ()): {"pending": (200, "pending"), "retrying": (200, "pending"), "completed": (200, "pending"),
                            "failed": (200, "pending"), "cancelled": (200, "pending")},
     ("hard-reset", ()): {"pending": (200, "pending"), "running": (202, None), "parked": (200, "pending"),
@@ -407,6 +408,9 @@ def test_act(fleet, act, body, state):
         return
     assert reply.status == wanted[0] and reply.data["message"], reply
     assert now["state"] == (wanted[1] or state)
+    if (act, state) == ("cancel", "cancelled"):
+        assert reply.data["changed"] is False and now == before and row.wave_row["version"] == version
+        return
     assert row.wave_row["version"] > version
     if wanted[1] == "pending":
         assert now["spent"] == 0 and now["error"] is None and now["class"] is None
@@ -416,10 +420,34 @@ def test_act(fleet, act, body, state):
         assert [a["outcome"] for a in fleet.attempts(row.id)][-1] == "completed"
     if wanted[0] == 202:
         asked = fleet.sql.row("SELECT cancel, cancel_note FROM active WHERE migration_id = %s", row.id)
-        assert asked["cancel"] == {"kill": "fail", "hard-reset": "reset"}[act] and asked["cancel_note"]
+        assert asked["cancel"] == {"kill": "fail", "cancel": "cancel", "hard-reset": "reset"}[act] and asked["cancel_note"]
     if state == "parked":
         assert [(a["attempt"], a["outcome"]) for a in fleet.attempts(row.id)] == [
-            (1, {"failed": "failed", "pending": "handed_back", "completed": "completed"}[wanted[1]])]
+            (1, {"failed": "failed", "pending": "handed_back", "completed": "completed", "cancelled": "cancelled"}[wanted[1]])]
+
+
+@pytest.mark.parametrize("act,ends", [("cancel", "cancelled"), ("kill", "failed"), ("set-completed", "completed")])
+def test_what_others_wait_for(fleet, act, ends):
+    """A blocked row that is ended leaves the count of blocked ones; a row that others wait for leaves a
+    reminder, which is gone once they have been judged."""
+    row = Row(fleet, "pending")
+    other = fleet.migrations(row.wave)["other"]["id"]
+    fleet.sql.execute("UPDATE waves SET has_dependencies = true WHERE wave_no = %s", row.wave_no)
+    fleet.sql.execute("INSERT INTO dependencies (migration_id, on_id, wave_no) VALUES (%s, %s, %s)", other, row.id, row.wave_no)
+    fleet.sql.execute("UPDATE migrations SET state = 'blocked' WHERE id = %s", other)
+    fleet.sql.execute("""INSERT INTO wave_progress AS p (wave_no, shard, blocked) VALUES (%s, 7, 1)
+        ON CONFLICT (wave_no, shard) DO UPDATE SET blocked = p.blocked + 1""", row.wave_no)
+    blocked = lambda: fleet.sql.value("SELECT sum(blocked) FROM wave_progress WHERE wave_no = %s", row.wave_no)
+    body = {"force": True} if act == "kill" else {}
+    assert row.post(f"/{act}", body).status == 200 and row.state == ends
+    judged = lambda: fleet.migrations(row.wave)["other"]["state"] != "blocked"
+    reminded = lambda: fleet.sql.value("SELECT count(*) FROM unresolved WHERE migration_id = %s", row.id) == 1
+    wait_until(lambda: reminded() or judged(), 5, "the reminder")
+    if not judged():
+        assert blocked() == 1
+        assert fleet.http.post(f"/api/migrations/m{other}/{act}", body).status == 200
+    assert blocked() == 0
+    row.check()
 
 
 @pytest.mark.parametrize("state", STATES)

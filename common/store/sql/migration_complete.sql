@@ -4,7 +4,7 @@
 -- $1 migration id   $2 shard   $3 who   $4 brizy_project_domain, or null
 WITH t AS MATERIALIZED (
     SELECT m.id, m.wave_no, m.project, m.attempt, m.started_at, m.worker_id, m.state AS was,
-           w.wave_id, w.state AS wave_was, w.completed_at IS NOT NULL AS ended,
+           w.wave_id, w.state AS wave_was, w.completed_at IS NOT NULL AS ended, w.has_dependencies,
            s.failed - (m.state = 'failed')::int AS failed_left,
            w.total - s.over - (m.state NOT IN ('completed', 'failed', 'cancelled'))::int AS open_left
       FROM migrations m
@@ -39,21 +39,27 @@ told AS (
       FROM ok
         ON CONFLICT (migration_id, attempt) DO UPDATE
        SET outcome = excluded.outcome, class = NULL, error = excluded.error),
+awaited AS (
+    INSERT INTO unresolved (migration_id, wave_no)
+    SELECT id, wave_no FROM ok
+     WHERE has_dependencies AND EXISTS (SELECT FROM dependencies d WHERE d.on_id = ok.id)
+        ON CONFLICT DO NOTHING),
 counted AS (
-    INSERT INTO wave_progress AS p (wave_no, shard, released, completed, failed, cancelled)
+    INSERT INTO wave_progress AS p (wave_no, shard, released, completed, failed, cancelled, blocked)
     SELECT wave_no, $2::smallint, (was = 'parked')::int, (was <> 'completed')::int,
-           -(was = 'failed')::int, -(was = 'cancelled')::int
+           -(was = 'failed')::int, -(was = 'cancelled')::int, -(was = 'blocked')::int
       FROM ok
         ON CONFLICT (wave_no, shard) DO UPDATE
        SET released = p.released + excluded.released, completed = p.completed + excluded.completed,
-           failed = p.failed + excluded.failed, cancelled = p.cancelled + excluded.cancelled),
+           failed = p.failed + excluded.failed, cancelled = p.cancelled + excluded.cancelled,
+           blocked = p.blocked + excluded.blocked),
 w AS (
     UPDATE waves w
        SET state = CASE WHEN ok.ended AND w.state = 'error' AND ok.failed_left = 0
                         THEN 'completed'::wave_state
                         WHEN w.state = 'ready' AND ok.open_left = 0
                         THEN 'running'::wave_state ELSE w.state END,
-           version = w.version + 1, updated_at = now()
+           planned = w.planned AND ok.open_left > 0, version = w.version + 1, updated_at = now()
       FROM ok WHERE w.wave_no = ok.wave_no
     RETURNING w.*),
 l AS (

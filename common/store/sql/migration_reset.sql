@@ -1,9 +1,10 @@
--- Puts one migration back to pending with a fresh budget; what its body noted is forgotten. An ended
--- wave becomes ready: nothing starts before a restart or resume. Hard: what runs is given up, too.
--- wave_lock has locked the wave. Answers as an act (engine.h).
+-- Puts one migration back to pending (blocked, where it waits for others) with a fresh budget; what its body
+-- noted is forgotten. An ended wave becomes ready: nothing starts before a restart or resume. Hard: what
+-- runs is given up, too. wave_lock has locked the wave. Answers as an act (engine.h).
 -- $1 migration id   $2 shard   $3 who   $4 hard
 WITH t AS MATERIALIZED (
     SELECT m.id, m.wave_no, m.project, m.attempt, m.started_at, m.worker_id, m.state AS was,
+           CASE WHEN w.has_dependencies THEN first_state(m.id) ELSE 'pending' END AS becomes,
            m.memo IS NOT NULL AS noted, w.wave_id, w.state AS wave_was,
            w.completed_at IS NOT NULL AS ended,
            m.state = 'running' AND EXISTS (SELECT FROM workers k
@@ -25,7 +26,7 @@ asked AS (
       FROM ok WHERE a.migration_id = ok.id AND ok.live),
 u AS (
     UPDATE migrations m
-       SET state = CASE WHEN ok.live THEN m.state ELSE 'pending' END, spent = 0, crashes = 0,
+       SET state = CASE WHEN ok.live THEN m.state ELSE ok.becomes END, spent = 0, crashes = 0,
            worker_id = CASE WHEN ok.live THEN m.worker_id END, updated_at = now(),
            first_started_at = CASE WHEN ok.live THEN m.first_started_at END,
            started_at = CASE WHEN ok.live THEN m.started_at END,
@@ -43,13 +44,15 @@ ended AS (
       FROM ok WHERE was IN ('running', 'parked') AND NOT live
         ON CONFLICT (migration_id, attempt) DO NOTHING),
 counted AS (
-    INSERT INTO wave_progress AS p (wave_no, shard, released, completed, failed, cancelled)
+    INSERT INTO wave_progress AS p (wave_no, shard, released, completed, failed, cancelled, blocked)
     SELECT wave_no, $2::smallint, (was IN ('running', 'parked') AND NOT live)::int,
-           -(was = 'completed')::int, -(was = 'failed')::int, -(was = 'cancelled')::int
+           -(was = 'completed')::int, -(was = 'failed')::int, -(was = 'cancelled')::int,
+           (becomes = 'blocked' AND NOT live)::int
       FROM ok
         ON CONFLICT (wave_no, shard) DO UPDATE
        SET released = p.released + excluded.released, completed = p.completed + excluded.completed,
-           failed = p.failed + excluded.failed, cancelled = p.cancelled + excluded.cancelled),
+           failed = p.failed + excluded.failed, cancelled = p.cancelled + excluded.cancelled,
+           blocked = p.blocked + excluded.blocked),
 w AS (
     UPDATE waves w
        SET state = CASE WHEN ok.ended THEN 'ready'::wave_state ELSE w.state END,

@@ -2,7 +2,7 @@
 -- attempt exists. wave_lock has locked the wave. Answers as an act (engine.h); no row: it may not.
 -- $1 migration id   $2 shard   $3 attempt   $4 result (JSON)
 WITH ok AS MATERIALIZED (
-    SELECT m.id, m.wave_no, m.project, m.attempt, w.completed_at IS NOT NULL AS ended,
+    SELECT m.id, m.wave_no, m.project, m.attempt, w.completed_at IS NOT NULL AS ended, w.has_dependencies,
            (SELECT sum(p.failed) FROM wave_progress p WHERE p.wave_no = m.wave_no) - 1 AS failed_left
       FROM migrations m JOIN waves w USING (wave_no)
      WHERE m.id = $1::bigint AND m.attempt = $3::int AND m.state = 'failed'),
@@ -18,6 +18,11 @@ told AS (
        SET outcome = 'completed', class = NULL, finished_at = now(),
            error = 'completed after it was given up' || coalesce(': ' || a.error, '')
       FROM ok WHERE a.migration_id = ok.id AND a.attempt = ok.attempt),
+awaited AS (
+    INSERT INTO unresolved (migration_id, wave_no)
+    SELECT id, wave_no FROM ok
+     WHERE has_dependencies AND EXISTS (SELECT FROM dependencies d WHERE d.on_id = ok.id)
+        ON CONFLICT DO NOTHING),
 counted AS (
     INSERT INTO wave_progress AS p (wave_no, shard, completed, failed)
     SELECT wave_no, $2::smallint, 1, -1 FROM ok
