@@ -9,6 +9,7 @@
 
 #include "api/act.h"
 #include "api/app.h"
+#include "api/ended_filter.h"
 #include "api/routes.h"
 #include "base/mem.h"
 #include "engine/submission.h"
@@ -60,10 +61,11 @@ void wave_acted(const char *data, int64_t touched, const struct err *e, void *ar
 /* ---- bodies of restarts ---- */
 
 struct restart {
-        const struct json *uuids;
+        const struct json *uuids, *filter_object;
+        struct ended_filter filter;
         int64_t site_id;
         const char *secret;
-        bool quality, has_site, has_quality;
+        bool quality, has_site, has_quality, dry_run;
 };
 
 #define FIELD(name_, want_, min_, max_, member, present_)                                          \
@@ -77,8 +79,12 @@ static const struct json_field restart_fields[] = {
               offsetof(struct restart, has_site)),
         FIELD("mb_secret", WANT_STRING, 1, 1024, secret, NO_PRESENT),
         FIELD("quality_analysis", WANT_BOOL, 0, 0, quality, offsetof(struct restart, has_quality)),
-        FIELD("mb_uuids", WANT_ARRAY, 0, 0, uuids, NO_PRESENT), /* the last: of restart-all only */
+        /* The last three are of restart-all only. */
+        FIELD("mb_uuids", WANT_ARRAY, 0, 0, uuids, NO_PRESENT),
+        FIELD("filter", WANT_OBJECT, 0, 0, filter_object, NO_PRESENT),
+        FIELD("dry_run", WANT_BOOL, 0, 0, dry_run, NO_PRESENT),
 };
+enum { RESTART_MANY_FIELDS = 3 };
 
 /* What a restart brings along for its migrations, as JSON to be merged into their params. */
 static int restart_params(struct request *rq, const struct restart *b, const char **out,
@@ -106,23 +112,34 @@ static int restart_params(struct request *rq, const struct restart *b, const cha
         return 0;
 }
 
-/* Fills b and *params. -1: it has been answered. */
-static int read_restart(struct request *rq, bool many, struct restart *b, const char **params)
+static void check_many(struct request *rq, struct restart *b)
 {
         struct mistakes *m = request_mistakes(rq);
-        struct err e = ERR_INIT;
         size_t at = 0;
-        const struct json *body = request_json(rq);
-        if (!body)
-                return -1;
-        *b = (struct restart){0};
-        json_read(body, restart_fields, COUNT_OF(restart_fields) - (many ? 0 : 1), b, "#", m);
         for (const struct json *i = json_first(b->uuids); i; i = json_next(i), at++) {
                 if (!json_str(i))
                         mistake_add(m, ERR_WRONG_TYPE,
                                     json_pointer_at(request_arena(rq), "#/mb_uuids", at),
                                     "must be a string");
         }
+        if (b->filter_object)
+                ended_filter_read(rq, b->filter_object, ENDED_STATUS, &b->filter);
+        if (b->filter_object && at)
+                mistake_add(m, ERR_INVALID, "#/filter", "cannot stand beside mb_uuids");
+}
+
+/* Fills b and *params. -1: it has been answered. */
+static int read_restart(struct request *rq, bool many, struct restart *b, const char **params)
+{
+        struct mistakes *m = request_mistakes(rq);
+        struct err e = ERR_INIT;
+        size_t known = COUNT_OF(restart_fields) - (many ? 0 : RESTART_MANY_FIELDS);
+        const struct json *body = request_json(rq);
+        if (!body)
+                return -1;
+        *b = (struct restart){0};
+        json_read(body, restart_fields, known, b, "#", m);
+        check_many(rq, b);
         if (mistakes_check(m, &e) == 0 && restart_params(rq, b, params, &e) == 0)
                 return 0;
         respond_error(rq, &e);
@@ -154,19 +171,59 @@ static void add_names(struct pg_tx *tx, struct request *rq, const struct json *u
 
 /* ---- the acts ---- */
 
+static void add_restart_many(struct pg_tx *tx, struct request *rq, const struct restart *b,
+                             const char *params)
+{
+        add_names(tx, rq, b->uuids);
+        pg_arg_text(tx, params);
+        pg_arg_int(tx, engine_shard(request_app(rq)->engine));
+        pg_arg_text(tx, request_principal(rq));
+        pg_arg_null(tx);
+        pg_arg_text(tx, b->filter.status);
+        ended_filter_add(tx, &b->filter);
+        pg_arg_bool(tx, false);
+        pg_arg_bool(tx, b->dry_run);
+}
+
+enum { ACT_DATA = 8 }; /* the column of an act's answer, engine.h */
+
+static void previewed(const struct pg_result *r, const struct err *e, void *arg)
+{
+        struct request *rq = arg;
+        if (e)
+                respond_error(rq, e);
+        else if (pg_rows(r, 0) == 0)
+                respond_errorf(rq, ERR_NOT_FOUND, "there is no wave \"%s\"",
+                               request_param(rq, "id"));
+        else
+                respond_data(rq, 200, pg_text(r, 0, 0, ACT_DATA), -1, NULL);
+}
+
+/* Changes nothing, so it locks nothing. */
+static void preview_restart(struct request *rq, const struct restart *b)
+{
+        struct pg_tx *tx = pg_tx_new();
+        pg_stmt(tx, SQL_ACT_RESTART_MANY);
+        pg_arg_text(tx, request_param(rq, "id"));
+        add_restart_many(tx, rq, b, NULL);
+        pg_pool_send(request_app(rq)->pg, tx, previewed, rq);
+}
+
 void waves_restart_all(struct request *rq)
 {
         struct restart b;
         const char *params;
-        if (!can_act(rq) || read_restart(rq, true, &b, &params) < 0)
+        if (!names_wave(rq) || read_restart(rq, true, &b, &params) < 0)
                 return;
-        struct engine *engine = request_app(rq)->engine;
+        if (b.dry_run) {
+                preview_restart(rq, &b);
+                return;
+        }
+        if (!can_act(rq))
+                return;
         struct pg_tx *tx = wave_act_on(rq, SQL_ACT_RESTART_MANY);
-        add_names(tx, rq, b.uuids);
-        pg_arg_text(tx, params);
-        pg_arg_int(tx, engine_shard(engine));
-        pg_arg_text(tx, request_principal(rq));
-        engine_act_many(engine, tx, wave_acted, rq);
+        add_restart_many(tx, rq, &b, params);
+        engine_act_many(request_app(rq)->engine, tx, wave_acted, rq);
 }
 
 void waves_restart_one(struct request *rq)

@@ -153,3 +153,17 @@ CREATE TABLE queues (
 ALTER TABLE workers
     ADD COLUMN protocol int NOT NULL DEFAULT 1,
     ADD COLUMN drain_asked_by text;
+
+-- ---- what ended ----
+
+-- Whether a migration that failed or was cancelled fits a filter: its class, a part of its project's name or of
+-- its error in any case, when it ended. Nulls ask for nothing.
+CREATE FUNCTION ended_fits(project text, error text, class error_class, at timestamptz,
+                           the_class text, part text, since timestamptz, until timestamptz)
+RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT (the_class IS NULL OR class::text = the_class)
+       AND (part IS NULL OR strpos(lower(project COLLATE "default"), lower(part COLLATE "default")) > 0
+                         OR strpos(lower(coalesce(error, '') COLLATE "default"), lower(part COLLATE "default")) > 0)
+       AND (since IS NULL OR at >= since)
+       AND (until IS NULL OR at < until)
+$$;
