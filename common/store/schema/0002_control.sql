@@ -129,7 +129,8 @@ $$;
 
 -- How many failures pause a wave; null: no number does.
 CREATE FUNCTION failure_limit(w waves) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
-    SELECT coalesce(w.max_failures, greatest(1, ceil(w.total * w.max_failures_percent / 100.0)))::bigint
+    SELECT CASE WHEN w.max_failures_percent IS NULL THEN w.max_failures
+                ELSE greatest(1, ceil(w.total * w.max_failures_percent / 100)) END::bigint
 $$;
 
 -- ---- the dead, queues, workers ----

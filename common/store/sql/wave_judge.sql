@@ -43,7 +43,7 @@ u AS (
            version = t.version + 1, updated_at = now(),
            completed_at = CASE WHEN j.what = 'ended' THEN now() END,
            gate_id = CASE WHEN j.what = 'paused' THEN t.gate_id END,
-           note = CASE WHEN j.what = 'paused' THEN j.why END
+           note = CASE WHEN j.what = 'paused' THEN j.why WHEN t.state = 'stopped' THEN t.note END
       FROM j WHERE t.wave_no = j.wave_no AND j.what IS NOT NULL
     RETURNING t.wave_no, t.wave_id, t.state, t.version, t.batch_size, t.priority, t.queue,
               j.completed, j.failed, j.cancelled, j.what, j.why, j.gate_id),

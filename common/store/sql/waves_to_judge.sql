@@ -14,7 +14,8 @@ SELECT w.wave_no
    AND (w.total <= p.completed + p.failed + p.cancelled
         OR (w.has_dependencies AND EXISTS (SELECT FROM unresolved u WHERE u.wave_no = w.wave_no))
         OR (w.state = 'running'
-            AND (p.failed - w.failures_seen
-                     >= coalesce(w.max_failures, greatest(1, ceil(w.total * w.max_failures_percent / 100.0)))
+            AND (p.failed - w.failures_seen >= w.max_failures
+                 OR p.failed - w.failures_seen >= greatest(1, w.total * w.max_failures_percent / 100)
+                    AND w.max_failures_percent IS NOT NULL
                  OR (w.gate_id IS NOT NULL AND (p.failed + p.cancelled > 0 OR p.completed >= w.canary))
                  OR (p.failed > 0 AND EXISTS (SELECT FROM dead d WHERE d.wave_no = w.wave_no AND d.alarm)))))
