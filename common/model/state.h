@@ -1,6 +1,6 @@
 /*
- * state.h - the states of waves and migrations, what the API shows for them, error classes, and the
- * one table of allowed transitions for each. Names are as they stand in PostgreSQL.
+ * state.h - the states of waves and migrations, what the API shows for them, and error classes. Names are as
+ * they stand in PostgreSQL, where also the tables of allowed transitions are (store/schema).
  */
 #ifndef MODEL_STATE_H
 #define MODEL_STATE_H
@@ -53,20 +53,5 @@ bool wave_is_ended(enum wave_state s);
 
 const char *error_class_name(enum error_class c); /* CLASS_NONE: NULL */
 int error_class_parse(const char *name, enum error_class *out);
-
-/* Acts on a wave; the table says from which states each is possible and where it leads. */
-enum wave_act {
-        ACT_START,
-        ACT_PAUSE,
-        ACT_RESUME,
-        ACT_STOP,
-        ACT_RESTART,
-        ACT_RESET,
-        ACT_END,
-        ACT_COUNT
-};
-/* 1: goes to *to; 0: already in effect; -1: impossible from here. */
-int wave_transition(enum wave_state from, enum wave_act act, enum wave_state *to);
-bool migration_can_go(enum migration_state from, enum migration_state to);
 
 #endif

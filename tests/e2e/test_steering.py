@@ -395,3 +395,16 @@ def test_every_act_follows_the_one_table(fleet):
                 assert state in problem["error"], (name, state, problem)
             if fleet.status(wave)["state"] in ("running", "paused"):
                 act(fleet, wave, "stop")
+
+
+def test_no_state_is_a_trap(fleet):
+    """From every state a wave can be brought to its end and back to running; a migration to an end."""
+    waves = fleet.sql.rows("SELECT act, was::text AS was, becomes::text AS becomes FROM wave_transitions")
+    for state in ("ready", "running", "paused", "completed", "error", "stopped"):
+        leads_to = {w["becomes"] for w in waves if w["was"] == state} | {state}
+        assert leads_to & {"completed", "error", "stopped"} and "running" in leads_to, (state, leads_to)
+    steps = {(r["was"], r["becomes"]) for r in fleet.sql.rows("SELECT was::text AS was, becomes::text AS becomes FROM migration_transitions")}
+    assert {was for was, becomes in steps if becomes == "running"} == {"pending", "retrying"}, "only what was released runs"
+    assert {becomes for was, becomes in steps if was == "completed"} == {"blocked", "pending"}, "what is completed is only restarted"
+    for state in ("blocked", "pending", "running", "parked", "retrying"):
+        assert {(state, end) for end in ("completed", "failed", "cancelled")} <= steps, state

@@ -85,7 +85,7 @@ static void on_submitted(const struct pg_result *r, const struct err *e, void *a
         (void)arg;
         ck_assert_msg(!e, "%s", e ? e->text : "");
         submission_read_wave(r, 0, &sub, &wave_in);
-        engine_enqueue(engine, &wave_in.facts, wave_in.first, wave_in.last);
+        engine_enqueue(engine, &wave_in);
         rig.answers++;
 }
 

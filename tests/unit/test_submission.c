@@ -155,9 +155,16 @@ static const struct {
         {",\"workspace_id\":\"x\"", "#/workspace_id", ERR_WRONG_TYPE},
         {",\"params\":[]", "#/params", ERR_WRONG_TYPE},
         {",\"params\":{\"sleepms\":1}", "#/params/sleepms", ERR_INVALID},
-        {",\"start_at\":\"2030-01-01T00:00:00Z\"", "#/start_at", ERR_FIELD_NOT_OFFERED},
-        {",\"canary\":1,\"depends_on\":[]", "#/depends_on", ERR_FIELD_NOT_OFFERED},
-        {",\"max_failures\":1,\"batch_size\":0", "#/max_failures", ERR_INVALID},
+        {",\"start_at\":\"2030-01-01T00:00:00\"", "#/start_at", ERR_INVALID},
+        {",\"start_at\":1900000000", "#/start_at", ERR_WRONG_TYPE},
+        {",\"deadline_at\":\"soon\"", "#/deadline_at", ERR_INVALID},
+        {",\"canary\":0", "#/canary", ERR_INVALID},
+        {",\"depends_on\":[\"x\"]", "#/depends_on/0", ERR_INVALID},
+        {",\"depends_on\":[7]", "#/depends_on/0", ERR_WRONG_TYPE},
+        {",\"max_failures\":0", "#/max_failures", ERR_INVALID},
+        {",\"max_failures\":\"5\"", "#/max_failures", ERR_INVALID},
+        {",\"max_failures\":\"nan%\"", "#/max_failures", ERR_INVALID},
+        {",\"max_failures\":true", "#/max_failures", ERR_WRONG_TYPE},
 };
 
 START_TEST(bad_fields)
@@ -213,7 +220,10 @@ static const struct {
          "#/projects/0/params/x", ERR_INVALID},
         {"{\"name\":\"n\",\"kind\":\"noop\",\"projects\":[{\"project\":\"a\",\"depends_on\":[\"b\"]"
          "}]}",
-         "#/projects/0/depends_on", ERR_FIELD_NOT_OFFERED},
+         "#/projects/0/depends_on", ERR_INVALID},
+        {"{\"name\":\"n\",\"kind\":\"noop\",\"projects\":[{\"project\":\"a\",\"depends_on\":[5]"
+         "}]}",
+         "#/projects/0/depends_on", ERR_WRONG_TYPE},
         {"{\"name\":\"n\",\"kind\":\"noop\",\"projects\":[{\"project\":\"t\"},{\"mb_project_uuid\":"
          "\"t\"}]}",
          "#/projects/1", ERR_INVALID},
