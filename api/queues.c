@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "api/act.h"
 #include "api/app.h"
 #include "api/reply.h"
 #include "api/routes.h"
@@ -227,27 +228,22 @@ static void changed(const struct pg_result *r, const struct err *e, void *arg)
 }
 
 /* -1: answered. */
-static int check(struct request *rq)
+static int check_name(struct request *rq)
 {
-        struct mistakes *m = request_mistakes(rq);
         struct err e = ERR_INIT;
-        const struct json *body = request_json(rq);
-        if (!body)
-                return -1;
-        json_read(body, NULL, 0, NULL, "#", m);
-        if (!queue_name_ok(request_param(rq, "name")))
-                mistake_add(m, ERR_INVALID, "#/name",
-                            "must consist of 1 to %d lower-case letters, digits, \"_\" and \"-\"",
-                            QUEUE_NAME_MAX);
-        if (mistakes_check(m, &e) == 0)
+        if (queue_name_ok(request_param(rq, "name")))
                 return 0;
+        mistake_add(request_mistakes(rq), ERR_INVALID, "#/name",
+                    "must consist of 1 to %d lower-case letters, digits, \"_\" and \"-\"",
+                    QUEUE_NAME_MAX);
+        mistakes_check(request_mistakes(rq), &e);
         respond_error(rq, &e);
         return -1;
 }
 
 static void set_paused(struct request *rq, bool paused)
 {
-        if (check(rq) < 0)
+        if (act_read(rq, NULL, 0, NULL) < 0 || check_name(rq) < 0)
                 return;
         struct pausing *p = ARENA_NEW(request_arena(rq), struct pausing);
         *p = (struct pausing){.rq = rq, .queue = request_param(rq, "name"), .paused = paused};

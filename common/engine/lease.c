@@ -30,10 +30,9 @@ static void on_control(const char *text, void *arg)
 {
         struct engine_worker *w = arg;
 
-        if (!strcmp(text, "drain"))
-                w->ev.on_drain(w->ev.arg);
-        else if (!strncmp(text, "cancel ", 7))
-                loop_timer_start(w->tick, 0); /* the row says what is asked for */
+        /* What is asked for stands in PostgreSQL: the next renewal, which is now, reads it. */
+        if (!strcmp(text, "drain") || !strncmp(text, "cancel ", 7))
+                loop_timer_start(w->tick, 0);
 }
 
 static void on_popped(int64_t id, void *arg)
@@ -184,6 +183,8 @@ static void beaten(const struct pg_result *r, const struct err *e, void *arg)
                 fleet_runners(w, r, 2, 3);
                 reap_look(w->reap, r, 2, b->sent_ms);
                 hands_want(w);
+                if (pg_bool(r, 0, 0, 1) && !w->draining)
+                        w->ev.on_drain(w->ev.arg);
         }
         free(b);
 }
