@@ -10,6 +10,19 @@
 
 CLEANUP_DEFINE(json, struct json *, json_free)
 
+int act_read(struct request *rq, const struct json_field *fields, size_t n, void *out)
+{
+        struct err e = ERR_INIT;
+        const struct json *body = request_json(rq);
+        if (!body)
+                return -1;
+        json_read(body, fields, n, out, "#", request_mistakes(rq));
+        if (mistakes_check(request_mistakes(rq), &e) == 0)
+                return 0;
+        respond_error(rq, &e);
+        return -1;
+}
+
 static int64_t id_of(const struct act *a, const struct json *data)
 {
         const char *ref = json_str(json_get(data, "ref"));

@@ -1,8 +1,11 @@
-/* act.h - how an act on one migration is logged and answered. */
+/* act.h - how the body of an act is read, and how an act on one migration is logged and answered. */
 #ifndef API_ACT_H
 #define API_ACT_H
 
 #include "api/request.h"
+
+/* Reads the body by its fields; none: it may be empty, or an empty object. -1: answered. */
+int act_read(struct request *rq, const struct json_field *fields, size_t n, void *out);
 
 struct act {
         struct request *rq;

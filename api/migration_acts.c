@@ -45,29 +45,6 @@ static void send(struct request *rq, const struct migration_facts *f, const char
         engine_act(request_app(rq)->engine, tx, act_answer, a);
 }
 
-/* ---- bodies ---- */
-
-/* -1: answered. */
-static int read_body(struct request *rq, const struct json_field *fields, size_t n, void *out)
-{
-        struct err e = ERR_INIT;
-        const struct json *body = request_json(rq);
-        if (!body)
-                return -1;
-        json_read(body, fields, n, out, "#", request_mistakes(rq));
-        if (mistakes_check(request_mistakes(rq), &e) < 0) {
-                respond_error(rq, &e);
-                return -1;
-        }
-        return 0;
-}
-
-/* For those whose body says nothing: it may be empty, or an empty object. */
-static int no_body(struct request *rq)
-{
-        return read_body(rq, NULL, 0, NULL);
-}
-
 /* ---- restart ---- */
 
 static int restart_params(struct request *rq, const char **out)
@@ -130,7 +107,7 @@ static void end_as(struct request *rq, const struct migration_facts *f, const ch
 static void kill_found(struct request *rq, const struct migration_facts *f)
 {
         struct kill_body b = {0};
-        if (read_body(rq, kill_fields, COUNT_OF(kill_fields), &b) == 0)
+        if (act_read(rq, kill_fields, COUNT_OF(kill_fields), &b) == 0)
                 end_as(rq, f, "kill", "failed", b.force);
 }
 
@@ -141,7 +118,7 @@ void migration_kill(struct request *rq)
 
 static void cancel_found(struct request *rq, const struct migration_facts *f)
 {
-        if (no_body(rq) == 0)
+        if (act_read(rq, NULL, 0, NULL) == 0)
                 end_as(rq, f, "cancel", "cancelled", true);
 }
 
@@ -161,7 +138,7 @@ static void reset(struct request *rq, const struct migration_facts *f, bool hard
 
 static void reset_found(struct request *rq, const struct migration_facts *f)
 {
-        if (no_body(rq) == 0)
+        if (act_read(rq, NULL, 0, NULL) == 0)
                 reset(rq, f, false);
 }
 
@@ -172,7 +149,7 @@ void migration_reset_status(struct request *rq)
 
 static void hard_reset_found(struct request *rq, const struct migration_facts *f)
 {
-        if (no_body(rq) < 0)
+        if (act_read(rq, NULL, 0, NULL) < 0)
                 return;
         if (f->target)
                 upstream_forget(request_app(rq)->upstream, f->project, f->target);
@@ -200,7 +177,7 @@ static const struct json_field completed_fields[] = {
 static void completed_found(struct request *rq, const struct migration_facts *f)
 {
         struct completed_body b = {0};
-        if (read_body(rq, completed_fields, COUNT_OF(completed_fields), &b) < 0)
+        if (act_read(rq, completed_fields, COUNT_OF(completed_fields), &b) < 0)
                 return;
         struct pg_tx *tx = begin(rq, f, SQL_MIGRATION_COMPLETE);
         pg_arg_text(tx, b.domain && *b.domain ? b.domain : NULL);
@@ -245,7 +222,7 @@ static void add_found(struct request *rq, const struct migration_facts *f)
 {
         struct app *app = request_app(rq);
         struct add_body b = {0};
-        if (read_body(rq, add_fields, COUNT_OF(add_fields), &b) < 0)
+        if (act_read(rq, add_fields, COUNT_OF(add_fields), &b) < 0)
                 return;
         struct adding *a = ARENA_NEW(request_arena(rq), struct adding);
         *a = (struct adding){.act = {.rq = rq, .name = "add-to-wave", .id = f->id},

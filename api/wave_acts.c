@@ -290,15 +290,8 @@ void waves_unlock(struct request *rq)
 
 void waves_cancel_one(struct request *rq)
 {
-        struct err e = ERR_INIT;
-        const struct json *body;
-        if (!names_wave(rq) || !(body = request_json(rq)))
+        if (!names_wave(rq) || act_read(rq, NULL, 0, NULL) < 0)
                 return;
-        json_read(body, NULL, 0, NULL, "#", request_mistakes(rq));
-        if (mistakes_check(request_mistakes(rq), &e) < 0) {
-                respond_error(rq, &e);
-                return;
-        }
         struct engine *engine = request_app(rq)->engine;
         struct act *a = ARENA_NEW(request_arena(rq), struct act);
         *a = (struct act){.rq = rq, .name = "cancel"};

@@ -36,6 +36,9 @@ struct broker_events {
         void *arg;
 };
 
+/* What a queue may be called: 1 to QUEUE_NAME_MAX lower-case letters, digits, "_" and "-". */
+bool queue_name_ok(const char *name);
+
 /* 0, or -1 and ERR_CONFIG with a sentence that quotes no secret. */
 int broker_url_check(const char *url, struct err *e);
 
@@ -138,6 +141,8 @@ void broker_promote(struct broker *b, const struct promotion *v, size_t n,
 /* Runners alive in the fleet for a queue: `queue:<name>` is kept at twice that, at least 32, for the
  * next five minutes. It releases too, because pops alone do not: call it every few seconds. */
 void broker_set_runners(struct broker *b, const char *queue, int64_t runners);
+/* Nothing more of this queue is released for the next five minutes, or until its runners are set. */
+void broker_hold_queue(struct broker *b, const char *queue);
 
 /* ---- for the reconciler ---- */
 

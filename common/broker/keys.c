@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "broker/broker.h"
+
 /* The widest key is the prefix, a word and a queue's name or a number: it always fits. */
 static struct key text_key(const char *prefix, const char *word, const char *name)
 {
@@ -108,6 +110,13 @@ struct key key_wave_pattern(const char *prefix)
 struct key key_processing_pattern(const char *prefix)
 {
         return pattern(prefix, "processing:");
+}
+
+bool queue_name_ok(const char *name)
+{
+        static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
+        size_t len = strspn(name, allowed);
+        return len > 0 && len <= QUEUE_NAME_MAX && !name[len];
 }
 
 bool id_parse(const char *s, size_t len, int64_t *out)

@@ -96,15 +96,25 @@ void broker_delay(struct broker *b, const int64_t *ids, const int64_t *due_in_ms
 
 /* ---- runners ---- */
 
-void broker_set_runners(struct broker *b, const char *queue, int64_t runners)
+static void set_target(struct broker *b, const char *queue, int64_t target)
 {
         struct waves w = {0};
         waves_add_queue(&w, queue);
         struct call *c = waves_call(b, LUA_RUNNERS, &w, 0);
         waves_args(c, &w);
-        cmd_int(&c->cmd, 2 * runners > READY_MIN ? 2 * runners : READY_MIN);
+        cmd_int(&c->cmd, target);
         cmd_int(&c->cmd, TARGET_TTL_MS);
         call_send(c, NULL, NULL);
+}
+
+void broker_set_runners(struct broker *b, const char *queue, int64_t runners)
+{
+        set_target(b, queue, 2 * runners > READY_MIN ? 2 * runners : READY_MIN);
+}
+
+void broker_hold_queue(struct broker *b, const char *queue)
+{
+        set_target(b, queue, 0);
 }
 
 /* ---- depths ---- */

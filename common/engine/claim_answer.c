@@ -22,6 +22,7 @@ enum {
         C_POLLS,
         C_STARTED_MS,
         C_FIRST_STARTED_MS,
+        C_SHUT,
 };
 /* Columns of claim_lock.sql. */
 enum {
@@ -76,6 +77,7 @@ static void read_delivery(const struct pg_result *r, size_t s, int row, struct c
                 d->due_in_ms = TWIN_WAIT_MS;
         }
         out->full = d->end == END_PENDING && pg_bool(r, s, row, C_OPEN);
+        out->shut = d->end == END_PENDING && pg_bool(r, s, row, C_SHUT);
 }
 
 static void read_job(const struct pg_result *r, size_t lock, int l, size_t s, int row,

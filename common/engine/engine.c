@@ -158,3 +158,8 @@ void engine_hurry_all(struct engine *e, const char *data)
 {
         hurry_workers(e->broker, data);
 }
+
+void engine_hurry_drain(struct engine *e, int64_t worker_id)
+{
+        broker_control_send(e->broker, worker_id, "drain");
+}

@@ -46,5 +46,7 @@ void engine_act_many(struct engine *e, struct pg_tx *tx, engine_act_fn fn, void 
 void engine_hurry(struct engine *e, int64_t worker_id, int64_t id);
 /* The same for all workers that the data of an act names in "workers". */
 void engine_hurry_all(struct engine *e, const char *data);
+/* The same for a worker that is to drain (workers.drain_asked_by is set already). */
+void engine_hurry_drain(struct engine *e, int64_t worker_id);
 
 #endif

@@ -365,6 +365,7 @@ static void read_settled(struct exchange *x, struct batch *b, const struct pg_re
 static void read_claimed(struct exchange *x, struct batch *b, const struct pg_result *r)
 {
         size_t lock = b->has_settle ? 2 : 0, claim = lock + 2;
+        char shut[QUEUE_NAME_MAX + 1] = "";
 
         if (!claim_answer_alive(r, claim)) {
                 x->o.on_dead(x->o.arg);
@@ -378,6 +379,8 @@ static void read_claimed(struct exchange *x, struct batch *b, const struct pg_re
                         after_facts(&b->after, &f);
                         if (over)
                                 after_over(&b->after, &f);
+                        if (row.shut && strcmp(shut, f.queue) != 0)
+                                x->o.on_shut(memcpy(shut, f.queue, sizeof(shut)), x->o.arg);
                 }
                 metric_add(METRIC_CLAIMS, 1, row.claimed ? "claimed" : "refused", NULL);
                 if (!row.claimed)

@@ -26,6 +26,7 @@ struct claim_row {
         bool claimed; /* or a due poll: `job` is filled, strings valid during the call */
         bool twin;    /* refused: its pair runs for another migration */
         bool full;    /* refused: the window is full */
+        bool shut;    /* refused: its queue is paused */
         struct job job;
         const char *stored;       /* remote: mb_site_id and mb_secret of the settings, JSON */
         struct delivery delivery; /* refused: how its delivery ends */
@@ -42,7 +43,8 @@ struct exchange_opts {
         size_t nqueues;
         /* The rest is a worker's; NULL for the API. */
         void (*on_claim)(const struct claim_row *row, void *arg);
-        void (*on_dead)(void *arg);                 /* the claim found this worker dead */
+        void (*on_shut)(const char *queue, void *arg); /* ids came from a queue that is paused */
+        void (*on_dead)(void *arg);                    /* the claim found this worker dead */
         void (*on_finished)(int64_t id, void *arg); /* its delivery is over, Redis has been told */
         void (*on_ids)(const int64_t *ids, size_t n, void *arg); /* taken together with a finish */
         /* How many bodies could begin now: as many ids are claimed, and taken with a finish. */

@@ -30,10 +30,9 @@ static void on_control(const char *text, void *arg)
 {
         struct engine_worker *w = arg;
 
-        if (!strcmp(text, "drain"))
-                w->ev.on_drain(w->ev.arg);
-        else if (!strncmp(text, "cancel ", 7))
-                loop_timer_start(w->tick, 0); /* the row says what is asked for */
+        /* What is asked for stands in PostgreSQL: the next renewal, which is now, reads it. */
+        if (!strcmp(text, "drain") || !strncmp(text, "cancel ", 7))
+                loop_timer_start(w->tick, 0);
 }
 
 static void on_popped(int64_t id, void *arg)
@@ -134,7 +133,17 @@ struct beat {
         uint64_t check;
 };
 
-static void fleet_runners(struct engine_worker *w, const struct pg_result *r, size_t s)
+static bool is_paused(const struct pg_result *r, size_t s, const char *queue)
+{
+        for (int i = 0; i < pg_rows(r, s); i++)
+                if (!strcmp(pg_text(r, s, i, 0), queue))
+                        return true;
+        return false;
+}
+
+/* r: the peers, and the queues that are paused. */
+static void fleet_runners(struct engine_worker *w, const struct pg_result *r, size_t s,
+                          size_t paused)
 {
         for (size_t q = 0; q < w->nqueues; q++) {
                 int64_t runners = w->cfg->worker_concurrency;
@@ -146,7 +155,11 @@ static void fleet_runners(struct engine_worker *w, const struct pg_result *r, si
                             (at[len] == ',' || !at[len]))
                                 runners += pg_int(r, s, i, 8);
                 }
-                if (broker_up(w->broker))
+                if (!broker_up(w->broker))
+                        continue;
+                if (is_paused(r, paused, w->queues[q]))
+                        broker_hold_queue(w->broker, w->queues[q]);
+                else
                         broker_set_runners(w->broker, w->queues[q], runners);
         }
 }
@@ -167,16 +180,18 @@ static void beaten(const struct pg_result *r, const struct err *e, void *arg)
                 if (w->fence_ms > clock_mono_ms())
                         loop_timer_start(w->fence, w->fence_ms - clock_mono_ms());
                 hands_check_rows(w, r, 1);
-                fleet_runners(w, r, 2);
+                fleet_runners(w, r, 2, 3);
                 reap_look(w->reap, r, 2, b->sent_ms);
                 hands_want(w);
+                if (pg_bool(r, 0, 0, 1) && !w->draining)
+                        w->ev.on_drain(w->ev.arg);
         }
         free(b);
 }
 
 static void leave(struct engine_worker *w);
 
-/* One round trip: renew, what runs under our name, who else is there. */
+/* One round trip: renew, what runs under our name, who else is there, which queues are paused. */
 static void beat(struct engine_worker *w)
 {
         struct beat *b = xmalloc(sizeof(*b));
@@ -190,6 +205,7 @@ static void beat(struct engine_worker *w)
         pg_arg_int(tx, w->id);
         pg_stmt(tx, SQL_WORKER_PEERS);
         pg_arg_int(tx, w->id);
+        pg_stmt(tx, SQL_QUEUES_PAUSED);
         pg_send(w->beat, tx, beaten, b);
         hands_check_list(w, false);
         settings_read(w->settings);

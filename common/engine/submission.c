@@ -179,8 +179,7 @@ void wave_name_check(const char *name, const char *pointer, struct mistakes *m)
 
 static void check_queue(struct reading *r, const char *queue)
 {
-        static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
-        if (queue && queue[strspn(queue, allowed)])
+        if (queue && !queue_name_ok(queue))
                 mistake_add(r->m, ERR_INVALID, "#/queue",
                             "must consist of lower-case letters, digits, \"_\" and \"-\"");
 }

@@ -76,6 +76,14 @@ static size_t idle(void *arg)
         return w->draining || w->dead || !w->id ? 0 : w->idle;
 }
 
+/* Before the ids are given back: none of them comes again. The next renewals say so, too. */
+static void on_shut(const char *queue, void *arg)
+{
+        struct engine_worker *w = arg;
+
+        broker_hold_queue(w->broker, queue);
+}
+
 static void on_dead(void *arg)
 {
         lease_dead(arg, "a claim found it dead");
@@ -158,6 +166,7 @@ static void make_exchange(struct engine_worker *w)
                                   .queues = w->queues,
                                   .nqueues = w->nqueues,
                                   .on_claim = on_claim,
+                                  .on_shut = on_shut,
                                   .on_dead = on_dead,
                                   .on_finished = on_finished,
                                   .on_ids = on_ids,

@@ -26,7 +26,7 @@ struct engine_worker_events {
         void (*on_dead)(void *arg);
         /* End this body (TERM, grace, KILL); its attempt was given up or stopped. */
         void (*on_cancel)(int64_t id, int32_t attempt, const char *reason, void *arg);
-        /* Told to stop by the control channel ("drain"). */
+        /* Somebody asked for it: the row of the worker says so. Once. */
         void (*on_drain)(void *arg);
         void *arg;
 };

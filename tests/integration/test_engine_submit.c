@@ -202,6 +202,10 @@ static void restart_many(const char *const *projects, size_t n)
         pg_arg_null(tx);
         pg_arg_int(tx, engine_shard(engine));
         pg_arg_text(tx, "me");
+        for (int filter = 6; filter <= 11; filter++)
+                pg_arg_null(tx);
+        pg_arg_bool(tx, false);
+        pg_arg_bool(tx, false);
         OK(engine_act_many(engine, tx, on_act, NULL));
 }
 

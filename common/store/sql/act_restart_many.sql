@@ -28,7 +28,9 @@ found AS MATERIALIZED (
     UNION ALL
     SELECT m.id
       FROM (SELECT DISTINCT id FROM unnest($6::bigint[]) id) g JOIN migrations m USING (id)
-     WHERE m.wave_no = (SELECT wave_no FROM w) AND m.state IN ('failed', 'cancelled')
+     WHERE m.wave_no = (SELECT wave_no FROM w)
+       AND ((m.state = 'failed' AND $7::text IS DISTINCT FROM 'cancelled')
+            OR (m.state = 'cancelled' AND $7::text IS DISTINCT FROM 'error'))
     UNION ALL
     SELECT m.id
       FROM migrations m

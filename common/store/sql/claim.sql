@@ -2,6 +2,7 @@
 -- locked the waves, and this statement sees what was committed before. It answers for every id.
 -- $1 bigint[] ids   $2 worker_id   $3 shard   $4 text[] queues of the worker
 -- What waits behind a canary is answered as blocked: it has no business in Redis yet.
+-- shut: its queue is paused: nothing of it is claimed, due polls go on
 -- twin: the same source and target run for another migration just now; such a row is not claimed.
 WITH given AS (
     SELECT DISTINCT id FROM unnest($1::bigint[]) id),
@@ -11,8 +12,10 @@ seen AS MATERIALIZED (
     SELECT m.id, m.wave_no, m.state, m.attempt, m.project, m.brz_project_id, m.spent,
            m.params, m.memo, m.first_started_at, m.started_at, a.due_at, a.polls, w.batch_size,
            coalesce(a.due_at <= now(), true) AS due,
-           w.state = 'running' AND w.queue = ANY ($4::text[]) AND NOT coalesce(m.id >= w.gate_id, false) AS open,
+           w.state = 'running' AND w.queue = ANY ($4::text[]) AND NOT coalesce(m.id >= w.gate_id, false)
+               AND w.queue <> ALL (ARRAY(SELECT queue FROM queues WHERE paused)) AS open,
            m.state = 'pending' AND coalesce(m.id >= w.gate_id, false) AS gated,
+           w.queue = ANY (ARRAY(SELECT queue FROM queues WHERE paused)) AS shut,
            w.kind = 'remote' AND m.brz_project_id IS NOT NULL AND m.state IN ('pending', 'retrying')
                AND EXISTS (SELECT FROM migrations o
                             WHERE o.brz_project_id = m.brz_project_id AND o.project = m.project
@@ -57,7 +60,8 @@ SELECT g.id, c.attempt AS claimed, (SELECT count(*) FROM me) AS alive, s.wave_no
        s.open, s.twin, s.project, s.brz_project_id, s.spent, s.params::text, s.memo::text, s.polls,
        (extract(epoch FROM coalesce(CASE WHEN c.id IS NULL THEN s.started_at END, now())) * 1000)::bigint
            AS started_ms,
-       (extract(epoch FROM coalesce(s.first_started_at, now())) * 1000)::bigint AS first_started_ms
+       (extract(epoch FROM coalesce(s.first_started_at, now())) * 1000)::bigint AS first_started_ms,
+       s.shut
   FROM given g
   LEFT JOIN seen s USING (id)
   LEFT JOIN claimed c ON c.id = g.id

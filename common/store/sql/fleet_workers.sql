@@ -1,7 +1,8 @@
 -- GET /api/workers: those alive, and what each runs.
 SELECT coalesce(json_agg(json_build_object(
            'id', k.worker_id, 'name', k.name, 'host', k.host, 'pid', k.pid, 'queues', k.queues,
-           'concurrency', k.concurrency, 'draining', k.draining, 'version', k.version,
+           'concurrency', k.concurrency, 'draining', k.draining,
+           'drain_asked_by', k.drain_asked_by, 'protocol', k.protocol, 'version', k.version,
            'lease_ms', k.lease_ms, 'beat', k.beat, 'started_at', k.started_at,
            'running', r.n, 'runs', r.runs) ORDER BY k.worker_id DESC), '[]'::json)::text, count(*)
   FROM workers k

@@ -10,7 +10,7 @@ SELECT 'migrations', s.state::text, count(a.migration_id)
   LEFT JOIN active a ON a.state = s.state
  GROUP BY s.state
 UNION ALL
-SELECT 'migrations', 'dead', count(*) FROM dead
+SELECT 'migrations', 'dead', count(*) FROM dead WHERE discarded_at IS NULL
 UNION ALL
 SELECT 'waves', s.state::text, count(w.wave_no)
   FROM unnest('{planning,ready,running,paused}'::wave_state[]) s(state)

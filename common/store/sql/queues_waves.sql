@@ -1,2 +1,3 @@
--- The waves that are not over, by queue.
-SELECT wave_no, queue FROM waves WHERE completed_at IS NULL ORDER BY wave_no
+-- The waves that are not over, by queue, and their age in seconds.
+SELECT wave_no, queue, extract(epoch FROM now() - created_at)::bigint AS age_s
+  FROM waves WHERE completed_at IS NULL ORDER BY wave_no
