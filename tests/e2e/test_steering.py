@@ -408,3 +408,29 @@ def test_no_state_is_a_trap(fleet):
     assert {becomes for was, becomes in steps if was == "completed"} == {"blocked", "pending"}, "what is completed is only restarted"
     for state in ("blocked", "pending", "running", "parked", "retrying"):
         assert {(state, end) for end in ("completed", "failed", "cancelled")} <= steps, state
+
+
+def test_a_reset_behind_what_failed_is_refused(fleet):
+    projects = [{"project": "a", "params": {"fail": {"times": 1, "class": "data"}}}, {"project": "b", "depends_on": ["a"]}]
+    wave = fleet.submit("reset behind", projects)
+    assert fleet.wait_wave(wave) == "error"
+    ref = f"m{fleet.migrations(wave)['b']['id']}"
+    problem = assert_problem(fleet.http.post(f"/api/migrations/{ref}/reset-status", {}), 409)
+    assert '"a"' in problem["error"]
+    fleet.check_wave(wave, "error")
+
+
+def test_failures_that_are_mended_by_hand_were_not_seen(fleet):
+    """The limit counts from what is failed when a person lets the wave go on, less what was mended since."""
+    projects = [failing(*names(12)[:8])(n) for n in names(12)]
+    wave = fleet.submit("mended", projects, batch_size=1, max_failures=2)
+    assert fleet.wait_wave(wave, until=("paused",)) == "paused"
+    wait_until(lambda: "running" not in states(fleet, wave), 20, "what runs to finish")
+    seen = states(fleet, wave)["failed"]
+    act(fleet, wave, "resume")
+    assert fleet.wait_wave(wave, until=("paused", "error")) == "paused"
+    for m in [m for m in fleet.migrations(wave).values() if m["state"] == "failed"][:seen]:
+        assert fleet.http.post(f"/api/migrations/m{m['id']}/set-completed", {}).status == 200
+    assert fleet.sql.value("SELECT failures_seen FROM waves WHERE wave_id = %s", wave) == 0
+    act(fleet, wave, "stop")
+    fleet.wait_wave(wave, until=("stopped",))

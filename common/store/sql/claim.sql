@@ -14,7 +14,7 @@ seen AS MATERIALIZED (
            coalesce(a.due_at <= now(), true) AS due,
            w.state = 'running' AND w.queue = ANY ($4::text[]) AND NOT coalesce(m.id >= w.gate_id, false)
                AND w.queue <> ALL (ARRAY(SELECT queue FROM queues WHERE paused)) AS open,
-           m.state = 'pending' AND coalesce(m.id >= w.gate_id, false) AS gated,
+           m.state IN ('pending', 'retrying') AND coalesce(m.id >= w.gate_id, false) AS gated,
            w.queue = ANY (ARRAY(SELECT queue FROM queues WHERE paused)) AS shut,
            w.kind = 'remote' AND m.brz_project_id IS NOT NULL AND m.state IN ('pending', 'retrying')
                AND EXISTS (SELECT FROM migrations o

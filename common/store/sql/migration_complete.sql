@@ -59,7 +59,8 @@ w AS (
                         THEN 'completed'::wave_state
                         WHEN w.state = 'ready' AND ok.open_left = 0
                         THEN 'running'::wave_state ELSE w.state END,
-           planned = w.planned AND ok.open_left > 0, version = w.version + 1, updated_at = now()
+           planned = w.planned AND ok.open_left > 0, version = w.version + 1, updated_at = now(),
+           failures_seen = greatest(0, w.failures_seen - (ok.was = 'failed')::int)
       FROM ok WHERE w.wave_no = ok.wave_no
     RETURNING w.*),
 l AS (

@@ -5,6 +5,9 @@
 WITH t AS MATERIALIZED (
     SELECT m.id, m.wave_no, m.project, m.attempt, m.started_at, m.worker_id, m.state AS was,
            CASE WHEN w.has_dependencies THEN first_state(m.id) ELSE 'pending' END AS becomes,
+           (SELECT min(o.project) FROM dependencies d JOIN migrations o ON o.id = d.on_id
+             WHERE w.has_dependencies AND d.migration_id = m.id
+               AND o.state IN ('failed', 'cancelled')) AS cause,
            m.memo IS NOT NULL AS noted, w.wave_id, w.state AS wave_was,
            w.completed_at IS NOT NULL AS ended,
            m.state = 'running' AND EXISTS (SELECT FROM workers k
@@ -20,6 +23,9 @@ ok AS MATERIALIZED (
            THEN refuse('WF409', format('migration m%s cannot be reset while its wave %s is %s',
                                        id, wave_id, CASE wave_was WHEN 'stopped' THEN 'being stopped'
                                                                   ELSE wave_was::text END))
+           WHEN cause IS NOT NULL
+           THEN refuse('WF409', format('migration m%s cannot be reset: it depends on "%s", which failed or was '
+                                       'cancelled', id, cause))
            ELSE true END),
 asked AS (
     UPDATE active a SET cancel = 'reset', cancel_note = ok.note
@@ -57,7 +63,7 @@ w AS (
     UPDATE waves w
        SET state = CASE WHEN ok.ended THEN 'ready'::wave_state ELSE w.state END,
            run_no = w.run_no + ok.ended::int, completed_at = NULL, version = w.version + 1,
-           updated_at = now()
+           updated_at = now(), failures_seen = greatest(0, w.failures_seen - (ok.was = 'failed')::int)
       FROM ok WHERE w.wave_no = ok.wave_no
     RETURNING w.*),
 l AS (

@@ -32,7 +32,8 @@ w AS (
     UPDATE waves w
        SET state = CASE WHEN ok.ended AND w.state = 'error' AND ok.failed_left = 0
                         THEN 'completed'::wave_state ELSE w.state END,
-           version = w.version + 1, updated_at = now()
+           version = w.version + 1, updated_at = now(),
+           failures_seen = greatest(0, w.failures_seen - 1)
       FROM ok WHERE w.wave_no = ok.wave_no
     RETURNING w.*),
 l AS (
