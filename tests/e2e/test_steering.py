@@ -348,8 +348,8 @@ def test_a_deadline_in_the_past_is_refused(fleet):
 def test_everything_at_once_in_a_large_wave(fleet):
     """Comes as a file, and is loaded by the child: the same fields."""
     base = fleet.submit("foundation", names(3))
-    name = lambda i: f"q{i:05d}-" + "x" * 60
-    projects = [{"project": name(i), **({"depends_on": [name(i - 1000)]} if i >= 13000 else {})} for i in range(14000)]
+    name = lambda i: f"q{i:04d}-" + "x" * 400
+    projects = [{"project": name(i), **({"depends_on": [name(i - 500)]} if i >= 2500 else {})} for i in range(3000)]
     body = {"name": "large", "kind": "noop", "projects": projects, "batch_size": 500, "canary": 100, "max_failures": "1%",
             "depends_on": [base], "deadline_at": in_time(3600)}
     assert len(json.dumps(body)) > 1 << 20, "more than the loop itself takes"
