@@ -10,8 +10,10 @@
 #include "engine/hurry.h"
 #include "model/wave_id.h"
 
+/* Acts may take seconds; neither the lease nor settlements wait behind them. */
 struct due {
         struct engine_worker *w;
+        struct pg_pool *acts; /* one connection, opened when it is first needed */
         bool busy, closing;
 };
 
@@ -28,6 +30,7 @@ void due_free(struct due *d)
         if (!d)
                 return;
         d->closing = true;
+        pg_pool_free(take(d->acts));
         if (!d->busy)
                 free(d);
 }
@@ -55,9 +58,11 @@ static void acted(const char *data, int64_t touched, const struct err *e, void *
         free(a);
 }
 
-static void act(struct engine_worker *w, const char *name, const char *wave_id, const char *why)
+static void act(struct due *d, const char *name, const char *wave_id, const char *why)
 {
-        const struct act_by by = {.pg = w->pg, .broker = w->broker, .shard = w->shard};
+        struct engine_worker *w = d->w;
+        const struct act_by by = {
+                .pool = d->acts, .pg = w->pg, .broker = w->broker, .shard = w->shard};
         bool start = !strcmp(name, "start");
         struct asked *a = xcalloc(1, sizeof(*a));
         struct pg_tx *tx = pg_tx_new();
@@ -74,6 +79,19 @@ static void act(struct engine_worker *w, const char *name, const char *wave_id, 
                 pg_arg_text(tx, why);
         }
         act_run(&by, tx, false, acted, a);
+}
+
+static bool can_act(struct due *d)
+{
+        const struct config *cfg = d->w->cfg;
+        const struct pg_opts opts = {.url = cfg->database_url,
+                                     .name = "wavefleet-worker acts",
+                                     .connect_timeout_ms = cfg->database_connect_timeout_ms,
+                                     .query_timeout_ms = cfg->database_query_timeout_ms};
+
+        if (!d->acts)
+                d->acts = pg_pool_new(d->w->loop, &opts, 1, NULL, NULL);
+        return pg_pool_up(d->acts);
 }
 
 /* ---- the look ---- */
@@ -104,8 +122,10 @@ static void looked(const struct pg_result *r, const struct err *e, void *arg)
         if (e)
                 return; /* logged by the connection; the next look comes in a second */
         judge(d->w, r);
+        if (pg_rows(r, DUE) && !can_act(d))
+                return; /* the next look finds them again */
         for (int i = 0; i < pg_rows(r, DUE); i++)
-                act(d->w, pg_text(r, DUE, i, 1), pg_text(r, DUE, i, 0), pg_text(r, DUE, i, 2));
+                act(d, pg_text(r, DUE, i, 1), pg_text(r, DUE, i, 0), pg_text(r, DUE, i, 2));
 }
 
 void due_look(struct due *d)

@@ -7,6 +7,7 @@
 #include "base/metrics.h"
 
 enum { LOCK, RESOLVE, JUDGE };
+enum { RESOLVED_AT_ONCE = 20000 };
 
 struct pg_tx *judge_tx(const int64_t *waves, size_t n, int shard)
 {
@@ -17,6 +18,7 @@ struct pg_tx *judge_tx(const int64_t *waves, size_t n, int shard)
         pg_stmt(tx, SQL_WAVE_RESOLVE);
         pg_arg_int8s(tx, waves, n);
         pg_arg_int(tx, shard);
+        pg_arg_int(tx, RESOLVED_AT_ONCE);
         pg_stmt(tx, SQL_WAVE_JUDGE);
         pg_arg_int8s(tx, waves, n);
         return tx;

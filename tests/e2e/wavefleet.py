@@ -327,6 +327,9 @@ class Fleet:
 
     def check_wave(self, wave_id, expected=None, restarts=0, clean_within_s=10):
         """Every invariant of an ended wave, in PostgreSQL and then in Redis."""
+        # a stopped wave shows its end at once, and ends when the last of its bodies is gone
+        wait_until(lambda: self.sql.value("SELECT completed_at FROM waves WHERE wave_id = %s", wave_id), 10,
+                   f"the end of wave {wave_id}")
         s = invariants.check_ended(self.sql, wave_id, restarts, self.watch_installed)
         assert expected in (None, s["state"]), f"wave is {s['state']}, expected {expected}"
         left = lambda: invariants.residue(self.redis, self.sql, wave_id)

@@ -1,24 +1,34 @@
 -- What depends on rows that are settled, of which `unresolved` reminds: those whose dependencies are all
 -- completed are pending, those behind one that failed or was cancelled are cancelled, and so is what
--- depends on these. wave_lock has locked the waves. Answers the rows that may go into Redis.
--- $1 bigint[] wave_nos   $2 shard
+-- depends on these. So many at most, that no wave is locked for long: what is left keeps its reminder, and the
+-- next judgement goes on. wave_lock has locked the waves. Answers the rows that may go into Redis.
+-- $1 bigint[] wave_nos   $2 shard   $3 how many at most
 WITH RECURSIVE over AS MATERIALIZED (
-    DELETE FROM unresolved WHERE wave_no = ANY ($1::bigint[]) RETURNING migration_id),
+    SELECT migration_id FROM unresolved WHERE wave_no = ANY ($1::bigint[])),
 near AS MATERIALIZED (
-    SELECT b.id, bool_and(o.state = 'completed') AS free,
-           bool_or(o.state IN ('failed', 'cancelled')) AS doomed
-      FROM (SELECT DISTINCT d.migration_id FROM over JOIN dependencies d ON d.on_id = over.migration_id) c
-      JOIN migrations b ON b.id = c.migration_id AND b.state = 'blocked'
-      JOIN dependencies d ON d.migration_id = b.id
-      JOIN migrations o ON o.id = d.on_id
-     GROUP BY b.id),
-doomed (id) AS (
+    SELECT b.id, v.doomed
+      FROM (SELECT DISTINCT d.migration_id AS id
+              FROM over JOIN dependencies d ON d.on_id = over.migration_id) c
+      JOIN migrations b ON b.id = c.id AND b.state = 'blocked'
+     CROSS JOIN LATERAL (
+           SELECT bool_and(o.state = 'completed') AS free,
+                  bool_or(o.state IN ('failed', 'cancelled')) AS doomed
+             FROM dependencies d JOIN migrations o ON o.id = d.on_id WHERE d.migration_id = b.id) v
+     WHERE v.free OR v.doomed
+     LIMIT $3::int),
+-- those of which nothing more is to be decided
+forgotten AS (
+    DELETE FROM unresolved r USING over
+     WHERE r.migration_id = over.migration_id AND (SELECT count(*) FROM near) < $3::int),
+falling (id) AS (
     SELECT id FROM near WHERE doomed
     UNION
-    SELECT b.id FROM doomed x JOIN dependencies d ON d.on_id = x.id
+    SELECT b.id FROM falling x JOIN dependencies d ON d.on_id = x.id
       JOIN migrations b ON b.id = d.migration_id AND b.state = 'blocked'),
+doomed AS MATERIALIZED (
+    SELECT id FROM falling LIMIT $3::int),
 verdicts AS MATERIALIZED (
-    SELECT id, 'pending'::migration_state AS state, NULL::text AS why FROM near WHERE free
+    SELECT id, 'pending'::migration_state AS state, NULL::text AS why FROM near WHERE NOT doomed
     UNION ALL
     SELECT x.id, 'cancelled',
            min(format('depends on "%s", which %s', o.project,
@@ -35,6 +45,12 @@ u AS (
            class = CASE WHEN v.state = 'cancelled' THEN 'dependency'::error_class END
       FROM verdicts v WHERE m.id = v.id AND m.state = 'blocked'
     RETURNING m.id, m.wave_no, m.state),
+reminded AS (
+    INSERT INTO unresolved (migration_id, wave_no)
+    SELECT u.id, u.wave_no FROM u
+     WHERE u.state = 'cancelled' AND (SELECT count(*) FROM doomed) = $3::int
+       AND EXISTS (SELECT FROM dependencies d WHERE d.on_id = u.id)
+        ON CONFLICT DO NOTHING),
 counted AS (
     INSERT INTO wave_progress AS p (wave_no, shard, blocked, cancelled)
     SELECT wave_no, $2::smallint, -count(*), count(*) FILTER (WHERE state = 'cancelled')
