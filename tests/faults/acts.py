@@ -81,9 +81,9 @@ ACTS = {
     "hard-reset": (2, on_migration("hard-reset", ("running", "parked", "running", "retrying"))),
     "set-completed": (1, on_migration("set-completed", ("parked", "failed", "pending", "retrying"))),
     "kill": (2, on_migration("kill", ("running", "parked", "retrying"))),
-    "unlock": (3, on_migration("lock", ("running", "parked"), "DELETE")),
-    "unlock-in-wave": (1, in_wave("lock", ("running", "parked"), "DELETE")),
+    "lock": (3, on_migration("lock", ("running", "parked"), "DELETE")),
+    "lock-in-wave": (1, in_wave("lock", ("running", "parked"), "DELETE")),
 }
 # After them a migration may start anew although it was settled; and settled without its body having said so.
 REOPENS_WAVE = ("restart-all", "reset-wave")
-REOPENS_ONE = ("restart", "restart-in-wave", "reset-status", "hard-reset")
+REOPENS_ONE = ("restart", "reset-status", "hard-reset")

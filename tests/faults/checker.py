@@ -262,7 +262,7 @@ def effects_once(h):
     for m in h.migrations:
         if h.wave_of[m["wave_no"]]["kind"] != "remote":
             continue
-        most = 1 + h.reopened(m) + h.acts_on(m, ("unlock", "unlock-in-wave"))
+        most = 1 + h.reopened(m) + h.acts_on(m, ("lock",))
         least = m["state"] == "completed" and not h.acts_on(m, ("set-completed",))
         if not least <= began[m["project"]] <= most:
             yield f"{h.name(m)} is {m['state']} and began {began[m['project']]} times, wanted {most} times at most"

@@ -151,7 +151,8 @@ class World:
         pid = self.server_pid(name)
         if f"{self.stack.dir}/data/{name}".encode() not in command_of(pid):
             return
-        send(pid, signal.SIGCONT)
+        for process in (pid, *children_of(pid)):    # none that stands still must hold up the end
+            send(process, signal.SIGCONT)
         send(pid, number)
         wait_until(lambda: not Path(f"/proc/{pid}").exists() or state_of(pid) == "Z", 30, f"{name}'s end")
 
