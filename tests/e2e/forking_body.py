@@ -1,10 +1,15 @@
 #!/usr/bin/python3
-"""body.py with a child process of its own, which leaves the traces.
+"""body.py as a child process, which leaves the traces; its parent waits for it, or leaves it behind.
 
-    forking_body.py FOLDER PROJECT ATTEMPT MILLISECONDS"""
+    forking_body.py FOLDER PROJECT ATTEMPT MILLISECONDS [LEAVES_AFTER_MILLISECONDS]"""
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
-sys.exit(subprocess.call([sys.executable, str(Path(__file__).with_name("body.py")), *sys.argv[1:]]))
+child = subprocess.Popen([sys.executable, str(Path(__file__).with_name("body.py")), *sys.argv[1:5]])
+if len(sys.argv) > 5:
+    time.sleep(int(sys.argv[5]) / 1000)
+else:
+    sys.exit(child.wait())

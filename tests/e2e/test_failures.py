@@ -252,6 +252,21 @@ def test_kill_worker_above_a_runner_that_cannot_watch(make_own_fleet, tmp_path, 
     assert_no_two_lived_at_once(tmp_path)
 
 
+def test_what_a_body_left_is_fenced_too(make_own_fleet, tmp_path):
+    """A body ends while its supervisor stands still, and leaves a child: it does not outlive the lease."""
+    tmp_path.chmod(0o777)
+    fleet = make_own_fleet(workers=1, concurrency=3, env={"WAVEFLEET_COMMAND_ALLOW": FORKER})
+    argv = [str(FORKER), str(tmp_path), "{project}", "{attempt}", "9000", "1500"]
+    wave = fleet.submit("leftovers", names(1), "command", batch_size=6, params={"argv": argv})
+    wait_until(lambda: lives(tmp_path), 20, "the body")
+    stopped = fleet.workers[0]
+    stopped.signal(signal.SIGSTOP)
+    fleet.start_worker(3)
+    completes(fleet, wave, 60)
+    stopped.signal(signal.SIGCONT)
+    assert_no_two_lived_at_once(tmp_path)
+
+
 # ---- PostgreSQL and Redis away ----
 
 @pytest.fixture
