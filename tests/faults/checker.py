@@ -143,7 +143,7 @@ def window_of_lives(h):
     """The bodies of a wave that live at the same time are at most its batch_size."""
     edges = defaultdict(list)
     for r in h.runs:
-        if r.migration in h.migration_of:
+        if r.migration in h.migration_of and h.excuse.last(r) > r.begin:
             wave_no = h.migration_of[r.migration]["wave_no"]
             edges[wave_no] += [(r.begin, 1, r), (h.excuse.last(r), 0, r)]
     for wave_no, marks in edges.items():

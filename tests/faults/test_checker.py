@@ -300,6 +300,12 @@ def test_only_a_freeze_excuses_a_body_and_only_until_it_wakes(frozen, ended, hol
     assert broken(history) == ([] if holds else ["no_overlap"])
 
 
+def test_a_life_that_is_excused_as_a_whole_takes_no_place():
+    history = copy.deepcopy(sound())
+    history["freezes"] = [{"supervisor": WORKER_A, "began": 9 * S, "ended": 11 * S}]
+    assert broken(history) == []
+
+
 def test_the_ledger_is_read_as_it_was_written(tmp_path):
     file = tmp_path / "ledger"
     file.write_text("00aa begin 100 7 5 p-1 2 40 30\n00bb begin 90 8 6 p-2 1 41 30\n00aa alive 300 7\n"
