@@ -38,10 +38,10 @@ class Campaign:
         self.log = open(self.folder / "log", "a", encoding="utf-8", buffering=1)
         self.began = time.monotonic()
 
-    def say(self, text):
+    def say(self, text, always=False):
         line = f"{time.monotonic() - self.began:8.3f}  {text}"
         self.log.write(line + "\n")
-        if not self.quiet:
+        if always or not self.quiet:
             print(line, flush=True)
 
     # ---- the three that are at work ----
@@ -255,12 +255,13 @@ class Campaign:
         self.say(f"attempts by outcome: {text(Counter(a['outcome'] for a in h.attempts))}")
         self.say(f"seed {self.seed}: {len(h.waves)} waves, {len(h.migrations)} migrations ({text(states)}), "
                  f"{len(h.attempts)} attempts, {sum(faults.values())} faults, {sum(acts.values())} acts, "
-                 f"{time.monotonic() - self.began:.0f} s: {f'{len(found)} RULES BROKEN' if found else 'every rule holds'}")
+                 f"{time.monotonic() - self.began:.0f} s: {f'BROKEN {len(found)} times' if found else 'every rule holds'}", always=True)
 
     def keep(self, found):
         for rule, sentence in found[:40]:
-            self.say(f"BROKEN {rule}: {sentence}")
-        self.say(f"reproduce with: make faults SEED={self.seed} MINUTES={self.seconds / 60:g}; all of it is in {self.folder}")
+            self.say(f"BROKEN {rule}: {sentence}", always=True)
+        self.say(f"reproduce with: make faults SEED={self.seed} MINUTES={self.seconds / 60:g}; all of it is in {self.folder}",
+                 always=True)
         self.dump()
 
     def dump(self):

@@ -248,7 +248,7 @@ class World:
 
 def build_body(folder):
     body = Path(folder) / "body"
-    subprocess.run([os.environ.get("CC", "cc").split()[-1], "-O1", "-Wall", "-Wextra", "-D_GNU_SOURCE", "-o", body,
+    subprocess.run(["gcc", "-O1", "-Wall", "-Wextra", "-D_GNU_SOURCE", "-o", body,
                     HERE / "body.c"], check=True)
     return body
 
