@@ -20,7 +20,7 @@ from faults import FAULTS
 from wavefleet import SLOW, wait_until
 from world import AWAY, World, patiently
 
-PENDING_MOST = 120          # not yet settled: no further wave before there are fewer
+PENDING_MOST = 80          # not yet settled: no further wave before there are fewer
 STUCK_S = 60                # nothing at all happens for so long: it will not end
 CLEAN_S = 30
 
@@ -233,6 +233,7 @@ class Campaign:
             workers=sql.rows("SELECT worker_id, pid FROM workers"),
             steps=sql.rows("SELECT * FROM watch.steps ORDER BY seq"), wave_ends=sql.rows("SELECT * FROM watch.wave_ends"),
             breaches=sql.rows("SELECT * FROM watch.breaches"),
+            revived=[r["migration_id"] for r in sql.rows("SELECT migration_id FROM webhooks WHERE verdict = 'revived'")],
             widths={w["wave_no"]: w["batch_size"] for w in waves}, redis=redis_holds,
             submitted=self.submitted, acts=self.people.log, freezes=self.world.freezes,
             starts=[{"project": s["pair"][0], "began": s["began"], "double": s["double"]}

@@ -29,6 +29,7 @@ class History:
     wave_ends: list = field(default_factory=list)       # wave_no, run_no
     breaches: list = field(default_factory=list)
     widths: dict = field(default_factory=dict)          # wave_no -> the largest batch_size it ever had
+    revived: list = field(default_factory=list)         # migrations that a genuine webhook completed after they had failed
     redis: dict = field(default_factory=dict)           # key -> members, or a string's value
     submitted: list = field(default_factory=list)       # plan.wave, and wave_id: None if no answer ever came
     acts: list = field(default_factory=list)            # act, wave_id, migration, status
@@ -102,15 +103,16 @@ def nothing_lost(h):
 
 
 def settled_once(h):
-    """A settled migration stays as it is until somebody restarts it."""
-    exits, said = Counter(), Counter()
+    """A settled migration stays as it is until somebody restarts it. One that has failed may be completed after
+    all: by a person, or by a webhook of the migration server that says so."""
+    exits, said, revived = Counter(), Counter(), Counter(h.revived)
     for s in h.steps:
         if s["was"] in SETTLED:
             (said if s["became"] in SETTLED else exits)[s["id"]] += 1
     for m in h.migrations:
         if exits[m["id"]] > h.reopened(m):
             yield f"{h.name(m)} was taken up again {exits[m['id']]} times after it was settled, restarted {h.reopened(m)} times"
-        if said[m["id"]] > h.acts_on(m, ("set-completed",)):
+        if said[m["id"]] > h.acts_on(m, ("set-completed",)) + revived[m["id"]]:
             yield f"{h.name(m)} was settled when it was settled: {steps_of(h, m['id'])}"
 
 

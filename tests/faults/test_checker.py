@@ -289,6 +289,14 @@ def test_what_was_restarted_may_be_settled_again(acts, holds):
     assert broken(history) == ([] if holds else ["settled_once"])
 
 
+@pytest.mark.parametrize("revived,holds", [([], False), ([1], True), ([2], False)])
+def test_what_failed_may_be_completed_by_a_webhook(revived, holds):
+    history = copy.deepcopy(sound())
+    settled_as_another(history)
+    history["revived"] = revived
+    assert broken(history) == ([] if holds else ["settled_once"])
+
+
 @pytest.mark.parametrize("frozen,ended,holds", [
     (WORKER_A, 16, True),           # its body lived on until one second after it had been frozen
     (WORKER_A, 14, False),          # it woke three seconds before

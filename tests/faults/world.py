@@ -74,7 +74,9 @@ class World:
         self.folder, self.say = Path(folder), say
         self.stack = Stack()
         self.place = Place(self.stack, "faults")
-        self.sql, self.redis = self.place.sql, self.place.redis
+        # it may stand still by our own doing, and only we let it go on
+        self.sql, self.redis = self.place.sql, redis.Redis.from_url(self.place.redis_url, decode_responses=True,
+                                                                    socket_timeout=3, socket_connect_timeout=3)
         self.body, self.ledger = build_body(self.folder), self.folder / "ledger"
         self.ledger.touch()
         self.fleet = Fleet(self.place, {**SETTINGS, "WAVEFLEET_COMMAND_ALLOW": self.body})
