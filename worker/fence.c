@@ -126,8 +126,10 @@ static void *watch(void *unused)
         for (;;) {
                 struct pollfd p = {.fd = here.pipe};
                 poll(&p, 1, until_next_look_ms(here.fence));
-                if (p.revents)
+                if (p.revents) {
+                        kill_all_bodies();
                         kill(0, SIGKILL);
+                }
                 if (!fence_open(here.fence))
                         kill_all_bodies();
         }

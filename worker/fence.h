@@ -9,10 +9,11 @@
  * Each runner has a watchdog: a thread that sleeps in poll(2) on the pipe to the supervisor and wakes
  * at the deadline, and at least ten times in a lease. When the deadline is past it kills the group of
  * every runner of this worker that has a body, its own last; when the pipe hangs up, which means that
- * the supervisor is dead, it kills its own. SIGKILL to the whole group, so the programs of a body go
- * with it, whatever signals they block and whether they are stopped. Because each watches over all, a
- * runner that is stopped together with the supervisor is fenced too, by the others. A runner that is
- * woken by SIGCONT looks at the deadline before its body runs on.
+ * the supervisor is dead, it does the same at once, and ends itself. SIGKILL to the whole group, so the
+ * programs of a body go with it, whatever signals they block and whether they are stopped. Because each
+ * watches over all, a runner that is stopped, or that died and was not buried by a supervisor that was
+ * stopped or dead, is fenced too, by the others. A runner that is woken by SIGCONT looks at the deadline
+ * before its body runs on.
  *
  * A thread, and not a timer's signal: a signal interrupts system calls of libraries that know nothing
  * of it, once in every period and in every body, and waits while a library has blocked it. The thread

@@ -30,8 +30,10 @@ static void run(const struct runner *r, struct body *b, const struct job *job)
         body_begin(b, job);
         if (fence_open(r->fence))
                 run_body(b, job, &out);
-        body_end(b, &out, body_has_leftovers(b));
-        fence_end(r->fence, r->slot);
+        bool leftovers = body_has_leftovers(b);
+        body_end(b, &out, leftovers);
+        if (!leftovers) /* else the fence stands until the supervisor has ended the group */
+                fence_end(r->fence, r->slot);
 }
 
 /* Waits for the next job. 0: the supervisor is gone. */

@@ -14,8 +14,9 @@ import pytest
 from gate import Gate
 from invariants import snapshot
 from stack import moved_to, server_address
-from wavefleet import HERE, SLOW, assert_problem, wait_until
+from wavefleet import HERE, SLOW, assert_problem, descendants_of, wait_until
 
+FORKER = HERE / "forking_body.py"
 PYTHON = "/usr/bin/python3"
 
 
@@ -225,6 +226,44 @@ def test_kill_worker_no_two_bodies(make_own_fleet, tmp_path):
     victim.kill()
     fleet.forget(victim)
     completes(fleet, wave, 60)
+    assert_no_two_lived_at_once(tmp_path)
+
+
+@pytest.mark.parametrize("what", ["stopped", "killed"])
+def test_kill_worker_above_a_runner_that_cannot_watch(make_own_fleet, tmp_path, what):
+    """A runner that is stopped, or has just been killed, does not end its body when its supervisor dies: the
+    other runners of the worker do, before anybody starts it again."""
+    tmp_path.chmod(0o777)
+    fleet = make_own_fleet(workers=1, concurrency=3, env={"WAVEFLEET_COMMAND_ALLOW": f"{PYTHON},{FORKER}"})
+    argv = [str(FORKER), str(tmp_path), "{project}", "{attempt}", "4000"]
+    wave = fleet.submit("no watchdog", names(1), "command", batch_size=6, params={"argv": argv})
+    wait_until(lambda: lives(tmp_path), 20, "the body")
+    victim = fleet.workers[0]
+    runner = wait_until(lambda: next(iter(p for p in victim.children() if len(descendants_of(p)) == 2), None), 10,
+                        "the body's runner, with its program and the program's child")
+    victim.signal(signal.SIGSTOP)
+    os.kill(runner, signal.SIGSTOP if what == "stopped" else signal.SIGKILL)
+    victim.kill()
+    fleet.forget(victim)
+    fleet.start_worker(3)
+    completes(fleet, wave, 60)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(runner, signal.SIGCONT)
+    assert_no_two_lived_at_once(tmp_path)
+
+
+def test_what_a_body_left_is_fenced_too(make_own_fleet, tmp_path):
+    """A body ends while its supervisor stands still, and leaves a child: it does not outlive the lease."""
+    tmp_path.chmod(0o777)
+    fleet = make_own_fleet(workers=1, concurrency=3, env={"WAVEFLEET_COMMAND_ALLOW": FORKER})
+    argv = [str(FORKER), str(tmp_path), "{project}", "{attempt}", "9000", "1500"]
+    wave = fleet.submit("leftovers", names(1), "command", batch_size=6, params={"argv": argv})
+    wait_until(lambda: lives(tmp_path), 20, "the body")
+    stopped = fleet.workers[0]
+    stopped.signal(signal.SIGSTOP)
+    fleet.start_worker(3)
+    completes(fleet, wave, 60)
+    stopped.signal(signal.SIGCONT)
     assert_no_two_lived_at_once(tmp_path)
 
 

@@ -8,6 +8,9 @@ CREATE TABLE watch.wave_steps (
     seq bigint GENERATED ALWAYS AS IDENTITY, wave_no bigint, run_no int, was text, became text,
     at timestamptz DEFAULT clock_timestamp());
 
+CREATE TABLE watch.wave_ends (
+    wave_no bigint, run_no int, state text, at timestamptz DEFAULT clock_timestamp());
+
 CREATE TABLE watch.steps (
     seq bigint GENERATED ALWAYS AS IDENTITY, id bigint, wave_no bigint, attempt int, was text, became text,
     at timestamptz DEFAULT clock_timestamp());
@@ -29,6 +32,17 @@ END $$;
 
 CREATE TRIGGER watch_wave AFTER UPDATE ON wavefleet.waves
     FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION watch.on_wave();
+
+-- A stopped wave ends later than it becomes `stopped`: when nothing of it runs any more.
+CREATE FUNCTION watch.on_wave_end() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO watch.wave_ends (wave_no, run_no, state) VALUES (NEW.wave_no, NEW.run_no, NEW.state::text);
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER watch_wave_end AFTER UPDATE ON wavefleet.waves
+    FOR EACH ROW WHEN (OLD.completed_at IS DISTINCT FROM NEW.completed_at AND NEW.completed_at IS NOT NULL)
+    EXECUTE FUNCTION watch.on_wave_end();
 
 CREATE FUNCTION watch.on_migrations() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
