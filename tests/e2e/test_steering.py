@@ -256,6 +256,8 @@ def test_projects_run_in_the_order_of_their_dependencies(fleet):
     projects = [{"project": "roof", "depends_on": ["walls", "chimney"]}, {"project": "walls", "depends_on": ["floor"]},
                 {"project": "chimney", "depends_on": ["floor"]}, {"project": "floor"}, {"project": "garden"}]
     wave = fleet.submit("house", projects, batch_size=10, params={"sleep_ms": 100})
+    waits = fleet.http.get(f"/api/waves/{wave}/migrations/roof").data
+    assert [d["mb_project_uuid"] for d in waits["depends_on"]] == ["walls", "chimney"] and waits["status"] == "pending"
     assert fleet.wait_wave(wave) == "completed"
     fleet.check_wave(wave, "completed")
     rows = fleet.migrations(wave)

@@ -19,6 +19,11 @@ SELECT w.wave_no,
            'spent', m.spent, 'max_attempts', w.max_attempts, 'started_at', m.started_at,
            'updated_at', m.updated_at, 'worker_id', a.worker_id, 'due_at', a.due_at,
            'polls', a.polls, 'progress', a.progress, 'cancel', a.cancel,
+           'depends_on', (
+               SELECT coalesce(json_agg(json_build_object('mb_project_uuid', o.project, 'state', o.state)
+                                        ORDER BY o.id), '[]')
+                 FROM dependencies d JOIN migrations o ON o.id = d.on_id
+                WHERE w.has_dependencies AND d.migration_id = m.id),
            'history', (
                SELECT coalesce(json_agg(json_build_object(
                           'attempt', t.attempt, 'worker_id', t.worker_id, 'host', k.host, 'pid', k.pid,
