@@ -40,6 +40,7 @@ static void check_status(struct request *rq, const char *pointer, const char *st
                             "is neither error nor cancelled");
 }
 
+/* Of a body; a list of what is in no wave is empty. */
 static void check_wave(struct request *rq, const char *pointer, const char *wave)
 {
         if (wave && !wave_id_ok(wave))
@@ -67,7 +68,6 @@ static const char *check_time(struct request *rq, const char *pointer, const cha
 
 static void check(struct request *rq, const char *pointer, struct ended_filter *f)
 {
-        check_wave(rq, pointer, f->wave);
         check_status(rq, pointer, f->status);
         check_class(rq, pointer, f->class);
         f->since = check_time(rq, pointer, "since", f->since);
@@ -85,6 +85,7 @@ void ended_filter_read(struct request *rq, const struct json *v, unsigned wanted
         }
         *out = (struct ended_filter){0};
         json_read(v, known, n, out, "#/filter", request_mistakes(rq));
+        check_wave(rq, "#/filter", out->wave);
         check(rq, "#/filter", out);
 }
 

@@ -70,7 +70,7 @@ def test_filters_of_the_list(fleet, three):
     assert len(page["data"]) == 4 and len(rest["data"]) == 5
     assert {d["ref"] for d in page["data"]} | {d["ref"] for d in rest["data"]} == refs(fleet, "class=data")
     for query, pointer in (("class=odd", "#/class"), ("since=now", "#/since"), ("until=2026-13-01T00:00:00Z", "#/until"),
-                           ("discarded=maybe", "#/discarded"), ("wave=x", "#/wave"), ("limit=0", "#/limit")):
+                           ("discarded=maybe", "#/discarded"), ("limit=0", "#/limit")):
         problem = assert_problem(fleet.http.get(f"/api/dead?{query}"), 422)
         assert problem["errors"][0]["pointer"] == pointer
     both = assert_problem(fleet.http.get("/api/dead?class=odd&since=now"), 422)
