@@ -177,6 +177,7 @@ struct pausing {
         const char *queue;
         bool paused;
         const char *data; /* the answer */
+        const char *message;
 };
 
 static void tell_redis(const struct pausing *p, int64_t runners)
@@ -196,7 +197,7 @@ static void claims_over(const struct pg_result *r, const struct err *e, void *ar
         struct err lasting = ERR_INIT;
         (void)r;
         if (!e) {
-                respond_data(p->rq, 200, p->data, -1, NULL);
+                respond_data(p->rq, 200, p->data, -1, p->message);
                 return;
         }
         lasting = *e;
@@ -217,6 +218,12 @@ static void changed(const struct pg_result *r, const struct err *e, void *arg)
                  LB("changed", pg_bool(r, 0, 0, 1)), LS("by", request_principal(p->rq)),
                  LS("request_id", request_id(p->rq)));
         tell_redis(p, pg_int(r, 0, 0, 2));
+        if (p->paused && pg_int(r, 0, 0, 3))
+                p->message =
+                        arena_printf(request_arena(p->rq),
+                                     "%lld of its workers are of an older release, and take no "
+                                     "notice: drain them",
+                                     (long long)pg_int(r, 0, 0, 3));
         if (!p->paused) {
                 respond_data(p->rq, 200, p->data, -1, NULL);
                 return;

@@ -137,6 +137,23 @@ START_TEST(waves_take_turns)
 }
 END_TEST
 
+START_TEST(a_queue_that_is_held_releases_nothing)
+{
+        struct wave_facts f = wave(1, 50);
+        int64_t ids[] = {7, 8};
+        broker_hold_queue(rig.b, "q");
+        submit(&f, 101, 120);
+        OK(broker_push(rig.b, &f, ids, 2, true, rig_done, NULL));
+        OK(broker_facts(rig.b, &f, rig_done, NULL));
+        ck_assert_int_eq(rig_int("LLEN wavefleet:queue:q"), 0);
+        ck_assert_int_eq(rig_int("LLEN wavefleet:wave:1:backlog"), 22);
+        ck_assert_int_gt(rig_int("PTTL wavefleet:target:q"), 200000);
+        broker_set_runners(rig.b, "q", 1);
+        OK(broker_facts(rig.b, &f, rig_done, NULL));
+        ck_assert_int_eq(rig_int("LLEN wavefleet:queue:q"), 22);
+}
+END_TEST
+
 START_TEST(a_turn_goes_on_where_it_stopped)
 {
         rig_do("SET wavefleet:target:q 2");
@@ -746,6 +763,7 @@ static Suite *suite(void)
                                       a_closed_wave_takes_no_more_of_a_submit,
                                       push_keeps_the_order,
                                       waves_take_turns,
+                                      a_queue_that_is_held_releases_nothing,
                                       a_turn_goes_on_where_it_stopped,
                                       the_highest_priority_goes_first,
                                       a_paused_wave_releases_nothing,

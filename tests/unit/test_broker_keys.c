@@ -62,6 +62,21 @@ START_TEST(patterns_and_what_they_find)
 }
 END_TEST
 
+START_TEST(names_of_queues)
+{
+        char longest[QUEUE_NAME_MAX + 2];
+        memset(longest, 'q', sizeof(longest));
+        longest[QUEUE_NAME_MAX + 1] = '\0';
+        ck_assert(!queue_name_ok(longest));
+        longest[QUEUE_NAME_MAX] = '\0';
+        ck_assert(queue_name_ok(longest));
+        ck_assert(queue_name_ok("a") && queue_name_ok("heavy-2_x"));
+        static const char *const wrong[] = {"", "Upper", "a:b", "a b", "a/b", "\xC3\xBC", "a\n"};
+        for (size_t i = 0; i < COUNT_OF(wrong); i++)
+                ck_assert_msg(!queue_name_ok(wrong[i]), "\"%s\" was taken", wrong[i]);
+}
+END_TEST
+
 START_TEST(ids)
 {
         int64_t n = -1;
@@ -272,6 +287,7 @@ int main(void)
         tcase_add_test(t, names);
         tcase_add_test(t, the_longest_names_fit);
         tcase_add_test(t, patterns_and_what_they_find);
+        tcase_add_test(t, names_of_queues);
         tcase_add_test(t, ids);
         tcase_add_loop_test(t, urls_that_are_right, 0, (int)COUNT_OF(urls));
         tcase_add_loop_test(t, urls_that_are_wrong, 0, (int)COUNT_OF(wrong_urls));
