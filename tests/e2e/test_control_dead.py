@@ -1,12 +1,13 @@
 """Dead letters: filters of the list, restarting and discarding one, many, or all that match."""
 
+import contextlib
 import threading
 
 import pytest
 
 from gate import Gate
 from invariants import fingerprint
-from stack import moved_to, server_address
+from stack import Sql, moved_to, server_address
 from wavefleet import assert_problem, wait_until
 
 CLASSES = {"temporary": 2, "data": 3}
@@ -177,7 +178,8 @@ def test_restart_all_of_a_wave_takes_the_discarded_too(fleet):
 
 def test_a_wave_that_is_held_up_is_waited_for(fleet, three):
     """Each wave is an act of its own, which waits for whoever holds its wave."""
-    with fleet.sql.cursor() as c:
+    holder = Sql(fleet.sql.url)
+    with contextlib.closing(holder), holder.cursor() as c:
         c.execute("BEGIN")
         c.execute("SELECT 1 FROM waves WHERE wave_id = %s FOR UPDATE", (three[1],))
         answer = []

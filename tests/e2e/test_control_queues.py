@@ -1,10 +1,13 @@
 """Pausing and resuming queues."""
 
+import contextlib
+import threading
 import time
 
 import pytest
 
 from remote_setup import QUICK_REMOTE, store_secret, targets
+from stack import Sql
 from wavefleet import assert_problem, wait_until
 
 
@@ -94,6 +97,30 @@ def test_nothing_is_claimed_after_the_answer(fleet):
         for wave in waves:
             assert fleet.wait_wave(wave) == "completed"
             fleet.check_wave(wave, "completed")
+
+
+def test_the_answer_waits_for_claims_and_for_nothing_else(fleet):
+    """A claim holds its wave FOR NO KEY UPDATE, a settlement FOR KEY SHARE: here a test holds it so."""
+    wave = fleet.submit("locked", ["l1"], params={"sleep_ms": 60_000}, queue="heavy")
+    wait_until(lambda: states(fleet, wave) == {"running": 1}, 20, "it to run")
+    answers = []
+    ask = threading.Thread(target=lambda: answers.append(act(fleet, "heavy", "pause")), daemon=True)
+    holder = Sql(fleet.sql.url)
+    with contextlib.closing(holder), holder.cursor() as c:
+        c.execute("BEGIN")
+        c.execute("SELECT 1 FROM waves WHERE wave_id = %s FOR KEY SHARE", (wave,))
+        assert act(fleet, "heavy", "pause").status == 200 and act(fleet, "heavy", "resume").status == 200
+        c.execute("SELECT 1 FROM waves WHERE wave_id = %s FOR NO KEY UPDATE", (wave,))
+        ask.start()
+        waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%FOR SHARE%%' AND datname = current_database()"
+        wait_until(lambda: fleet.sql.value(waits) == 1, 20, "the pause to wait")
+        assert shown(fleet, "heavy")["paused"] is True and not answers, "new claims are refused meanwhile"
+        c.execute("ROLLBACK")
+    ask.join(20)
+    assert answers and answers[0].status == 200 and answers[0].data["changed"] is True
+    assert fleet.http.post(f"/api/waves/{wave}/migrations/l1/cancel", {}).status == 202, "what runs can be cancelled still"
+    assert fleet.wait_wave(wave) == "completed"
+    fleet.check_wave(wave, "completed")
 
 
 def test_flushed_while_paused(fleet):
