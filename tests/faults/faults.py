@@ -165,13 +165,6 @@ def drain_worker(world, dice):
     if dice[3] < 0.3:
         time.sleep(dice[4])
         send(program.pid, signal.SIGTERM)
-
-    def succeed():
-        if slot.program is program and program.alive:
-            world.later(0.5, f"{slot.name}: looked at again", succeed)
-        elif slot.program is program:
-            world.respawn(slot)
-    world.later(0.5, f"{slot.name}: has it drained?", succeed)
     return f"SIGTERM to {slot.name} (pid {program.pid})"
 
 

@@ -119,14 +119,16 @@ class World:
 
     def bury(self, program):
         code = program.process.poll()
+        if program.expected_exit == "drained" and code not in (0, 1):
+            self.unexpected.append(f"{program.name} was drained and ended with {code}:\n{program.tail()}")
         if program.expected_exit is None and code is not None:
             self.unexpected.append(f"{program.name} ended by itself with {code}:\n{program.tail()}")
         self.fleet.forget(program)
 
     def look_after_programs(self):
-        """One that ended by itself is a finding, and is replaced."""
+        """One that ended by itself is a finding, and is replaced; one that was drained is replaced."""
         for slot in (self.api, *self.workers):
-            if slot.program is not None and not slot.alive and slot.program.expected_exit is None:
+            if slot.program is not None and not slot.alive and slot.program.expected_exit in (None, "drained"):
                 self.respawn(slot)
 
     # ---- what is to be undone ----
