@@ -12,7 +12,7 @@ import time
 from gate import BOTH, DOWN, UP
 from plan import pick
 from wavefleet import children_of
-from world import LEASE_MS, born, name_of, patiently, send
+from world import LEASE_MS, born, name_of, send
 
 SHORT_S, LONG_S = (0.1, 0.7 * LEASE_MS / 1000), (1.2 * LEASE_MS / 1000, 3 * LEASE_MS / 1000)
 AWAY_S = (0.3, 2 * LEASE_MS / 1000)
@@ -275,7 +275,7 @@ def redis_read_only(world, dice):
 
 
 def redis_setting(world, name, value):
-    patiently(lambda: world.redis.config_set(name, value))
+    world.redis.config_set(name, value)
 
 
 def redis_replica(world, dice):
@@ -285,7 +285,7 @@ def redis_replica(world, dice):
 
 
 def redis_master(world):
-    patiently(lambda: world.redis.execute_command("REPLICAOF", "NO", "ONE"))
+    world.redis.execute_command("REPLICAOF", "NO", "ONE")
 
 
 def redis_kills_clients(world, dice):
@@ -342,7 +342,7 @@ def postgres_read_only(world, dice):
 
 def postgres_setting(world, what):
     for statement in ("SET default_transaction_read_only = off", f"ALTER SYSTEM {what}", "SELECT pg_reload_conf()"):
-        patiently(lambda statement=statement: world.sql.execute(statement))
+        world.sql.execute(statement)
 
 
 FAULTS = {
