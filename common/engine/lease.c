@@ -59,6 +59,8 @@ static void registered(const struct pg_result *r, const struct err *e, void *arg
         struct engine_worker *w = arg;
 
         w->registering = false;
+        if (!w->tick)
+                return;
         if (e || pg_rows(r, 1) != 1) {
                 log_warn("worker.not_registered", LS("reason", e ? e->text : "no free slot"));
                 loop_timer_start(w->tick, REGISTER_AGAIN_MS);
@@ -169,7 +171,7 @@ static void beaten(const struct pg_result *r, const struct err *e, void *arg)
         struct beat *b = arg;
         struct engine_worker *w = b->w;
 
-        if (w->id != b->worker || w->dead || e) {
+        if (!w->tick || w->id != b->worker || w->dead || e) {
                 if (e && w->id == b->worker)
                         log_warn("lease.not_renewed", LI("worker", w->id), LE(e));
         } else if (pg_rows(r, 0) == 0) {
@@ -244,6 +246,8 @@ static void left(const struct pg_result *r, const struct err *e, void *arg)
         struct engine_worker *w = arg;
 
         w->leaving = false;
+        if (!w->tick)
+                return;
         if (e || pg_rows(r, 0) == 0) {
                 loop_timer_start(w->tick, REGISTER_AGAIN_MS);
                 beat(w); /* rows under our name that we do not know: they are handed back first */
@@ -279,12 +283,12 @@ void lease_start(struct engine_worker *w)
 void lease_stop(struct engine_worker *w)
 {
         drop_consumers(w);
-        loop_timer_free(w->tick);
-        loop_timer_free(w->fence);
+        loop_timer_free(take(w->tick)); /* without it, answers that are under way change nothing */
+        loop_timer_free(take(w->fence));
 }
 
 void lease_hurry(struct engine_worker *w)
 {
-        if (w->draining && !w->leaving && !w->left && !map_count(w->hands))
+        if (w->tick && w->draining && !w->leaving && !w->left && !map_count(w->hands))
                 loop_timer_start(w->tick, 0);
 }

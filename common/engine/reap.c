@@ -107,7 +107,7 @@ static void empty_list(struct engine_worker *w, int64_t worker)
 /* ---- marking ---- */
 
 struct marking {
-        struct reap *r;
+        struct engine_worker *w;
         int64_t worker;
         char reason[16];
 };
@@ -115,13 +115,15 @@ struct marking {
 static void marked(const struct pg_result *res, const struct err *e, void *arg)
 {
         struct marking *m = arg;
-        struct engine_worker *w = m->r->w;
-        struct peer *p = map_get(m->r->peers, m->worker);
+        struct engine_worker *w = m->w;
+        struct peer *p = w->reap ? map_get(w->reap->peers, m->worker) : NULL;
         struct after a;
 
         if (p)
                 p->reaping = false;
-        if (e) {
+        if (!w->reap) {
+                /* this process ends: another one empties its list */
+        } else if (e) {
                 log_warn("reap.failed", LI("worker", m->worker), LE(e));
         } else if (pg_rows(res, 0) > 0) {
                 after_init(&a);
@@ -143,7 +145,7 @@ static void mark(struct reap *r, int64_t worker, int64_t beat, const char *reaso
         struct marking *m = xcalloc(1, sizeof(*m));
         struct pg_tx *tx = pg_tx_new();
 
-        m->r = r;
+        m->w = w;
         m->worker = worker;
         snprintf(m->reason, sizeof(m->reason), "%s", reason);
         pg_stmt(tx, SQL_REAP_MARK);

@@ -211,7 +211,7 @@ void engine_worker_free(struct engine_worker *w)
         lease_stop(w);
         reconcile_free(w->reconcile);
         promote_free(w->promote);
-        reap_free(w->reap);
+        reap_free(take(w->reap));
         pg_free(w->pg);
         pg_free(w->beat);
         pg_free(w->stream_pg);

@@ -341,6 +341,26 @@ def test_server_that_stalls(gated, which):
     completes(fleet, wave)
 
 
+def test_sigterm_while_postgres_says_nothing(make_own_fleet):
+    """A worker that cannot write what its bodies did, nor leave, says so and ends with 1."""
+    fleet = make_own_fleet(api=False, env={"WAVEFLEET_WORKER_LEASE_MS": "2000"})
+    gate = Gate(server_address(fleet.place.database_url, 5432))
+    api = fleet.start_api()
+    worker = fleet.start_worker(3, WAVEFLEET_DATABASE_URL=moved_to(fleet.place.database_url, gate.port))
+    wave = fleet.submit("unsettled", names(6), batch_size=3, params={"sleep_ms": 1000})
+    wait_until(lambda: fleet.sql.value("SELECT count(*) FROM active") == 3, 20, "three to run")
+    gate.stall()
+    wait_until(lambda: "its lease ran out" in worker.text(), 20, "its lease to run out")
+    worker.signal(signal.SIGTERM)
+    assert worker.process.wait(20 * SLOW) == 1, worker.tail()
+    worker.expected_exit = 1
+    assert "worker.unsettled" in worker.text()
+    gate.mend()
+    assert api.alive
+    fleet.start_worker(3)
+    completes(fleet, wave, 60)
+
+
 def test_programs_started_before_their_servers(make_own_fleet):
     fleet = make_own_fleet(api=False)
     gates = [Gate(server_address(fleet.place.database_url, 5432)), Gate(server_address(fleet.place.redis_url, 6379))]

@@ -4,7 +4,7 @@ returns (target, reply or None); what was asked is written down before, because 
 import http.client
 from urllib.parse import quote
 
-from plan import pick
+from plan import QUEUES, pick
 
 LOST = (OSError, http.client.HTTPException, AssertionError)
 WITHIN_S = 4
@@ -17,8 +17,8 @@ class People:
     def __init__(self, world):
         self.world, self.log, self.waves = world, [], []
 
-    def call(self, act, method, path, body=None, wave_id=None, migration=None):
-        entry = {"act": act, "wave_id": wave_id, "migration": migration, "status": None}
+    def call(self, act, method, path, body=None, wave_id=None, migration=None, **more):
+        entry = {"act": act, "wave_id": wave_id, "migration": migration, "status": None, **more}
         self.log.append(entry)
         try:
             entry["status"] = self.world.fleet.http.request(method, path, body, timeout_s=WITHIN_S).status
@@ -69,6 +69,38 @@ def in_wave(verb, states, method="POST"):
     return act
 
 
+def change(people, dice):
+    wave_id, batch_size = people.wave(dice[0]), 1 + int(9 * dice[1] ** 2)
+    return wave_id and people.call("change", "PATCH", f"/api/waves/{wave_id}", {"batch_size": batch_size}, wave_id,
+                                   batch_size=batch_size)
+
+
+def dead(verb):
+    def act(people, dice):
+        rows = people.world.sql.rows("""SELECT w.wave_id, d.migration_id AS id FROM dead d JOIN waves w USING (wave_no)
+            WHERE discarded_at IS NULL ORDER BY d.migration_id""")
+        found = pick(rows, dice[1])
+        return found and people.call("dead-" + verb, "POST", f"/api/dead/m{found['id']}/{verb}", {}, found["wave_id"],
+                                     found["id"])
+    return act
+
+
+def on_queue(verb):
+    def act(people, dice):
+        return people.call(f"{verb}-queue", "POST", f"/api/queues/{pick(QUEUES, dice[0])}/{verb}", {})
+    return act
+
+
+def drain(people, dice):
+    """A worker leaves because it was asked over HTTP; the driver sees it go, and fills its place."""
+    slot = pick([s for s in people.world.workers if s.supervised], dice[0])
+    worker = slot and people.world.sql.value("SELECT max(worker_id) FROM workers WHERE pid = %s AND alive", slot.program.pid)
+    if not worker:
+        return None
+    slot.program.expected_exit = "drained"
+    return people.call("drain", "POST", f"/api/workers/{worker}/drain", {})
+
+
 ACTS = {
     "pause": (3, on_wave("pause")),
     "resume": (5, on_wave("resume")),
@@ -81,9 +113,16 @@ ACTS = {
     "hard-reset": (2, on_migration("hard-reset", ("running", "parked", "running", "retrying"))),
     "set-completed": (1, on_migration("set-completed", ("parked", "failed", "pending", "retrying"))),
     "kill": (2, on_migration("kill", ("running", "parked", "retrying"))),
+    "cancel": (3, on_migration("cancel", ("running", "parked", "retrying"))),
+    "change": (3, change),
+    "dead-restart": (1, dead("restart")),
+    "dead-discard": (1, dead("discard")),
+    "pause-queue": (1, on_queue("pause")),
+    "resume-queue": (3, on_queue("resume")),
+    "drain": (2, drain),
     "lock": (3, on_migration("lock", ("running", "parked"), "DELETE")),
     "lock-in-wave": (1, in_wave("lock", ("running", "parked"), "DELETE")),
 }
 # After them a migration may start anew although it was settled; and settled without its body having said so.
 REOPENS_WAVE = ("restart-all", "reset-wave")
-REOPENS_ONE = ("restart", "reset-status", "hard-reset")
+REOPENS_ONE = ("restart", "dead-restart", "reset-status", "hard-reset")

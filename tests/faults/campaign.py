@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import invariants
@@ -99,22 +100,37 @@ class Campaign:
         except AWAY:
             return PENDING_MOST
 
+    def body_of(self, wave):
+        body = {k: wave[k] for k in ("name", "kind", "queue", "priority", "batch_size", "max_attempts")}
+        depends = lambda p: {"depends_on": p["depends_on"]} if "depends_on" in p else {}
+        if wave["kind"] == "command":
+            body["params"] = {"argv": [str(self.world.body), str(self.world.ledger), "{migration_id}", "{project}",
+                                       "{attempt}", "{params.plan}"]}
+            body["projects"] = [{"project": p["project"], "params": {"plan": p["plan"]}, **depends(p)}
+                                for p in wave["projects"]]
+        elif wave["kind"] == "noop":
+            body.update(params=wave["params"], projects=[{"project": p["project"], **depends(p)} for p in wave["projects"]])
+        else:
+            self.world.fake.control({"projects": {p["project"]: {"preset": p["manner"], "run_ms": p["run_ms"]}
+                                                  for p in wave["projects"]}})
+            body.update(workspace_id=77, projects=[{"project": p["project"], "brz_project_id": p["target"], **depends(p)}
+                                                   for p in wave["projects"]])
+        return {**body, **self.steering_of(wave["steering"])}
+
+    def steering_of(self, steering):
+        made = {k: steering[k] for k in ("canary", "max_failures") if k in steering}
+        for name, field in (("start_in_s", "start_at"), ("deadline_in_s", "deadline_at")):
+            if name in steering:
+                at = datetime.now(timezone.utc) + timedelta(seconds=steering[name])
+                made[field] = at.isoformat(timespec="milliseconds")
+        others = [s["wave_id"] for s in self.submitted if s["wave_id"] and s["name"] == f"wave-{steering.get('after')}"]
+        return {**made, **({"depends_on": others} if others else {})}
+
     def submit(self, wave):
         """Again and again with the same key until it is answered: there must be exactly one in the end."""
         entry = {**wave, "wave_id": None}
         self.submitted.append(entry)
-        body = {k: wave[k] for k in ("name", "kind", "queue", "priority", "batch_size", "max_attempts")}
-        if wave["kind"] == "command":
-            body["params"] = {"argv": [str(self.world.body), str(self.world.ledger), "{migration_id}", "{project}",
-                                       "{attempt}", "{params.plan}"]}
-            body["projects"] = [{"project": p["project"], "params": {"plan": p["plan"]}} for p in wave["projects"]]
-        elif wave["kind"] == "noop":
-            body.update(params=wave["params"], project_uuids=[p["project"] for p in wave["projects"]])
-        else:
-            self.world.fake.control({"projects": {p["project"]: {"preset": p["manner"], "run_ms": p["run_ms"]}
-                                                  for p in wave["projects"]}})
-            body.update(workspace_id=77, projects=[{"project": p["project"], "brz_project_id": p["target"]}
-                                                   for p in wave["projects"]])
+        body = self.body_of(wave)
         end = None
         while end is None or time.monotonic() < end:
             if end is None and self.mended.is_set():
@@ -184,14 +200,17 @@ class Campaign:
             if time.monotonic() > quiet_since + STUCK_S * SLOW:
                 self.broken.append(f"nothing happens any more: {now}")
                 return
+            for queue in now["paused"]:
+                self.people.call("resume-queue", "POST", f"/api/queues/{queue}/resume", {})
             for wave_id in now["held"]:
                 self.people.call("resume", "POST", f"/api/waves/{wave_id}/resume", {}, wave_id)
             time.sleep(0.3)
 
     def standing(self):
         return self.world.sql.row("""
-            SELECT count(*) AS open, coalesce(array_agg(wave_id ORDER BY wave_no) FILTER (WHERE state IN ('paused', 'ready')),
-                                              '{}') AS held,
+            SELECT count(*) AS open, coalesce(array_agg(wave_id ORDER BY wave_no) FILTER (WHERE state = 'paused' OR
+                       (state = 'ready' AND NOT planned)), '{}') AS held,
+                   (SELECT coalesce(array_agg(queue), '{}') FROM queues WHERE paused) AS paused,
                    (SELECT sum(attempt) FROM migrations) AS attempts, (SELECT count(*) FROM active) AS active,
                    (SELECT sum(polls) FROM active) AS polls,
                    (SELECT sum(completed + failed + cancelled) FROM wave_progress) AS settled
@@ -231,14 +250,23 @@ class Campaign:
             progress={r["wave_no"]: r for r in sql.rows("""SELECT wave_no, sum(completed) AS completed, sum(failed) AS failed,
                 sum(cancelled) AS cancelled, sum(claimed - released) AS in_window FROM wave_progress GROUP BY wave_no""")},
             workers=sql.rows("SELECT worker_id, pid FROM workers"),
-            steps=sql.rows("SELECT * FROM watch.steps ORDER BY seq"), wave_ends=sql.rows("SELECT * FROM watch.wave_ends"),
-            breaches=sql.rows("SELECT * FROM watch.breaches"),
+            steps=sql.rows("SELECT * FROM watch.steps ORDER BY seq"), strange=sql.rows("SELECT * FROM watch.strange"),
+            wave_steps=sql.rows("SELECT * FROM watch.wave_steps ORDER BY seq"),
+            wave_ends=sql.rows("SELECT * FROM watch.wave_ends"), breaches=sql.rows("SELECT * FROM watch.breaches"),
+            dependencies=[(r["migration_id"], r["on_id"]) for r in sql.rows("SELECT * FROM dependencies")],
+            wave_dependencies=[(r["wave_no"], r["on_wave_no"]) for r in sql.rows("SELECT * FROM wave_dependencies")],
             revived=[r["migration_id"] for r in sql.rows("SELECT migration_id FROM webhooks WHERE verdict = 'revived'")],
-            widths={w["wave_no"]: w["batch_size"] for w in waves}, redis=redis_holds,
+            widths=self.widths(waves), redis=redis_holds,
             submitted=self.submitted, acts=self.people.log, freezes=self.world.freezes,
             starts=[{"project": s["pair"][0], "began": s["began"], "double": s["double"]}
                     for s in self.world.fake.report()["starts"]],
             complaints=complaints)
+
+    def widths(self, waves):
+        """The largest window that each wave can ever have had."""
+        asked = [(a["wave_id"], a["batch_size"]) for a in self.people.log if "batch_size" in a]
+        asked += [(s["wave_id"], s["batch_size"]) for s in self.submitted]
+        return {w["wave_no"]: max([w["batch_size"], *(n for wave_id, n in asked if wave_id == w["wave_id"])]) for w in waves}
 
     def summarize(self, found):
         h = self.history

@@ -25,7 +25,11 @@ class History:
     attempts: list = field(default_factory=list)
     progress: dict = field(default_factory=dict)        # wave_no -> sums of wave_progress
     workers: list = field(default_factory=list)         # worker_id, pid
-    steps: list = field(default_factory=list)           # id, was, became, in order
+    steps: list = field(default_factory=list)           # id, was, became, at; in order
+    strange: list = field(default_factory=list)         # those of them that the table of transitions does not have
+    wave_steps: list = field(default_factory=list)      # wave_no, was, became, at; in order
+    dependencies: list = field(default_factory=list)    # (migration, on which)
+    wave_dependencies: list = field(default_factory=list)   # (wave_no, on which)
     wave_ends: list = field(default_factory=list)       # wave_no, run_no
     breaches: list = field(default_factory=list)
     widths: dict = field(default_factory=dict)          # wave_no -> the largest batch_size it ever had
@@ -119,6 +123,11 @@ def settled_once(h):
 def steps_of(h, migration):
     mine = [s for s in h.steps if s["id"] == migration]
     return " → ".join([mine[0]["was"], *(s["became"] for s in mine)]) if mine else "no steps"
+
+
+def steps_are_known(h):
+    for s in h.strange:
+        yield f"m{s['id']} of wave {s['wave_no']} went from {s['was']} to {s['became']}"
 
 
 def no_overlap(h):
@@ -237,12 +246,58 @@ def verdicts(h):
         w, plan = h.wave_of[m["wave_no"]], h.plan(m)
         if m["state"] == "completed" and m["id"] not in completions:
             yield f"{h.name(m)} is completed without an attempt that completed"
-        if m["state"] == "cancelled" and not h.acts_on(m, wave=("stop",)):
+        if m["state"] == "cancelled" and not (h.acts_on(m, ("cancel",), ("stop",)) or m["class"] == "dependency" or
+                                              w.get("deadline_at") or w["wave_no"] in {d for d, _ in h.wave_dependencies}):
             yield f"{h.name(m)} is cancelled, and nobody stopped anything"
+        if m["state"] == "cancelled" and m["class"] == "dependency" and not any(
+                h.migration_of[on]["state"] in ("failed", "cancelled") or h.reopened(h.migration_of[on])
+                for d, on in h.dependencies if d == m["id"]):
+            yield f"{h.name(m)} is cancelled for what it depends on, and none of that failed: {m['error']}"
         if m["state"] == "failed" and not (
                 m["spent"] >= w["max_attempts"] or m["class"] == "critical" or h.acts_on(m, ("kill",)) or
                 (m["class"] == "data" and "exit=65" in plan.get("plan", ""))):
             yield f"{h.name(m)} failed ({m['class']}: {m['error']}) after {m['spent']} of {w['max_attempts']} attempts, {plan}"
+
+
+def in_order(h):
+    """Nothing begins before what it depends on was completed once; nothing beyond a canary before all of the
+    canary was, or a person resumed the wave; no wave before those it depends on ended as completed, or a
+    person started it."""
+    begun, completed = {}, {}
+    for s in h.steps:
+        if s["became"] == "running":
+            begun.setdefault(s["id"], s["at"])
+        if s["became"] == "completed":
+            completed.setdefault(s["id"], s["at"])
+
+    def early(migration, on):
+        return migration in begun and not (on in completed and completed[on] < begun[migration])
+    for migration, on in h.dependencies:
+        if early(migration, on):
+            yield f"{h.name(h.migration_of[migration])} began before {h.name(h.migration_of[on])} was completed"
+    yield from canaries_first(h, early)
+    ended = {}
+    for s in h.wave_steps:
+        if s["became"] == "completed":
+            ended.setdefault(s["wave_no"], s["at"])
+    for wave_no, on in h.wave_dependencies:
+        for m in h.migrations:
+            if m["wave_no"] == wave_no and m["id"] in begun and not h.acts_on(m, wave=("resume", "restart-all")) and not (
+                    on in ended and ended[on] < begun[m["id"]]):
+                yield f"{h.name(m)} began before {h.wave_of[on]['name']}, on which its wave depends, was completed"
+
+
+def canaries_first(h, early):
+    rows = defaultdict(list)
+    for m in h.migrations:
+        rows[m["wave_no"]].append(m)
+    for w in h.waves:
+        ordered = sorted(rows[w["wave_no"]], key=lambda m: m["id"])
+        first, rest = ordered[:w.get("canary") or 0], ordered[w.get("canary") or 0:]
+        for m in rest if first and not h.acts_on(rest[0] if rest else first[0], wave=("resume",)) else ():
+            late = [c for c in first if early(m["id"], c["id"])]
+            if late:
+                yield f"{h.name(m)} began before {h.name(late[0])}, which is a canary, was completed"
 
 
 def redis_is_clean(h):
@@ -274,8 +329,8 @@ def programs_behave(h):
     yield from h.complaints
 
 
-RULES = (nothing_lost, settled_once, no_overlap, window_at_claims, window_of_lives, waves_end, attempts_once,
-         ledger_fits_attempts, outcomes_are_true, verdicts, redis_is_clean, effects_once, programs_behave)
+RULES = (nothing_lost, settled_once, steps_are_known, no_overlap, window_at_claims, window_of_lives, waves_end, attempts_once,
+         ledger_fits_attempts, outcomes_are_true, verdicts, in_order, redis_is_clean, effects_once, programs_behave)
 
 
 def check(history):

@@ -12,7 +12,7 @@ import time
 from gate import BOTH, DOWN, UP
 from plan import pick
 from wavefleet import children_of
-from world import LEASE_MS, born, name_of, patiently, send
+from world import LEASE_MS, born, name_of, send
 
 SHORT_S, LONG_S = (0.1, 0.7 * LEASE_MS / 1000), (1.2 * LEASE_MS / 1000, 3 * LEASE_MS / 1000)
 AWAY_S = (0.3, 2 * LEASE_MS / 1000)
@@ -165,13 +165,6 @@ def drain_worker(world, dice):
     if dice[3] < 0.3:
         time.sleep(dice[4])
         send(program.pid, signal.SIGTERM)
-
-    def succeed():
-        if slot.program is program and program.alive:
-            world.later(0.5, f"{slot.name}: looked at again", succeed)
-        elif slot.program is program:
-            world.respawn(slot)
-    world.later(0.5, f"{slot.name}: has it drained?", succeed)
     return f"SIGTERM to {slot.name} (pid {program.pid})"
 
 
@@ -282,7 +275,7 @@ def redis_read_only(world, dice):
 
 
 def redis_setting(world, name, value):
-    patiently(lambda: world.redis.config_set(name, value))
+    world.redis.config_set(name, value)
 
 
 def redis_replica(world, dice):
@@ -292,7 +285,7 @@ def redis_replica(world, dice):
 
 
 def redis_master(world):
-    patiently(lambda: world.redis.execute_command("REPLICAOF", "NO", "ONE"))
+    world.redis.execute_command("REPLICAOF", "NO", "ONE")
 
 
 def redis_kills_clients(world, dice):
@@ -349,7 +342,7 @@ def postgres_read_only(world, dice):
 
 def postgres_setting(world, what):
     for statement in ("SET default_transaction_read_only = off", f"ALTER SYSTEM {what}", "SELECT pg_reload_conf()"):
-        patiently(lambda statement=statement: world.sql.execute(statement))
+        world.sql.execute(statement)
 
 
 FAULTS = {

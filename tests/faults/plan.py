@@ -32,12 +32,33 @@ def pick(items, die):
 
 def wave(seed, number):
     """Everything about the wave of this number: {name, kind, queue, priority, batch_size, max_attempts,
-    projects: [{project, plan | manner | params}]}."""
+    projects: [{project, plan | manner, depends_on}], steering: {canary, max_failures, after: the number of a
+    wave it depends on, start_in_s, deadline_in_s}}."""
     r = rng(seed, "wave", number)
     kind = r.choices(("command", "noop", "remote"), (14, 3, 3))[0]
     made = {"name": f"wave-{number}", "kind": kind, "queue": r.choices(QUEUES, (3, 1))[0],
             "priority": r.choice((0, 0, 0, 5, 9)), "max_attempts": ATTEMPTS_FOR_EVER}
-    return {**made, **{"command": commands, "noop": noops, "remote": remotes}[kind](r, number)}
+    made |= {"command": commands, "noop": noops, "remote": remotes}[kind](r, number)
+    return {**made, "steering": steering(r, number, made["projects"])}
+
+
+def steering(r, number, projects):
+    made = {}
+    if r.random() < 0.15 and len(projects) > 2:
+        made["canary"] = r.randint(1, 2)
+    if r.random() < 0.1:
+        made["max_failures"] = r.randint(1, 3)
+    if r.random() < 0.1 and number > 0:
+        made["after"] = number - 1
+    elif r.random() < 0.06:
+        made["start_in_s"] = r.randint(1, 5)
+    if r.random() < 0.05:
+        made["deadline_in_s"] = r.randint(6, 15)
+    if r.random() < 0.2:
+        for i, project in enumerate(projects):
+            if i > 0 and r.random() < 0.6:
+                project["depends_on"] = sorted({projects[r.randrange(max(0, i - 4), i)]["project"] for _ in range(2)})
+    return made
 
 
 def commands(r, number):

@@ -14,6 +14,15 @@ S = 1_000_000_000
 WORKER_A, WORKER_B = 500, 600
 
 
+def steps(*what):
+    """(id, at, became) as the witness has them."""
+    state, found = {}, []
+    for number, at, became in what:
+        found.append({"id": number, "was": state.get(number, "pending"), "became": became, "at": at})
+        state[number] = became
+    return found
+
+
 def sound():
     """Three waves: a command wave of window 2 whose p2 failed once and was lost once, a noop wave, a remote one."""
     def migration(number, wave_no, project, attempt=1, state="completed", **more):
@@ -34,20 +43,22 @@ def sound():
     def sums(completed):
         return {"completed": completed, "failed": 0, "cancelled": 0, "in_window": 0}
     return {
-        "runs": [run("a", 1, 1, 10, 12), run("b", 2, 1, 11, 13, 75), run("c", 2, 2, 14, 15, None), run("d", 2, 3, 16, 20),
+        "runs": [run("a", 1, 1, 10, 12), run("b", 2, 1, 12, 13, 75), run("c", 2, 2, 14, 15, None), run("d", 2, 3, 16, 20),
                  run("e", 3, 1, 13, 16, worker=WORKER_B)],
-        "waves": [wave(1, "wave-0", "command", 3), wave(2, "wave-1", "noop", 1), wave(3, "wave-2", "remote", 1)],
+        "waves": [wave(1, "wave-0", "command", 3, canary=1), wave(2, "wave-1", "noop", 1), wave(3, "wave-2", "remote", 1)],
         "migrations": [migration(1, 1, "p1"), migration(2, 1, "p2", attempt=3), migration(3, 1, "p3"),
                        migration(4, 2, "n1"), migration(5, 3, "plain--1")],
         "attempts": [attempt(1), attempt(2, 1, "failed", **{"class": "temporary"}), attempt(2, 2, "lost"), attempt(2, 3),
                      attempt(3, worker=2), attempt(4), attempt(5)],
         "progress": {1: sums(3), 2: sums(1), 3: sums(1)},
         "workers": [{"worker_id": 1, "pid": WORKER_A}, {"worker_id": 2, "pid": WORKER_B}],
-        "steps": [{"id": i, "was": was, "became": became} for i in (1, 3, 4, 5)
-                  for was, became in (("pending", "running"), ("running", "completed"))] +
-                 [{"id": 2, "was": was, "became": became} for was, became in (
-                     ("pending", "running"), ("running", "retrying"), ("retrying", "running"), ("running", "pending"),
-                     ("pending", "running"), ("running", "completed"))],
+        "steps": steps((1, 10, "running"), (1, 12, "completed"), (2, 12.5, "running"), (2, 13, "retrying"), (3, 13, "running"),
+                       (2, 14, "running"), (2, 15, "pending"), (2, 16, "running"), (3, 16, "completed"),
+                       (4, 18, "running"), (4, 19, "completed"), (2, 20, "completed"), (5, 21, "running"),
+                       (5, 22, "completed")),
+        "wave_steps": [{"wave_no": n, "was": "running", "became": "completed", "at": at} for n, at in ((2, 19), (1, 20), (3, 22))],
+        # p3 waits for p1; p1 is the canary of its wave; the remote wave waits for the command wave
+        "dependencies": [(3, 1)], "wave_dependencies": [(3, 1)],
         "wave_ends": [{"wave_no": n, "run_no": 1} for n in (1, 2, 3)],
         "widths": {1: 2, 2: 2, 3: 2},
         "redis": {"wavefleet:depth:default": "0", "wavefleet:guard": "7f", "wavefleet:target:default": "32"},
@@ -101,11 +112,12 @@ def never_settled(h):
 
 
 def taken_up_again(h):
-    h["steps"] += [{"id": 1, "was": "completed", "became": "pending"}, {"id": 1, "was": "running", "became": "completed"}]
+    h["steps"] += [{"id": 1, "was": "completed", "became": "pending", "at": 30},
+                   {"id": 1, "was": "running", "became": "completed", "at": 31}]
 
 
 def settled_as_another(h):
-    h["steps"].append({"id": 1, "was": "failed", "became": "completed"})
+    h["steps"].append({"id": 1, "was": "failed", "became": "completed", "at": 30})
 
 
 def overlap_with_next_attempt(h):
@@ -129,7 +141,7 @@ def window_breached_at_a_claim(h):
 
 
 def three_bodies_at_once(h):
-    h["runs"][4].begin = 11 * S
+    h["runs"][1].begin = h["runs"][4].begin = 11 * S
 
 
 def wave_runs_on(h):
@@ -206,6 +218,33 @@ def completed_by_no_attempt(h):
     row(h["attempts"], migration_id=4)["outcome"] = "lost"
 
 
+def strange_step(h):
+    h["strange"] = [{"id": 1, "wave_no": 1, "was": "completed", "became": "running"}]
+
+
+def before_its_dependency(h):
+    row(h["steps"], id=3, became="running")["at"] = 11
+
+
+def before_a_dependency_that_never_was(h):
+    h["dependencies"].append((5, 2))
+    row(h["steps"], id=2, became="completed")["became"] = "retrying"
+
+
+def wave_before_its_dependency(h):
+    row(h["steps"], id=5, became="running")["at"] = 19
+
+
+def beyond_the_canary(h):
+    h["dependencies"] = []
+    row(h["steps"], id=3, became="running")["at"] = 11
+
+
+def cancelled_for_nothing(h):
+    row(h["migrations"], id=3).update(state="cancelled", **{"class": "dependency"})
+    h["progress"][1] = {**h["progress"][1], "completed": 2, "cancelled": 1}
+
+
 def id_left_in(key, value=("4",)):
     def spoil(h):
         h["redis"]["wavefleet:" + key] = list(value)
@@ -251,6 +290,8 @@ CASES = [
     (completed_without_work, "outcomes_are_true"), (completed_without_a_body, "outcomes_are_true"),
     (completed_by_a_failure, "outcomes_are_true"), (failed_for_data_it_did_not_name, "outcomes_are_true"),
     (failed_without_reason, "verdicts"), (cancelled_by_nobody, "verdicts"), (completed_by_no_attempt, "verdicts"),
+    (strange_step, "steps_are_known"), (before_its_dependency, "in_order"), (before_a_dependency_that_never_was, "in_order"),
+    (wave_before_its_dependency, "in_order"), (beyond_the_canary, "in_order"), (cancelled_for_nothing, "verdicts"),
     (id_left_in("queue:default"), "redis_is_clean"), (id_left_in("wave:2:backlog"), "redis_is_clean"),
     (id_left_in("turn:default"), "redis_is_clean"), (id_left_in("processing:9"), "redis_is_clean"),
     (id_left_in("delayed"), "redis_is_clean"), (id_left_in("demand:heavy"), "redis_is_clean"),
@@ -287,6 +328,14 @@ def test_what_was_restarted_may_be_settled_again(acts, holds):
     taken_up_again(history)
     history["acts"] = acts
     assert broken(history) == ([] if holds else ["settled_once"])
+
+
+@pytest.mark.parametrize("acts,holds", [([], False), ([act("resume", migration=None)], True), ([act("pause", migration=None)], False)])
+def test_a_person_may_go_on_over_a_canary(acts, holds):
+    history = copy.deepcopy(sound())
+    beyond_the_canary(history)
+    history["acts"] = acts
+    assert broken(history) == ([] if holds else ["in_order"])
 
 
 @pytest.mark.parametrize("revived,holds", [([], False), ([1], True), ([2], False)])

@@ -119,14 +119,16 @@ class World:
 
     def bury(self, program):
         code = program.process.poll()
+        if program.expected_exit == "drained" and code not in (0, 1):
+            self.unexpected.append(f"{program.name} was drained and ended with {code}:\n{program.tail()}")
         if program.expected_exit is None and code is not None:
             self.unexpected.append(f"{program.name} ended by itself with {code}:\n{program.tail()}")
         self.fleet.forget(program)
 
     def look_after_programs(self):
-        """One that ended by itself is a finding, and is replaced."""
+        """One that ended by itself is a finding, and is replaced; one that was drained is replaced."""
         for slot in (self.api, *self.workers):
-            if slot.program is not None and not slot.alive and slot.program.expected_exit is None:
+            if slot.program is not None and not slot.alive and slot.program.expected_exit in (None, "drained"):
                 self.respawn(slot)
 
     # ---- what is to be undone ----
@@ -137,8 +139,11 @@ class World:
     def undo_due(self, everything=False):
         while self.undo and (everything or self.undo[0][0] <= time.monotonic()):
             _, _, label, act, args = heapq.heappop(self.undo)
-            self.say(f"    {label}")
-            act(*args)
+            try:
+                act(*args)
+                self.say(f"    {label}")
+            except AWAY:            # the server stands still or is down, which is undone in its turn
+                self.later(0.5, label, act, *args)
 
     def next_undo_s(self):
         return self.undo[0][0] - time.monotonic() if self.undo else 3600.0
@@ -208,12 +213,22 @@ class World:
         self.undo_due(everything=True)
         for name in ("redis", "postgres"):
             self.raise_again(name)
+        self.as_they_were()
         for slot in (self.api, *self.workers):
             for gate in slot.gates.values():
                 gate.mend()
             if slot.alive:
                 os.kill(slot.program.pid, signal.SIGCONT)
             self.respawn(slot)
+
+    def as_they_were(self):
+        """The servers' settings, also where the answer to a fault was lost and its undoing was not noted."""
+        for name in ("maxmemory", "min-replicas-to-write"):
+            patiently(lambda name=name: self.redis.config_set(name, 0))
+        patiently(lambda: self.redis.execute_command("REPLICAOF", "NO", "ONE"))
+        for statement in ("SET default_transaction_read_only = off", "ALTER SYSTEM RESET default_transaction_read_only",
+                          "SELECT pg_reload_conf()"):
+            patiently(lambda statement=statement: self.sql.execute(statement))
 
     def stop(self):
         """Drains the programs; returns complaints."""
