@@ -131,7 +131,7 @@ static void fill_wave(struct run *r)
                 .projects = &r->project,
                 .count = 1,
                 .created_by = request_principal(r->rq),
-                .traceparent = request_header(r->rq, "traceparent"),
+                .traceparent = request_traceparent(r->rq),
         };
         wave_id_new(r->s.wave_id);
 }

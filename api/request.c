@@ -10,7 +10,12 @@
 #include "api/request_inside.h"
 #include "base/mem.h"
 
-enum { HEAD_KEEP = 4096, ANSWER_HEAD_MAX = 65536, ANSWER_TAIL_MAX = 1 << 26 };
+enum {
+        HEAD_KEEP = 4096,
+        ANSWER_HEAD_MAX = 65536,
+        ANSWER_TAIL_MAX = 1 << 26,
+        TRACEPARENT_MAX = 128
+};
 
 /* ---- its life ---- */
 
@@ -291,6 +296,32 @@ const char *request_header(const struct request *rq, const char *name)
                         return rq->head + h->value;
         }
         return NULL;
+}
+
+/* `len` lower-case hex digits at s. */
+static bool is_hex(const char *s, size_t len)
+{
+        return strspn(s, "0123456789abcdef") >= len;
+}
+
+/* Anything else would not be understood by whoever reads it later, or not even be text. */
+const char *request_traceparent(const struct request *rq)
+{
+        enum { TRACE = 3, PARENT = TRACE + 33, FLAGS = PARENT + 17, END = FLAGS + 2 };
+        const char *s = request_header(rq, "traceparent");
+        size_t len = s ? strlen(s) : 0;
+        if (len < END || len > TRACEPARENT_MAX || !is_hex(s, 2) || s[2] != '-' ||
+            !is_hex(s + TRACE, 32) || s[PARENT - 1] != '-' || !is_hex(s + PARENT, 16) ||
+            s[FLAGS - 1] != '-' || !is_hex(s + FLAGS, 2))
+                return NULL;
+        if (strncmp(s, "ff", 2) == 0 || strspn(s + TRACE, "0") >= 32 ||
+            strspn(s + PARENT, "0") >= 16)
+                return NULL;
+        if (len == END)
+                return s;
+        bool later = strncmp(s, "00", 2) != 0; /* may have more behind another dash */
+        return later && s[END] == '-' && strspn(s + END, "0123456789abcdef-") == len - END ? s
+                                                                                           : NULL;
 }
 
 struct mistakes *request_mistakes(struct request *rq)
