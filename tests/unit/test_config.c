@@ -348,6 +348,8 @@ static const struct {
         {"WAVEFLEET_WORKER_QUEUES", "default,,x", false},
         {"WAVEFLEET_WORKER_QUEUES", "a b", false},
         {"WAVEFLEET_LOG_LEVEL", "WARN", false},
+        {"WAVEFLEET_REDIS_PREFIX", "caf\xC3\xA9:", true},
+        {"WAVEFLEET_REDIS_PREFIX", "caf\xE9:", false}, /* in another coding than UTF-8 */
 };
 
 START_TEST(texts_are_checked_and_never_repeated)
