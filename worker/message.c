@@ -294,16 +294,17 @@ int message_decode(const char *frame, size_t len, enum message_way way, struct m
         if (types[head.type].way != way)
                 return err_set(e, ERR_MALFORMED, "%s is not said on this side",
                                types[head.type].name);
-        *out = (struct message){.type = (enum message_type)head.type};
+        struct message m = {.type = (enum message_type)head.type};
         struct reading r = {
                 .at = frame + sizeof(head), .end = frame + len, .checked = way == MESSAGE_UP};
         for (size_t i = 0; i < types[head.type].count; i++) {
-                if (get_field(&r, &types[head.type].fields[i], (char *)&out->u) < 0)
+                if (get_field(&r, &types[head.type].fields[i], (char *)&m.u) < 0)
                         return err_set(e, ERR_MALFORMED, "field %zu of %s is broken", i + 1,
                                        types[head.type].name);
         }
         if (r.at != r.end)
                 return err_set(e, ERR_MALFORMED, "%s is longer than its fields",
                                types[head.type].name);
+        *out = m;
         return 0;
 }
