@@ -114,7 +114,7 @@ int request_body_add(struct request *rq, const char *data, size_t len, struct er
         if (rq->spool)
                 return spool_add(rq->spool, data, len, e);
         buf_add(&rq->body, data, len);
-        return 0;
+        return buf_check(&rq->body, "the body", e);
 }
 
 int request_body_end(struct request *rq, struct err *e)
@@ -183,6 +183,8 @@ const char *request_decode(struct arena *a, const char *s, size_t len, bool plus
 {
         char *out = arena_alloc(a, len + 1);
         size_t n = 0;
+        if (!out)
+                return NULL;
         for (size_t i = 0; i < len; i++) {
                 char c = s[i];
                 if (c == '%') {
@@ -210,6 +212,8 @@ static int read_pair(struct request *rq, const char *s, size_t len, struct err *
         struct query_pair *pair = &rq->query[rq->query_count];
         pair->name = request_decode(rq->arena, s, name_len, true);
         pair->value = request_decode(rq->arena, value, (size_t)(s + len - value), true);
+        if (arena_failed(rq->arena))
+                return arena_check(rq->arena, "the query", e);
         if (!pair->name || !pair->value)
                 return err_set(e, ERR_BAD_REQUEST,
                                "the query is not percent-encoded UTF-8 at '%.*s'",

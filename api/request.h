@@ -58,6 +58,11 @@ void respond_header(struct request *rq, const char *name, const char *value);
 /* {"success":true,"data":<data_json>,"count":N,"message":…}; count -1, message NULL: left out. */
 void respond_data(struct request *rq, int status, const char *data_json, int64_t count,
                   const char *message);
+/* The same of what was put together in a buffer: 503 where there was no memory for it. */
+void respond_made(struct request *rq, int status, const struct buf *data, int64_t count,
+                  const char *message);
+/* 503: there is no memory for what should have been answered. */
+void respond_starved(struct request *rq);
 /* A JSON text as it is. */
 void respond_json(struct request *rq, int status, const char *json, size_t len);
 void respond_text(struct request *rq, int status, const char *content_type, const char *text,

@@ -177,6 +177,7 @@ static void put_field(struct buf *out, const struct field *f, const char *body)
 int message_encode(struct buf *out, enum message_type type, const void *body)
 {
         size_t before = out->len;
+        out->starved = false;
         struct head head = {.mark = HEAD_MARK, .type = (uint8_t)type};
         buf_add(out, &head, sizeof(head));
         for (size_t i = 0; i < types[type].count; i++)

@@ -124,9 +124,11 @@ static void defer(struct call *c)
         const char *reason = b->conn ? conn_reason(b->conn) : "it is closed for good";
         c->problem = xmalloc(sizeof(*c->problem));
         *c->problem = ERR_INIT;
-        if (!buf_ok(&c->cmd.body))
-                err_set(c->problem, ERR_INTERNAL, "a command for redis is too long");
-        else if (*reason)
+        if (!buf_ok(&c->cmd.body)) {
+                buf_check(&c->cmd.body, "a command for redis", c->problem);
+                if (!c->cmd.body.starved)
+                        c->problem->code = ERR_INTERNAL; /* the mistake is ours */
+        } else if (*reason)
                 err_set(c->problem, ERR_UNAVAILABLE, "not connected to redis at %s: %s",
                         b->url.shown, reason);
         else
