@@ -275,7 +275,7 @@ static void sent(const struct pg_result *r, const struct err *e, void *arg)
         l->busy = false;
         if (e)
                 log_warn("lines.not_written", LI("lines", l->nsent), LE(e));
-        if (e && !lost) { /* not done for sure: first in line again */
+        if (e && !lost && l->sent) { /* not done for sure: first in line again */
                 struct line **end = &l->sent;
                 while (*end) {
                         l->bytes += sizeof(**end) + (*end)->len;
