@@ -367,7 +367,7 @@ static void read_dependencies(struct reading *r, size_t place, const struct json
 {
         size_t n = json_count(list);
         const char **names = n ? ARENA_ARRAY(r->s->arena, const char *, n) : NULL;
-        for (const struct json *i = json_first(list); i; i = json_next(i)) {
+        for (const struct json *i = json_first(list); names && i; i = json_next(i)) {
                 const char *name = json_str(i);
                 if (!name) {
                         blame(r, ERR_WRONG_TYPE, place, "depends_on", "must be a list of strings");
@@ -511,7 +511,7 @@ static void check_names(struct reading *r)
                         n.table[at] = (uint32_t)i + 1;
         }
         if (r->has_dependencies && r->m->total == 0)
-                submission_graph(r->s, r->list, r->places, r->m, place_of, &n);
+                r->starved = submission_graph(r->s, r->list, r->places, r->m, place_of, &n) < 0;
         free(n.table);
 }
 

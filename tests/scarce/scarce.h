@@ -15,7 +15,7 @@
 
 #ifdef WAVEFLEET_FAULTS /* there is nothing to be tested without */
 
-enum { SCARCE_RUNS_MAX = 5000 };
+enum { SCARCE_RUNS_MAX = 20000 };
 
 /*
  * run(arg, false): with one allocation failing somewhere; it checks what came of it and returns whether

@@ -6,7 +6,7 @@
 #include "model/remote_answer.h"
 #include "tests/scarce/scarce.h"
 
-enum { PROJECTS = 200, MEMBERS = 700, TEXT_MOST = 1 << 20, LONG = 9000 };
+enum { PROJECTS = 200, DEPENDENCIES = 8, MEMBERS = 700, TEXT_MOST = 1 << 20, LONG = 9000 };
 
 /* ---- JSON ---- */
 
@@ -75,6 +75,7 @@ static bool submit(bool well, void *arg)
                         ck_assert(!s.has_params || strlen(s.projects[i].params) > 10);
                 }
                 ck_assert_uint_gt(strlen(s.params), LONG);
+                ck_assert(s.edges == 0 || s.edges == PROJECTS * DEPENDENCIES - 36);
         }
         submission_fini(&s);
         arena_free(a);
@@ -108,11 +109,15 @@ START_TEST(a_wave_of_objects)
         autobuf text = BUF_INIT(TEXT_MOST);
         begin_wave(&text);
         buf_adds(&text, "\"projects\":[");
-        for (int i = 0; i < PROJECTS; i++)
+        for (int i = 0; i < PROJECTS; i++) {
+                buf_addf(&text, "%s{\"depends_on\":[", i ? "," : "");
+                for (int k = 1; k <= DEPENDENCIES && k <= i; k++)
+                        buf_addf(&text, "%s\"project-%d\"", k > 1 ? "," : "", i - k);
                 buf_addf(&text,
-                         "%s{\"project\":\"project-%d\",\"brz_project_id\":%d,"
+                         "],\"project\":\"project-%d\",\"brz_project_id\":%d,"
                          "\"params\":{\"log_lines\":3}}",
-                         i ? "," : "", i, i + 1);
+                         i, i + 1);
+        }
         buf_adds(&text, "]}");
         scarce(submit, &text, PROJECTS);
         config_fini(&cfg);

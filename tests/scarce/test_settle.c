@@ -214,6 +214,41 @@ START_TEST(every_allocation_of_a_settlement)
 }
 END_TEST
 
+/* ---- progress alone ---- */
+
+static bool a_line_is_there(void)
+{
+        return number("lines", "SELECT count(*) FROM wavefleet.migration_logs "
+                               "WHERE line = 'behind it'") > 0;
+}
+
+/* A transaction with nothing but progress fails: the lines that come next must not get lost. */
+START_TEST(progress_that_there_is_no_memory_for)
+{
+        struct engine_worker_events ev = {on_job, on_fence, on_dead, on_cancel, on_drain, NULL};
+        worker = engine_worker_new(loop, &cfg, &ev);
+        engine_worker_idle(worker, JOBS);
+        submit();
+        turn_until(all_held, WITHIN_MS);
+        bool met = true;
+        for (unsigned n = 1; met; n++) {
+                script("DELETE FROM wavefleet.migration_logs");
+                mem_fail(n);
+                engine_worker_progress(worker, held[0].id, held[0].attempt, result);
+                for (int i = 0; i < 20; i++)
+                        loop_turn(loop, 2);
+                met = mem_has_failed();
+                mem_fail(0);
+                engine_worker_log(worker, held[0].id, held[0].attempt, "out", "behind it", 9);
+                turn_until(a_line_is_there, WITHIN_MS);
+        }
+        settle_all();
+        turn_until(some_held_or_ended, WITHIN_MS);
+        count = 0;
+        engine_worker_free(worker);
+}
+END_TEST
+
 /* ---- the world ---- */
 
 static void make_texts(void)
@@ -244,11 +279,14 @@ static void setup(void)
         free(cfg.redis_url);
         cfg.database_url = xstrdup(s->database_url);
         cfg.redis_url = xstrdup(s->redis_url);
+        free(cfg.redis_prefix);
+        cfg.redis_prefix = xasprintf("test-%d:", getpid());
         cfg.retry_base_ms = 20;
         cfg.worker_concurrency = JOBS;
         cfg.reconciler_interval_ms = 100;
         db = pg_sync_open(&o, &e);
         ck_assert_msg(db, "%s", e.text);
+        script("DROP SCHEMA IF EXISTS wavefleet CASCADE");
         ck_assert_msg(schema_apply(db, &e) == 0, "%s", e.text);
         loop = loop_new();
 }
@@ -267,6 +305,7 @@ int main(void)
         TCase *t = tcase_create("settlement");
         tcase_set_timeout(t, 280);
         tcase_add_checked_fixture(t, setup, teardown);
+        tcase_add_test(t, progress_that_there_is_no_memory_for);
         tcase_add_test(t, every_allocation_of_a_settlement);
         suite_add_tcase(s, t);
         return scarce_main(s);
