@@ -2,6 +2,7 @@
 #
 #   make                    both programs and the command line, optimised, into build/bin/
 #   make SAN=address        with AddressSanitizer and UBSan, into build/bin-address/
+#   make FAULTS=1           with named faults that tests can bring about, into build/bin-faults/
 #   make CC=clang           with clang, into build/bin-clang/
 #   make O=/tmp/x           everything under another folder than build/
 #   make V=1                show the commands
@@ -14,6 +15,7 @@ PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 O = build
 SAN ?=
+FAULTS ?=
 WERROR ?=
 ifeq ($(origin CC),default)
 CC = gcc
@@ -22,10 +24,10 @@ endif
 # ── Where things go ─────────────────────────────────────────────────────────────────────────────
 
 COMPILER := $(if $(findstring clang,$(CC)),clang)
-MODE     := $(if $(COMPILER),clang-)$(or $(SAN),release)
+MODE     := $(if $(COMPILER),clang-)$(or $(SAN),release)$(if $(FAULTS),-faults)
 BUILD    := $(O)/$(MODE)
 GEN      := $(BUILD)/gen
-BIN      := $(O)/bin$(COMPILER:%=-%)$(SAN:%=-%)
+BIN      := $(O)/bin$(COMPILER:%=-%)$(SAN:%=-%)$(if $(FAULTS),-faults)
 
 # ── Flags ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -40,10 +42,11 @@ HARDEN_release = -O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
 HARDEN_address = -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 HARDEN_undefined = -O1 -fno-omit-frame-pointer -fsanitize=undefined -fno-sanitize-recover=all
 HARDEN_thread = -O1 -fno-omit-frame-pointer -fsanitize=thread
-HARDEN = $(or $(HARDEN_$(or $(SAN),release)),$(error SAN is address, undefined or thread))
+HARDEN_fuzz = $(HARDEN_address) -fsanitize=fuzzer-no-link
+HARDEN = $(or $(HARDEN_$(or $(SAN),release)),$(error SAN is address, undefined, thread or fuzz))
 
 CPPFLAGS_ALL = -std=gnu17 -D_GNU_SOURCE -DWAVEFLEET_VERSION=\"$(VERSION)\" \
-	-Icommon -I. -I$(GEN) $(INCLUDES) $(CPPFLAGS)
+	$(if $(FAULTS),-DWAVEFLEET_FAULTS) -Icommon -I. -I$(GEN) $(INCLUDES) $(CPPFLAGS)
 CFLAGS_ALL   = $(CPPFLAGS_ALL) -g -pthread $(HARDEN) $(WARNINGS) $(CFLAGS)
 LDFLAGS_ALL  = $(CFLAGS_ALL) $(if $(SAN),,-pie -Wl,-z,relro,-z,now) $(LDFLAGS)
 
@@ -56,8 +59,11 @@ CLI     := $(wildcard cli/*.c)
 HARNESS := $(wildcard tests/harness/*.c)
 UNIT    := $(wildcard tests/unit/test_*.c)
 INTEGRATION := $(wildcard tests/integration/test_*.c)
+SCARCE  := $(wildcard tests/scarce/test_*.c)
+FUZZ    := $(wildcard tests/fuzz/fuzz_*.c)
 PRODUCT := $(COMMON) $(API) $(WORKER) $(CLI)
-ALL_C   := $(PRODUCT) $(HARNESS) $(UNIT) $(INTEGRATION)
+ALL_C   := $(PRODUCT) $(HARNESS) $(UNIT) $(INTEGRATION) $(SCARCE) \
+	$(FUZZ) $(wildcard tests/fuzz/replay.c)
 EMBEDDED := $(wildcard common/store/sql common/store/sql/*.sql common/store/schema \
 	common/store/schema/*.sql common/broker/lua common/broker/lua/*.lua common/broker/lua/lib/*.lua)
 GEN_C   := $(GEN)/sql_text.c $(GEN)/lua_text.c $(GEN)/schema_files.c
@@ -68,6 +74,8 @@ PROGRAMS := $(if $(API),$(BIN)/wavefleet-api) $(if $(WORKER),$(BIN)/wavefleet-wo
 	$(if $(CLI),$(BIN)/wavefleet)
 UNIT_BIN := $(patsubst %.c,$(BUILD)/%,$(UNIT))
 INTEGRATION_BIN := $(patsubst %.c,$(BUILD)/%,$(INTEGRATION))
+SCARCE_BIN := $(patsubst %.c,$(BUILD)/%,$(SCARCE))
+FUZZ_BIN := $(patsubst %.c,$(BUILD)/%,$(FUZZ))
 
 # ── Building ────────────────────────────────────────────────────────────────────────────────────
 
@@ -122,10 +130,11 @@ clean: ## remove all that was built
 
 # ── Tests ───────────────────────────────────────────────────────────────────────────────────────
 
-# test_api_* and test_worker_* may use that program's insides (all of it but its main).
-insides = $(if $(filter test_api_%,$(notdir $1)),$(call obj,$(filter-out api/main.c,$(API)))) \
-	$(if $(filter test_worker_%,$(notdir $1)),$(call obj,$(filter-out worker/main.c,$(WORKER)))) \
-	$(if $(findstring /integration/,$1),$(call obj,$(HARNESS)))
+# test_api_* and test_worker_* may use that program's insides (all of it but its main), and so may
+# fuzz_api_* and fuzz_worker_*.
+insides = $(if $(filter test_api_% fuzz_api_%,$(notdir $1)),$(call obj,$(filter-out api/main.c,$(API)))) \
+	$(if $(filter test_worker_% fuzz_worker_%,$(notdir $1)),$(call obj,$(filter-out worker/main.c,$(WORKER)))) \
+	$(if $(findstring /integration/,$1)$(findstring /scarce/,$1),$(call obj,$(HARNESS)))
 
 # Runs each program, goes on after a failure, and ends with it.
 run_all = @failed=0; for t in $(1); do timeout -k 5 300 $$t || failed=1; done; exit $$failed
@@ -146,6 +155,21 @@ check-faults: all ## the faults driver's own tests, and a few fixed seeds
 faults: all ## break it at random and check what it promises: SEED= (default: any) MINUTES= (5)
 	WAVEFLEET_BIN=$(abspath $(BIN)) tests/faults/run $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),5)
 
+# tests/fuzz/README.md. The programs are built with clang and its libFuzzer, into build/clang-fuzz/.
+.PHONY: fuzz fuzz-run check-fuzz
+fuzz: ## fuzz each target for SECONDS (30), or those of TARGETS
+	@$(MAKE) --no-print-directory CC='$(if $(COMPILER),$(CC),clang)' SAN=fuzz fuzz-run
+
+fuzz-run: $(FUZZ_BIN)
+	@tests/fuzz/run fuzz $(or $(SECONDS),30) $(if $(TARGETS),$(TARGETS:%=$(BUILD)/tests/fuzz/fuzz_%),$^)
+
+check-fuzz: $(FUZZ_BIN) ## every input of the fuzz targets' corpora once
+	@tests/fuzz/run replay $^
+
+.PHONY: check-scarce
+check-scarce: $(if $(FAULTS),$(SCARCE_BIN)) ## with FAULTS=1: each allocation that input sizes fails once
+	$(if $(FAULTS),$(call run_all,$^),@echo "check-scarce wants FAULTS=1" >&2; exit 2)
+
 test: check-unit check-integration check-e2e ## all three (scripts/test does more: see there)
 
 bench: all ## measure (tests/bench/run)
@@ -162,7 +186,7 @@ lint: $(GEN)/done ## the house rules (scripts/lint), shellcheck
 
 tidy: $(GEN)/done ## clang-tidy
 	@printf '%s\n' $(ALL_C) | \
-		xargs -r -P$(JOBS) -I@ clang-tidy --quiet @ -- $(CPPFLAGS_ALL) -Wno-unknown-warning-option
+		xargs -r -P$(JOBS) -I@ clang-tidy --quiet @ -- $(CPPFLAGS_ALL) -DWAVEFLEET_FAULTS -Wno-unknown-warning-option
 
 analyze: $(GEN)/done ## cppcheck
 	@mkdir -p $(BUILD)/cppcheck
@@ -199,11 +223,23 @@ install: all ## into DESTDIR and PREFIX: programs, sample configuration, systemd
 help: ## this text
 	@sed -n '/^#/!q; s/^# \{0,1\}//; p' Makefile
 	@sed -n 's/^\([a-z0-9_.-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 24 | sed 's/^/  make /'
-	@echo "Variables: CC=gcc|clang SAN=address|undefined|thread WERROR=1 O=build DESTDIR= PREFIX=/usr/local"
+	@echo "Variables: CC=gcc|clang SAN=address|undefined|thread FAULTS=1 WERROR=1 O=build DESTDIR= PREFIX=/usr/local"
 
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
-$(UNIT_BIN) $(INTEGRATION_BIN): %: %.o $$(call insides,$$@) $(LIB)
+# What a fuzz target answers itself in place of the network.
+wrap = $(patsubst %,-Wl$(comma)--wrap=%,$(1))
+comma = ,
+$(BUILD)/tests/fuzz/fuzz_worker_brizy: LDFLAGS += $(call wrap,http_call remote_wait)
+$(BUILD)/tests/fuzz/fuzz_api_calls: LDFLAGS += $(call wrap,pg_pool_send pg_pool_up broker_up \
+	engine_act engine_act_many engine_shard migration_find upstream_status upstream_log \
+	upstream_health upstream_handshake upstream_forget)
+# With libFuzzer's main, or with one that only replays.
+$(FUZZ_BIN): LDFLAGS += $(if $(filter fuzz,$(SAN)),-fsanitize=fuzzer)
+$(FUZZ_BIN): %: %.o $(if $(filter-out fuzz,$(or $(SAN),release)),$(BUILD)/tests/fuzz/replay.o) $$(call insides,$$@) $(LIB)
+	$(call say,LINK,$@)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(LIB) $(LIBS)
+
+$(UNIT_BIN) $(INTEGRATION_BIN) $(SCARCE_BIN): %: %.o $$(call insides,$$@) $(LIB)
 	$(call say,LINK,$@)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(LIB) $(LIBS) $(CHECK_LIBS)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

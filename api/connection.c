@@ -130,9 +130,10 @@ static int write_parts(struct connection *c, struct iovec *parts, int count)
         for (int i = 0; i < count; i++) {
                 size_t skip = sent < parts[i].iov_len ? sent : parts[i].iov_len;
                 sent -= skip;
-                if (skip < parts[i].iov_len)
-                        bufferevent_write(c->bev, (char *)parts[i].iov_base + skip,
-                                          parts[i].iov_len - skip);
+                if (skip < parts[i].iov_len &&
+                    bufferevent_write(c->bev, (char *)parts[i].iov_base + skip,
+                                      parts[i].iov_len - skip) < 0)
+                        return -1; /* out of memory in the middle of an answer */
         }
         return 0;
 }

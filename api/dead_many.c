@@ -98,11 +98,11 @@ static void finish(struct deal *d, const struct err *e)
         if (e && d->wish.one)
                 respond_error(d->rq, e);
         else if (e)
-                respond_error_data(d->rq, e, buf_str(&data));
+                respond_error_data(d->rq, e, buf_ok(&data) ? buf_str(&data) : NULL);
         else if (d->wish.one && d->nrefused)
                 respond_error(d->rq, &d->refusal);
         else
-                respond_data(d->rq, 200, buf_str(&data), -1, message(d));
+                respond_made(d->rq, 200, &data, -1, message(d));
 }
 
 /* ---- wave by wave ---- */

@@ -22,6 +22,8 @@ static int decode_params(struct request *rq, struct err *e)
         for (size_t i = 0; i < rq->match.params; i++) {
                 rq->params[i] = request_decode(rq->arena, rq->match.param[i].value,
                                                rq->match.param[i].value_len, false);
+                if (!rq->params[i] && arena_failed(rq->arena))
+                        return arena_check(rq->arena, "the path", e);
                 if (!rq->params[i])
                         return err_set(e, ERR_BAD_REQUEST,
                                        "'%.*s' in the path is not percent-encoded UTF-8",

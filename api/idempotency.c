@@ -42,6 +42,8 @@ int idempotency_read(struct request *rq, struct idempotency *out, struct err *e)
         autobuf scope = BUF_INIT(SIZE_MAX);
         buf_addf(&scope, "%s\n%s %s\n", request_principal(rq), request_method(rq), request_path(rq));
         buf_add(&scope, key, len);
+        if (buf_check(&scope, "the Idempotency-Key", e) < 0)
+                return -1;
         out->given = true;
         hash_sha256(scope.data, scope.len, out->key);
         memcpy(out->body, request_body_hash(rq), HASH_BYTES);

@@ -29,6 +29,8 @@ static void add_line(struct log_request *l, const char *text, size_t len)
         if (l->count == SERVER_LINES_MAX)
                 return;
         char *line = arena_strndup(a, text, len);
+        if (!line)
+                return; /* and no answer is made of the rest */
         bool valid = utf8_valid(line, len);
         for (char *p = line; *p && !valid; p++) {
                 if ((unsigned char)*p >= 0x80)
@@ -58,7 +60,8 @@ static void add_value(struct log_request *l, const struct json *v)
                 return;
         }
         json_print(v, &text);
-        add_line(l, buf_str(&text), text.len);
+        if (buf_ok(&text) || arena_text(request_arena(l->rq), &text))
+                add_line(l, buf_str(&text), text.len);
 }
 
 /* Lines are the elements of an array, or of an object's array or text `logs` or `log`. */

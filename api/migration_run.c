@@ -104,9 +104,13 @@ static int read_body(struct run *r, struct err *e)
                 return -1;
         struct json *own cleanup(json_cleanup) = part(body, true);
         struct json *params cleanup(json_cleanup) = part(body, false);
+        if (!own || !params)
+                return err_set(e, ERR_UNAVAILABLE, "could not hold the body: out of memory");
         json_read(own, fields, COUNT_OF(fields), &b, "#", m);
         kind_remote_check_project(params, "#", m);
         const char *name = b.project ? trimmed(a, b.project) : "";
+        if (!name)
+                return arena_check(a, "the body", e);
         if (b.project && !*name)
                 mistake_add(m, ERR_INVALID, "#/mb_project_uuid", "must not be blank");
         if (mistakes_check(m, e) < 0)
@@ -131,7 +135,7 @@ static void fill_wave(struct run *r)
                 .projects = &r->project,
                 .count = 1,
                 .created_by = request_principal(r->rq),
-                .traceparent = request_header(r->rq, "traceparent"),
+                .traceparent = request_traceparent(r->rq),
         };
         wave_id_new(r->s.wave_id);
 }

@@ -45,5 +45,8 @@ void page_respond(struct request *rq, const struct page *p, const char *data_jso
                 buf_addf(&text, ",\"next_cursor\":\"%s\"}", last);
         else
                 buf_adds(&text, ",\"next_cursor\":null}");
-        respond_json(rq, 200, text.data, text.len);
+        if (buf_ok(&text))
+                respond_json(rq, 200, text.data, text.len);
+        else
+                respond_starved(rq);
 }

@@ -121,16 +121,20 @@ void parse_begin(struct request *rq)
         rq->parser.data = rq;
 }
 
-static void head_room(struct request *rq, size_t more)
+static int head_room(struct request *rq, size_t more, struct err *e)
 {
         size_t need = rq->head_len + more;
         if (need <= rq->head_cap)
-                return;
+                return 0;
         size_t cap = rq->head_cap ? rq->head_cap : HEAD_FIRST;
         while (cap < need)
                 cap *= 2;
-        rq->head = xrealloc(rq->head, cap);
+        char *head = mem_try(rq->head, cap);
+        if (!head)
+                return err_set(e, ERR_UNAVAILABLE, "could not hold the headers: out of memory");
+        rq->head = head;
         rq->head_cap = cap;
+        return 0;
 }
 
 static enum parse_result head_too_large(const struct request *rq, size_t head_max, struct err *e)
@@ -154,7 +158,8 @@ enum parse_result parse_head(struct request *rq, const char *data, size_t len, s
                         n = head_max - rq->head_len;
                 if (n == 0)
                         return head_too_large(rq, head_max, e);
-                head_room(rq, n);
+                if (head_room(rq, n, e) < 0)
+                        return PARSE_BAD;
                 char *at = rq->head + rq->head_len;
                 memcpy(at, data + *used, n);
                 size_t took = http_parser_execute(&rq->parser, &settings, at, n);

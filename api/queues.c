@@ -66,7 +66,7 @@ static void on_depths(const struct queue_facts *v, size_t n, const struct err *e
         for (size_t i = 0; i < n; i++)
                 print_queue(&o, &q->list[i], &v[i]);
         json_out_array_end(&o);
-        respond_data(q->rq, 200, buf_str(&data), (int64_t)n, NULL);
+        respond_made(q->rq, 200, &data, (int64_t)n, NULL);
 }
 
 static void on_counts(const struct wave_counts *v, size_t n, const struct err *e, void *arg)

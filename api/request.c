@@ -10,7 +10,12 @@
 #include "api/request_inside.h"
 #include "base/mem.h"
 
-enum { HEAD_KEEP = 4096, ANSWER_HEAD_MAX = 65536, ANSWER_TAIL_MAX = 1 << 26 };
+enum {
+        HEAD_KEEP = 4096,
+        ANSWER_HEAD_MAX = 65536,
+        ANSWER_TAIL_MAX = 1 << 26,
+        TRACEPARENT_MAX = 128
+};
 
 /* ---- its life ---- */
 
@@ -109,7 +114,7 @@ int request_body_add(struct request *rq, const char *data, size_t len, struct er
         if (rq->spool)
                 return spool_add(rq->spool, data, len, e);
         buf_add(&rq->body, data, len);
-        return 0;
+        return buf_check(&rq->body, "the body", e);
 }
 
 int request_body_end(struct request *rq, struct err *e)
@@ -178,6 +183,8 @@ const char *request_decode(struct arena *a, const char *s, size_t len, bool plus
 {
         char *out = arena_alloc(a, len + 1);
         size_t n = 0;
+        if (!out)
+                return NULL;
         for (size_t i = 0; i < len; i++) {
                 char c = s[i];
                 if (c == '%') {
@@ -205,6 +212,8 @@ static int read_pair(struct request *rq, const char *s, size_t len, struct err *
         struct query_pair *pair = &rq->query[rq->query_count];
         pair->name = request_decode(rq->arena, s, name_len, true);
         pair->value = request_decode(rq->arena, value, (size_t)(s + len - value), true);
+        if (arena_failed(rq->arena))
+                return arena_check(rq->arena, "the query", e);
         if (!pair->name || !pair->value)
                 return err_set(e, ERR_BAD_REQUEST,
                                "the query is not percent-encoded UTF-8 at '%.*s'",
@@ -291,6 +300,32 @@ const char *request_header(const struct request *rq, const char *name)
                         return rq->head + h->value;
         }
         return NULL;
+}
+
+/* `len` lower-case hex digits at s. */
+static bool is_hex(const char *s, size_t len)
+{
+        return strspn(s, "0123456789abcdef") >= len;
+}
+
+/* Anything else would not be understood by whoever reads it later, or not even be text. */
+const char *request_traceparent(const struct request *rq)
+{
+        enum { TRACE = 3, PARENT = TRACE + 33, FLAGS = PARENT + 17, END = FLAGS + 2 };
+        const char *s = request_header(rq, "traceparent");
+        size_t len = s ? strlen(s) : 0;
+        if (len < END || len > TRACEPARENT_MAX || !is_hex(s, 2) || s[2] != '-' ||
+            !is_hex(s + TRACE, 32) || s[PARENT - 1] != '-' || !is_hex(s + PARENT, 16) ||
+            s[FLAGS - 1] != '-' || !is_hex(s + FLAGS, 2))
+                return NULL;
+        if (strncmp(s, "ff", 2) == 0 || strspn(s + TRACE, "0") >= 32 ||
+            strspn(s + PARENT, "0") >= 16)
+                return NULL;
+        if (len == END)
+                return s;
+        bool later = strncmp(s, "00", 2) != 0; /* may have more behind another dash */
+        return later && s[END] == '-' && strspn(s + END, "0123456789abcdef-") == len - END ? s
+                                                                                           : NULL;
 }
 
 struct mistakes *request_mistakes(struct request *rq)

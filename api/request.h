@@ -37,7 +37,9 @@ const char *request_query(struct request *rq, const char *name); /* decoded; NUL
 int request_query_int(struct request *rq, const char *name, int64_t def, int64_t min, int64_t max,
                       int64_t *out, struct err *e);
 const char *request_header(const struct request *rq, const char *name); /* any case; NULL */
-const char *request_body(const struct request *rq, size_t *len);        /* "" without one */
+/* The header traceparent where it is one (W3C Trace Context, level 1); NULL: none that is to be kept. */
+const char *request_traceparent(const struct request *rq);
+const char *request_body(const struct request *rq, size_t *len); /* "" without one */
 /* The body as a JSON object, parsed once; an empty body is an empty object. NULL: answered already. */
 const struct json *request_json(struct request *rq);
 /* Large bodies: the descriptor of the unlinked file that holds them, position 0; -1: in memory. */
@@ -56,6 +58,11 @@ void respond_header(struct request *rq, const char *name, const char *value);
 /* {"success":true,"data":<data_json>,"count":N,"message":…}; count -1, message NULL: left out. */
 void respond_data(struct request *rq, int status, const char *data_json, int64_t count,
                   const char *message);
+/* The same of what was put together in a buffer: 503 where there was no memory for it. */
+void respond_made(struct request *rq, int status, const struct buf *data, int64_t count,
+                  const char *message);
+/* 503: there is no memory for what should have been answered. */
+void respond_starved(struct request *rq);
 /* A JSON text as it is. */
 void respond_json(struct request *rq, int status, const char *json, size_t len);
 void respond_text(struct request *rq, int status, const char *content_type, const char *text,

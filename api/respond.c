@@ -141,6 +141,10 @@ static void send_answer(struct request *rq, int status, const char *content_type
                         a.parts[a.count++] = to_iovec(pieces[i]);
         }
         add_head(rq, status, content_type, a.body_bytes);
+        if (!buf_ok(&rq->out)) { /* the headers of the handler are what is large */
+                buf_reset(&rq->extra);
+                add_head(rq, status, content_type, a.body_bytes);
+        }
         a.parts[0] = to_iovec((struct piece){rq->out.data, rq->out.len});
         bool is_head = rq->method && strcmp(rq->method, "HEAD") == 0;
         if (is_head || has_no_body(status)) {
@@ -150,10 +154,54 @@ static void send_answer(struct request *rq, int status, const char *content_type
         rq->deliver(rq, &a);
 }
 
+/* ---- problems ---- */
+
+static void add_retry_after(struct request *rq, const struct err *e, int status)
+{
+        if ((status != 503 && status != 429) || rq->own_headers & OWN_RETRY_AFTER)
+                return;
+        char text[24];
+        long long s = e->retry_after_ms ? (e->retry_after_ms + 999LL) / 1000 : RETRY_AFTER_S;
+        snprintf(text, sizeof(text), "%lld", s);
+        respond_header(rq, "Retry-After", text);
+}
+
+/* instance: the path. -1: there is no memory for it. */
+static int send_problem(struct request *rq, const struct err *e, const char *instance,
+                        const char *data_json)
+{
+        buf_reset(&rq->tail);
+        problem_print(&rq->tail, &(struct problem){.err = e,
+                                                   .instance = instance,
+                                                   .request_id = rq->id,
+                                                   .mistakes = rq->mistakes,
+                                                   .data = data_json});
+        if (!buf_ok(&rq->tail))
+                return -1;
+        send_answer(rq, err_http_status(e->code), "application/problem+json",
+                    &(struct piece){rq->tail.data, rq->tail.len}, 1);
+        return 0;
+}
+
+void respond_starved(struct request *rq)
+{
+        struct err e = ERR_INIT;
+        err_set(&e, ERR_UNAVAILABLE, "there is no memory for the answer now");
+        log_warn("http.starved", LS("request_id", rq->id), LS("path", request_path(rq)));
+        rq->mistakes = NULL;
+        buf_reset(&rq->extra);
+        rq->own_headers = 0;
+        add_retry_after(rq, &e, 503);
+        send_problem(rq, &e, "", NULL);
+}
+
 void respond_text(struct request *rq, int status, const char *content_type, const char *text,
                   size_t len)
 {
-        send_answer(rq, status, content_type, &(struct piece){text, len}, 1);
+        if (arena_failed(rq->arena))
+                respond_starved(rq);
+        else
+                send_answer(rq, status, content_type, &(struct piece){text, len}, 1);
 }
 
 void respond_json(struct request *rq, int status, const char *json, size_t len)
@@ -177,22 +225,23 @@ void respond_data(struct request *rq, int status, const char *data_json, int64_t
                 json_quote(tail, message, strlen(message));
         }
         buf_addc(tail, '}');
+        if (!buf_ok(tail) || arena_failed(rq->arena)) {
+                respond_starved(rq);
+                return;
+        }
         const struct piece pieces[] = {{begin, sizeof(begin) - 1},
                                        {data_json, strlen(data_json)},
                                        {tail->data, tail->len}};
         send_answer(rq, status, "application/json", pieces, COUNT_OF(pieces));
 }
 
-/* ---- problems ---- */
-
-static void add_retry_after(struct request *rq, const struct err *e, int status)
+void respond_made(struct request *rq, int status, const struct buf *data, int64_t count,
+                  const char *message)
 {
-        if ((status != 503 && status != 429) || rq->own_headers & OWN_RETRY_AFTER)
-                return;
-        char text[24];
-        long long s = e->retry_after_ms ? (e->retry_after_ms + 999LL) / 1000 : RETRY_AFTER_S;
-        snprintf(text, sizeof(text), "%lld", s);
-        respond_header(rq, "Retry-After", text);
+        if (buf_ok(data))
+                respond_data(rq, status, buf_str(data), count, message);
+        else
+                respond_starved(rq);
 }
 
 /* What went wrong inside is for the log: its text may name tables and files. */
@@ -211,16 +260,9 @@ static struct err for_outside(const struct request *rq, const struct err *e)
 void respond_error_data(struct request *rq, const struct err *e, const char *data_json)
 {
         struct err shown = for_outside(rq, e);
-        int status = err_http_status(shown.code);
-        add_retry_after(rq, &shown, status);
-        buf_reset(&rq->tail);
-        problem_print(&rq->tail, &(struct problem){.err = &shown,
-                                                   .instance = rq->path,
-                                                   .request_id = rq->id,
-                                                   .mistakes = rq->mistakes,
-                                                   .data = data_json});
-        send_answer(rq, status, "application/problem+json",
-                    &(struct piece){rq->tail.data, rq->tail.len}, 1);
+        add_retry_after(rq, &shown, err_http_status(shown.code));
+        if (send_problem(rq, &shown, rq->path, data_json) < 0)
+                respond_starved(rq);
 }
 
 void respond_error(struct request *rq, const struct err *e)

@@ -30,8 +30,9 @@ static const char *replace(struct arena *a, const char *text, size_t *len, const
                 at = found + n;
         }
         buf_add(&out, at, (size_t)(end - at));
-        *len = out.len;
-        return arena_strndup(a, buf_str(&out), out.len);
+        const char *hidden = arena_text(a, &out);
+        *len = hidden ? out.len : 0;
+        return hidden ? hidden : ""; /* the arena is failed, so no answer is made of it */
 }
 
 static void escape(struct buf *out, const char *s)
@@ -57,6 +58,10 @@ const char *secret_hide(struct arena *a, const char *text, size_t *len, const ch
                 return text;
         autobuf escaped = BUF_INIT(SIZE_MAX);
         escape(&escaped, secret);
+        if (!buf_ok(&escaped)) {
+                *len = 0;
+                return arena_text(a, &escaped) ? text : "";
+        }
         text = replace(a, text, len, secret);
         text = replace(a, text, len, buf_str(&escaped));
         mem_wipe(escaped.data, escaped.len);

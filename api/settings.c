@@ -55,7 +55,7 @@ static void on_settings(const struct pg_result *r, const struct err *e, void *ar
         json_out_raw(&o, keys[SITE], site);
         json_out_str(&o, keys[SECRET], has_secret ? SEAL_MASK : NULL);
         json_out_object_end(&o);
-        respond_data(rq, 200, buf_str(&data), -1, NULL);
+        respond_made(rq, 200, &data, -1, NULL);
 }
 
 static void show(struct request *rq)

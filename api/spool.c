@@ -38,7 +38,12 @@ struct spool *spool_new(const char *dir, struct err *e)
         int fd = open_unlinked(dir, e);
         if (fd < 0)
                 return NULL;
-        struct spool *s = xmalloc(sizeof(*s));
+        struct spool *s = mem_try(NULL, sizeof(*s));
+        if (!s) {
+                close(fd);
+                err_set(e, ERR_UNAVAILABLE, "could not hold the body: out of memory");
+                return NULL;
+        }
         s->fd = fd;
         s->gathered = 0;
         s->hash = hash_stream_new();

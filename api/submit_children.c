@@ -298,7 +298,7 @@ static int send_job(struct child *c, const struct load *j)
         json_out_object(&o, NULL);
         json_out_str(&o, "request_id", request_id(j->rq));
         json_out_str(&o, "principal", request_principal(j->rq));
-        json_out_str(&o, "traceparent", request_header(j->rq, "traceparent"));
+        json_out_str(&o, "traceparent", request_traceparent(j->rq));
         if (j->key.given) {
                 hash_hex(j->key.key, HASH_BYTES, key);
                 hash_hex(j->key.body, HASH_BYTES, body);

@@ -161,9 +161,11 @@ static void add_names(struct pg_tx *tx, struct request *rq, const struct json *u
 {
         size_t n = 0, count = json_count(uuids);
         const char **names = ARENA_ARRAY(request_arena(rq), const char *, count);
-        for (const struct json *i = json_first(uuids); i; i = json_next(i))
+        for (const struct json *i = json_first(uuids); names && i; i = json_next(i))
                 names[n++] = trimmed(request_arena(rq), json_str(i));
-        if (n)
+        if (arena_failed(request_arena(rq)))
+                pg_arg_starved(tx);
+        else if (n)
                 pg_arg_texts(tx, names, n);
         else
                 pg_arg_null(tx);

@@ -92,7 +92,7 @@ static void submit_here(struct submit *t)
                 return;
         }
         t->s.created_by = request_principal(rq);
-        t->s.traceparent = request_header(rq, "traceparent");
+        t->s.traceparent = request_traceparent(rq);
         t->answer = submit_answer(&t->s, request_arena(rq));
         struct pg_tx *tx = pg_tx_new();
         idempotency_add(tx, &t->key, CREATED, t->answer);

@@ -215,7 +215,7 @@ static void show_wave(const struct pg_result *r, const struct err *e, void *arg)
                          ",\"migrations_next\":\"/api/waves/%s/migrations?limit=%d&cursor=%s\"",
                          request_param(g->rq, "id"), LIST_LIMIT_MAX, pg_text(r, 1, 0, 3));
         buf_addc(&data, '}');
-        respond_data(g->rq, 200, data.data, -1, NULL);
+        respond_made(g->rq, 200, &data, -1, NULL);
 }
 
 void waves_show(struct request *rq)

@@ -84,7 +84,7 @@ static void accepted(struct hook *h, const char *verdict)
         count(verdict);
         log_info("webhook.taken", LI("id", h->id), LI("attempt", h->attempt),
                  LS("status", remote_state_name(h->w.answer.state)), LS("verdict", verdict));
-        respond_data(h->rq, 200, buf_str(&data), -1, message);
+        respond_made(h->rq, 200, &data, -1, message);
 }
 
 /* ---- keeping it ---- */
@@ -340,7 +340,12 @@ void webhook_test_post(struct request *rq)
         struct json_out o;
         size_t len;
         const char *body = request_body(rq, &len);
-        struct json *payload = json_parse(body, len, NULL);
+        struct err e = ERR_INIT;
+        struct json *payload = json_parse(body, len, &e);
+        if (e.code == ERR_UNAVAILABLE) {
+                respond_error(rq, &e);
+                return;
+        }
         begin_test_answer(&o, &text);
         json_out_str(&o, "dashboard", request_app(rq)->public_url);
         json_out_str(&o, "received_from", request_peer(rq));
@@ -350,5 +355,8 @@ void webhook_test_post(struct request *rq)
                 json_out_strn(&o, "your_payload", body, len);
         json_out_object_end(&o);
         json_free(payload);
-        respond_json(rq, 200, buf_str(&text), text.len);
+        if (buf_ok(&text))
+                respond_json(rq, 200, buf_str(&text), text.len);
+        else
+                respond_starved(rq);
 }

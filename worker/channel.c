@@ -93,6 +93,8 @@ static size_t hand_out(struct channel *c, const char *data, size_t len)
         return done;
 }
 
+static const char no_memory[] = "there is no memory for what it says";
+
 /* Straight into the shared buffer, where no message has begun; only its rest is copied. */
 static ssize_t read_fresh(struct channel *c)
 {
@@ -103,6 +105,8 @@ static ssize_t read_fresh(struct channel *c)
         size_t done = hand_out(c, shared, (size_t)n);
         if (!c->ended && done < (size_t)n)
                 buf_add(&c->in, shared + done, (size_t)n - done);
+        if (!buf_ok(&c->in))
+                end(c, no_memory);
         return n;
 }
 
@@ -112,7 +116,10 @@ static ssize_t read_more(struct channel *c)
         if (want > READ_MOST_BYTES)
                 want = READ_MOST_BYTES;
         char *at = buf_reserve(&c->in, want);
-        assert(at); /* a message is never larger than the buffer may be */
+        if (!at) { /* a message is never larger than the buffer may be */
+                end(c, no_memory);
+                return 0;
+        }
         ssize_t n = recv(c->fd, at, want, MSG_DONTWAIT);
         if (n <= 0)
                 return n;
@@ -219,7 +226,9 @@ int channel_send(struct channel *c, enum message_type type, const void *body, bo
         static struct buf frame = {.max = MESSAGE_MAX_BYTES};
         if (c->ended)
                 return err_set(e, ERR_LOST, "the runner is gone");
-        if (message_encode(&frame, type, body) < 0)
+        if (message_encode(&frame, type, body) < 0 && frame.starved)
+                return err_set(e, ERR_UNAVAILABLE, "out of memory");
+        if (frame.len == 0)
                 return err_set(e, ERR_TOO_LARGE, "it is larger than %d bytes with its parameters",
                                MESSAGE_MAX_BYTES);
         int result = send_frame(c, &frame, secret, e);

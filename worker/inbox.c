@@ -29,7 +29,9 @@ long inbox_fill(struct inbox *in, struct err *e)
         if (want > in->buf.max - in->buf.len)
                 want = in->buf.max - in->buf.len;
         char *at = buf_reserve(&in->buf, want);
-        assert(at && want > 0);
+        assert(want > 0);
+        if (!at)
+                return buf_check(&in->buf, "the message", e);
         ssize_t n;
         do
                 n = recv(in->fd, at, want, 0);

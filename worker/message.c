@@ -177,6 +177,7 @@ static void put_field(struct buf *out, const struct field *f, const char *body)
 int message_encode(struct buf *out, enum message_type type, const void *body)
 {
         size_t before = out->len;
+        out->starved = false;
         struct head head = {.mark = HEAD_MARK, .type = (uint8_t)type};
         buf_add(out, &head, sizeof(head));
         for (size_t i = 0; i < types[type].count; i++)
@@ -294,16 +295,17 @@ int message_decode(const char *frame, size_t len, enum message_way way, struct m
         if (types[head.type].way != way)
                 return err_set(e, ERR_MALFORMED, "%s is not said on this side",
                                types[head.type].name);
-        *out = (struct message){.type = (enum message_type)head.type};
+        struct message m = {.type = (enum message_type)head.type};
         struct reading r = {
                 .at = frame + sizeof(head), .end = frame + len, .checked = way == MESSAGE_UP};
         for (size_t i = 0; i < types[head.type].count; i++) {
-                if (get_field(&r, &types[head.type].fields[i], (char *)&out->u) < 0)
+                if (get_field(&r, &types[head.type].fields[i], (char *)&m.u) < 0)
                         return err_set(e, ERR_MALFORMED, "field %zu of %s is broken", i + 1,
                                        types[head.type].name);
         }
         if (r.at != r.end)
                 return err_set(e, ERR_MALFORMED, "%s is longer than its fields",
                                types[head.type].name);
+        *out = m;
         return 0;
 }

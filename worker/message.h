@@ -78,7 +78,8 @@ struct message {
 
 /*
  * Appends the frame of a message; `body` is the struct of its type (NULL for READY). -1, and nothing is
- * added, where it is larger than MESSAGE_MAX_BYTES or than the buffer may be.
+ * added, where it is larger than MESSAGE_MAX_BYTES or than the buffer may be, or where there is no
+ * memory for it (out->starved).
  */
 int message_encode(struct buf *out, enum message_type type, const void *body);
 /*

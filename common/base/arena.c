@@ -24,6 +24,7 @@ struct arena {
         size_t taken;
         size_t next_size;
         bool failed;
+        bool starved;          /* by the memory, not by the limit */
         struct block *current; /* the others hang behind it; the first block is the last */
 };
 
@@ -53,7 +54,7 @@ void arena_free(struct arena *a)
 
 void arena_reset(struct arena *a)
 {
-        a->failed = false;
+        a->failed = a->starved = false;
         a->next_size = BLOCK_FIRST;
         struct block *first = a->current;
         while (first && first->next) {
@@ -67,6 +68,16 @@ void arena_reset(struct arena *a)
         a->current = first;
 }
 
+/* A large block where there is memory for one, else just what is needed. */
+static struct block *block_alloc(struct arena *a, size_t need, size_t *size)
+{
+        struct block *b = mem_try(NULL, sizeof(*b) + *size);
+        if (!b && need + sizeof(*b) <= MEM_SMALL_BYTES)
+                b = xmalloc(sizeof(*b) + (*size = need));
+        a->starved |= !b;
+        return b;
+}
+
 /* A block for at least `need` bytes, or NULL where the limit or the memory has no room for it. */
 static struct block *block_new(struct arena *a, size_t need)
 {
@@ -78,9 +89,9 @@ static struct block *block_new(struct arena *a, size_t need)
                 if (size > left - sizeof(struct block))
                         size = left - sizeof(struct block);
         } else if (need > SIZE_MAX - sizeof(struct block)) {
-                size = SIZE_MAX - sizeof(struct block); /* xmalloc aborts */
+                return NULL;
         }
-        struct block *b = a->max ? malloc(sizeof(*b) + size) : xmalloc(sizeof(*b) + size);
+        struct block *b = block_alloc(a, need, &size);
         if (!b)
                 return NULL;
         *b = (struct block){.size = size};
@@ -166,9 +177,27 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
         return s;
 }
 
+char *arena_text(struct arena *a, const struct buf *b)
+{
+        if (buf_ok(b))
+                return arena_strndup(a, buf_str(b), b->len);
+        a->failed = true;
+        a->starved |= b->starved;
+        return NULL;
+}
+
 bool arena_failed(const struct arena *a)
 {
         return a->failed;
+}
+
+int arena_check(const struct arena *a, const char *what, struct err *e)
+{
+        if (!a->failed)
+                return 0;
+        if (a->starved)
+                return err_set(e, ERR_UNAVAILABLE, "could not hold %s: out of memory", what);
+        return err_set(e, ERR_TOO_LARGE, "%s would be larger than %zu bytes", what, a->max);
 }
 
 size_t arena_used(const struct arena *a)

@@ -25,7 +25,7 @@ void buf_fini(struct buf *b)
 
 void buf_reset(struct buf *b)
 {
-        b->failed = false;
+        b->failed = b->starved = false;
         b->len = 0;
         if (b->cap > KEEP_BYTES) {
                 free(b->data);
@@ -36,7 +36,7 @@ void buf_reset(struct buf *b)
         }
 }
 
-/* Memory for `need` bytes and a NUL; a large buffer that cannot grow fails instead of aborting. */
+/* Memory for `need` bytes and a NUL. */
 static bool grow(struct buf *b, size_t need)
 {
         size_t cap = b->cap ? b->cap : SMALLEST;
@@ -44,9 +44,11 @@ static bool grow(struct buf *b, size_t need)
                 cap = cap > SIZE_MAX / 2 ? need + 1 : cap * 2;
         if (b->max < SIZE_MAX && cap > b->max + 1)
                 cap = b->max + 1;
-        char *data = realloc(b->data, cap);
-        if (!data)
+        char *data = mem_try(b->data, cap);
+        if (!data) {
+                b->starved = true;
                 return false;
+        }
         b->data = data;
         b->cap = cap;
         return true;
@@ -157,6 +159,15 @@ void buf_consume(struct buf *b, size_t len)
 const char *buf_str(const struct buf *b)
 {
         return b->data ? b->data : "";
+}
+
+int buf_check(const struct buf *b, const char *what, struct err *e)
+{
+        if (buf_ok(b))
+                return 0;
+        if (b->starved)
+                return err_set(e, ERR_UNAVAILABLE, "could not hold %s: out of memory", what);
+        return err_set(e, ERR_TOO_LARGE, "%s would be larger than %zu bytes", what, b->max);
 }
 
 char *buf_take(struct buf *b)

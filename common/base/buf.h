@@ -2,7 +2,7 @@
  * buf.h - a growing byte buffer with a cap, whose failure sticks.
  *
  * Writers append without checking; the one who uses the result asks buf_ok() once. When an append
- * would pass the cap, nothing of it is added and the buffer is failed until buf_reset(). Always
+ * would pass the cap, or there is no memory for it, nothing of it is added and the buffer is failed until buf_reset(). Always
  * terminated by a NUL that `len` does not count.
  */
 #ifndef BASE_BUF_H
@@ -12,12 +12,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/err.h"
+
 struct buf {
         char *data; /* NULL until the first append */
         size_t len;
         size_t cap;
         size_t max; /* most bytes it may hold */
         bool failed;
+        bool starved; /* failed because there was no memory, not because of its cap */
 };
 
 #define BUF_INIT(max_bytes) ((struct buf){.max = (max_bytes)})
@@ -45,6 +48,8 @@ static inline bool buf_ok(const struct buf *b)
 {
         return !b->failed;
 }
+/* 0, or -1: ERR_UNAVAILABLE or ERR_TOO_LARGE, and that `what` could not be held. */
+int buf_check(const struct buf *b, const char *what, struct err *e);
 /* Hands the memory to the caller (free()) and leaves the buffer empty. NULL when failed. */
 char *buf_take(struct buf *b);
 

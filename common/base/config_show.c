@@ -4,6 +4,7 @@
 
 #include "base/config.h"
 #include "base/config_table.h"
+#include "base/json.h"
 
 #define MASK "********"
 
@@ -78,16 +79,36 @@ void config_mask(const char *url, struct buf *out)
 
 /* ---- values and defaults ---- */
 
+/* Of the n bytes of a UTF-8 character. */
+static unsigned code_point(const char *s, size_t n)
+{
+        unsigned c = (unsigned char)*s;
+        if (n > 1)
+                c &= 0x7Fu >> n;
+        for (size_t i = 1; i < n; i++)
+                c = c << 6 | ((unsigned char)s[i] & 0x3Fu);
+        return c;
+}
+
+/* YAML 1.1, 5.1 and 5.4: what may not stand in a stream, and what would be read as the end of a line. */
+static bool must_be_escaped(unsigned c)
+{
+        return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x2028 || c == 0x2029 || c == 0xFEFF ||
+               c == 0xFFFE || c == 0xFFFF;
+}
+
+/* s is UTF-8. */
 static void add_yaml_string(struct buf *out, const char *s)
 {
         buf_addc(out, '"');
-        for (; *s; s++) {
-                if (*s == '"' || *s == '\\')
-                        buf_addf(out, "\\%c", *s);
-                else if ((unsigned char)*s < 0x20)
-                        buf_addf(out, "\\x%02x", (unsigned)(unsigned char)*s);
+        for (size_t n; (n = utf8_step(s, strnlen(s, 4))) > 0 && *s; s += n) {
+                unsigned c = code_point(s, n);
+                if (c == '"' || c == '\\')
+                        buf_addf(out, "\\%c", (char)c);
+                else if (must_be_escaped(c))
+                        buf_addf(out, c < 0x100 ? "\\x%02x" : "\\u%04x", c);
                 else
-                        buf_addc(out, *s);
+                        buf_add(out, s, n);
         }
         buf_addc(out, '"');
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rand.h"
@@ -359,6 +360,9 @@ static int store_str(struct config *c, const struct config_row *row, const char 
 
 int config_store(struct config *c, const struct config_row *row, const char *text, struct err *e)
 {
+        /* It is printed as YAML, logged as JSON, and given to PostgreSQL. */
+        if (!utf8_valid(text, strlen(text)))
+                return err_set(e, ERR_CONFIG, "must be UTF-8");
         switch (row->type) {
         case CONFIG_STR:
                 return store_str(c, row, text, e);

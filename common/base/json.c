@@ -41,10 +41,14 @@ static const cJSON *later_of(const cJSON *a, const cJSON *b)
         return a;
 }
 
-static const cJSON *twin_among_many(const cJSON *object, size_t count)
+static const cJSON *twin_among_many(const cJSON *object, size_t count, bool *starved)
 {
-        autofree const cJSON **sorted = xreallocarray(NULL, count, sizeof(const cJSON *));
+        autofree const cJSON **sorted = mem_try_array(NULL, count, sizeof(const cJSON *));
         size_t n = 0;
+        if (!sorted) {
+                *starved = true;
+                return NULL;
+        }
         for (const cJSON *i = object->child; i; i = i->next)
                 sorted[n++] = i;
         qsort(sorted, n, sizeof(const cJSON *), by_name);
@@ -55,13 +59,13 @@ static const cJSON *twin_among_many(const cJSON *object, size_t count)
         return NULL;
 }
 
-static const cJSON *twin_in_object(const cJSON *object)
+static const cJSON *twin_in_object(const cJSON *object, bool *starved)
 {
         size_t count = 0;
         for (const cJSON *i = object->child; i; i = i->next)
                 count++;
         if (count > FEW_MEMBERS)
-                return twin_among_many(object, count);
+                return twin_among_many(object, count, starved);
         for (const cJSON *i = object->child; i; i = i->next) {
                 for (const cJSON *j = object->child; j != i; j = j->next) {
                         if (strcmp(i->string, j->string) == 0)
@@ -71,13 +75,16 @@ static const cJSON *twin_in_object(const cJSON *object)
         return NULL;
 }
 
-/* A member anywhere in v whose name stood before in its object. Depth is limited by the scan. */
-static const cJSON *twin_in(const cJSON *v)
+/*
+ * A member anywhere in v whose name stood before in its object. Depth is limited by the scan. NULL and
+ * *starved: it is not known.
+ */
+static const cJSON *twin_in(const cJSON *v, bool *starved)
 {
-        const cJSON *twin = cJSON_IsObject(v) ? twin_in_object(v) : NULL;
-        for (const cJSON *i = v->child; i && !twin; i = i->next) {
+        const cJSON *twin = cJSON_IsObject(v) ? twin_in_object(v, starved) : NULL;
+        for (const cJSON *i = v->child; i && !twin && !*starved; i = i->next) {
                 if (i->child)
-                        twin = twin_in(i);
+                        twin = twin_in(i, starved);
         }
         return twin;
 }
@@ -95,9 +102,17 @@ static bool names_before(const cJSON *v, const cJSON *wanted, size_t *names)
         return false;
 }
 
+static int no_memory(size_t len, struct err *e)
+{
+        return err_set(e, ERR_UNAVAILABLE, "could not parse %zu bytes: out of memory", len);
+}
+
 static int refuse_twins(const cJSON *root, const char *text, size_t len, struct err *e)
 {
-        const cJSON *twin = twin_in(root);
+        bool starved = false;
+        const cJSON *twin = twin_in(root, &starved);
+        if (starved)
+                return no_memory(len, e);
         if (!twin)
                 return 0;
         char what[160];
@@ -111,13 +126,30 @@ static int refuse_twins(const cJSON *root, const char *text, size_t len, struct 
 
 /* ---- parsing ---- */
 
+#ifdef WAVEFLEET_FAULTS
+static void *alloc_node(size_t size_bytes)
+{
+        return mem_denied() ? NULL : xmalloc(size_bytes);
+}
+
+/* Each node of a tree is small; how many there are is up to the input. */
+static void let_nodes_fail(void)
+{
+        cJSON_Hooks hooks = {.malloc_fn = alloc_node, .free_fn = free};
+        cJSON_InitHooks(&hooks);
+}
+#else
+static void let_nodes_fail(void) {}
+#endif
+
 struct json *json_parse(const char *text, size_t len, struct err *e)
 {
+        let_nodes_fail();
         if (json_scan(text, len, e) < 0)
                 return NULL;
         cJSON *root = cJSON_ParseWithLengthOpts(text, len, NULL, false);
         if (!root) {
-                err_set(e, ERR_UNAVAILABLE, "could not parse %zu bytes: out of memory", len);
+                no_memory(len, e);
                 return NULL;
         }
         if (refuse_twins(root, text, len, e) < 0) {

@@ -98,7 +98,10 @@ struct json_field {
  */
 void json_read(const struct json *v, const struct json_field *fields, size_t count, void *out,
                const char *pointer, struct mistakes *m);
-/* A pointer one level deeper, its name escaped as RFC 6901 wants. */
+/*
+ * A pointer one level deeper, its name escaped as RFC 6901 wants; `pointer` itself where there is no
+ * memory for that.
+ */
 const char *json_pointer(struct arena *a, const char *pointer, const char *name);
 const char *json_pointer_at(struct arena *a, const char *pointer, size_t index);
 

@@ -215,6 +215,8 @@ struct json *json_parse_head(const char *text, size_t len, const char *const *na
         read_members(&h, p, text + len);
         if (buf_ok(&h.text))
                 v = json_parse(h.text.data, h.text.len, e);
+        else if (h.text.starved)
+                buf_check(&h.text, "the body", e);
         else
                 err_set(e, ERR_TOO_LARGE, "all but the long lists must fit into %zu bytes",
                         head_max);

@@ -79,12 +79,14 @@ const char *json_pointer(struct arena *a, const char *pointer, const char *name)
         buf_adds(&b, pointer);
         buf_addc(&b, '/');
         add_escaped(&b, name);
-        return arena_strdup(a, buf_str(&b));
+        const char *text = arena_text(a, &b);
+        return text ? text : pointer;
 }
 
 const char *json_pointer_at(struct arena *a, const char *pointer, size_t index)
 {
-        return arena_printf(a, "%s/%zu", pointer, index);
+        const char *text = arena_printf(a, "%s/%zu", pointer, index);
+        return text ? text : pointer;
 }
 
 /* ---- fields ---- */

@@ -66,11 +66,13 @@ static int hex4(const struct scan *s, const char *at)
                 return -1;
         int v = 0;
         for (int i = 0; i < 4; i++) {
-                int c = (unsigned char)at[i] | 0x20;
+                char c = at[i];
                 if (c >= '0' && c <= '9')
                         v = v * 16 + c - '0';
                 else if (c >= 'a' && c <= 'f')
                         v = v * 16 + c - 'a' + 10;
+                else if (c >= 'A' && c <= 'F')
+                        v = v * 16 + c - 'A' + 10;
                 else
                         return -1;
         }

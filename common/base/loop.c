@@ -96,8 +96,27 @@ void loop_defer(struct loop *l, loop_fn fn, void *arg)
 
 /* ---- the loop ---- */
 
+#ifdef WAVEFLEET_FAULTS
+static void *try_malloc(size_t size_bytes)
+{
+        return mem_try(NULL, size_bytes);
+}
+
+/* What libevent holds of others' bytes may fail as our own does. Before it is used at all. */
+static void let_buffers_fail(void)
+{
+        static bool done;
+        if (!done)
+                event_set_mem_functions(try_malloc, mem_try, free);
+        done = true;
+}
+#else
+static void let_buffers_fail(void) {}
+#endif
+
 struct loop *loop_new(void)
 {
+        let_buffers_fail();
         event_set_log_callback(log_libevent);
         event_set_fatal_callback(die_libevent);
         struct event_config *config = event_config_new();

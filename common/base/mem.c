@@ -50,6 +50,62 @@ void *xreallocarray(void *p, size_t count, size_t size_bytes)
         return xrealloc(p, total);
 }
 
+#ifdef WAVEFLEET_FAULTS
+static struct {
+        unsigned left; /* until the one that fails */
+        bool met;
+} failing;
+
+void mem_fail(unsigned n)
+{
+        failing.left = n;
+        failing.met = false;
+}
+
+bool mem_has_failed(void)
+{
+        return failing.met;
+}
+
+bool mem_denied(void)
+{
+        if (failing.left == 0 || --failing.left > 0)
+                return false;
+        failing.met = true;
+        return true;
+}
+#endif
+
+void *mem_try(void *p, size_t size_bytes)
+{
+        if (size_bytes <= MEM_SMALL_BYTES)
+                return xrealloc(p, size_bytes);
+        return mem_denied() ? NULL : realloc(p, size_bytes);
+}
+
+void *mem_try_array(void *p, size_t count, size_t size_bytes)
+{
+        size_t total;
+        return __builtin_mul_overflow(count, size_bytes, &total) ? NULL : mem_try(p, total);
+}
+
+void *mem_try_zeroed(size_t count, size_t size_bytes)
+{
+        size_t total;
+        if (__builtin_mul_overflow(count, size_bytes, &total))
+                return NULL;
+        if (total <= MEM_SMALL_BYTES)
+                return xcalloc(count, size_bytes);
+        return mem_denied() ? NULL : calloc(count, size_bytes);
+}
+
+char *mem_try_strdup(const char *s)
+{
+        size_t size = strlen(s) + 1;
+        char *copy = mem_try(NULL, size);
+        return copy ? memcpy(copy, s, size) : NULL;
+}
+
 char *xstrdup(const char *s)
 {
         size_t size = strlen(s) + 1;

@@ -3,11 +3,13 @@
  *
  * Small allocations that fail abort the process: there is nothing sensible that a daemon could do
  * with a few bytes less, and its supervisor starts it again. Whatever input can make large goes
- * through a capped buffer (buf.h) or an arena with a limit (arena.h) instead.
+ * through a capped buffer (buf.h), an arena (arena.h) or mem_try() instead: more than MEM_SMALL_BYTES
+ * at once may fail there, and whoever asked says so in a clear error.
  */
 #ifndef BASE_MEM_H
 #define BASE_MEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -20,6 +22,27 @@ void *xreallocarray(void *p, size_t count, size_t size_bytes);
 char *xstrdup(const char *s);
 char *xstrndup(const char *s, size_t len);
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+enum { MEM_SMALL_BYTES = 4096 };
+/* As xrealloc and the others, but NULL where there is no memory for more than MEM_SMALL_BYTES. */
+void *mem_try(void *p, size_t size_bytes);
+void *mem_try_array(void *p, size_t count, size_t size_bytes);
+void *mem_try_zeroed(size_t count, size_t size_bytes);
+char *mem_try_strdup(const char *s);
+
+#ifdef WAVEFLEET_FAULTS
+/* Tests: the n-th of the allocations from now on that may fail does (1: the next one); 0: none. */
+void mem_fail(unsigned n);
+/* Whether that one has been met. */
+bool mem_has_failed(void);
+/* For foreign allocators: whether it is met here and now. */
+bool mem_denied(void);
+#else
+static inline bool mem_denied(void)
+{
+        return false;
+}
+#endif
 
 /* `cleanup(fn)` on a local variable calls `fn(&variable)` when it goes out of scope. */
 #define cleanup(fn) __attribute__((__cleanup__(fn)))

@@ -35,10 +35,15 @@ static bool has_code(const char *text, const char *code)
         return at && strncmp(at + 3, code, len) == 0 && at[3 + len] == ' ';
 }
 
+static const char *name_of(const struct call *c)
+{
+        return c->script < LUA_COUNT ? lua_texts[c->script].name : "a command";
+}
+
 /* True where the connection should be given up for it. */
 static bool read_refusal(const struct call *c, const char *text, struct err *e)
 {
-        const char *what = c->script < LUA_COUNT ? lua_texts[c->script].name : "a command";
+        const char *what = name_of(c);
         for (size_t i = 0; i < COUNT_OF(refusals); i++) {
                 if (has_code(text, refusals[i].code)) {
                         err_set(e, ERR_UNAVAILABLE, "%s", refusals[i].sentence);
@@ -76,10 +81,24 @@ struct call *call_plain(struct broker *b, const char *name)
         return c;
 }
 
+struct call *call_list(struct broker *b, const char *name)
+{
+        struct call *c = call_plain(b, name);
+        c->list = true;
+        return c;
+}
+
+static bool answers_a_number(enum lua_id script)
+{
+        return script == LUA_CLOSE || script == LUA_DELAY || script == LUA_DEMAND ||
+               script == LUA_DEPTH || script == LUA_RATE;
+}
+
 struct call *call_script(struct broker *b, enum lua_id script, size_t keys)
 {
         struct call *c = call_new(b);
         c->script = script;
+        c->list = !answers_a_number(script);
         cmd_str(&c->cmd, "EVALSHA");
         cmd_str(&c->cmd, b->sha[script]);
         cmd_int(&c->cmd, (int64_t)keys);
@@ -105,9 +124,11 @@ static void defer(struct call *c)
         const char *reason = b->conn ? conn_reason(b->conn) : "it is closed for good";
         c->problem = xmalloc(sizeof(*c->problem));
         *c->problem = ERR_INIT;
-        if (!buf_ok(&c->cmd.body))
-                err_set(c->problem, ERR_INTERNAL, "a command for redis is too long");
-        else if (*reason)
+        if (!buf_ok(&c->cmd.body)) {
+                buf_check(&c->cmd.body, "a command for redis", c->problem);
+                if (!c->cmd.body.starved)
+                        c->problem->code = ERR_INTERNAL; /* the mistake is ours */
+        } else if (*reason)
                 err_set(c->problem, ERR_UNAVAILABLE, "not connected to redis at %s: %s",
                         b->url.shown, reason);
         else
@@ -198,6 +219,12 @@ static void on_reply(redisReply *reply, const struct err *e, void *arg)
                         return;
                 metric_add(METRIC_REDIS_COMMANDS, 1, "refused", NULL);
                 elsewhere = read_refusal(c, reply->str, &refused);
+                e = &refused;
+                reply = NULL;
+        } else if (c->list && reply->type != REDIS_REPLY_ARRAY) {
+                metric_add(METRIC_REDIS_COMMANDS, 1, "refused", NULL);
+                err_set(&refused, ERR_INTERNAL, "redis answered %s with something else than a list",
+                        name_of(c));
                 e = &refused;
                 reply = NULL;
         } else {

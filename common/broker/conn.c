@@ -57,6 +57,7 @@ struct conn {
         int64_t since_ms;    /* when this state began */
         int64_t heard_ms;    /* when something came last */
         bool second_look;    /* the time is over, but perhaps only our loop was late */
+        bool starved;        /* a command could not be queued for want of memory: to be given up */
         unsigned failures;   /* since it was last open for a while */
         char reason[REASON_SIZE];
         char logged[REASON_SIZE]; /* the reason that the log has already */
@@ -115,6 +116,10 @@ static void on_watch(void *arg)
         struct conn *c = arg;
         int64_t since_ms = waiting_since_ms(c);
         c->watching = false;
+        if (c->starved) {
+                attempt_failed(c, "out of memory: a command could not be queued");
+                return;
+        }
         if (since_ms == 0)
                 return;
         int64_t left_ms = since_ms + c->timeout_ms + c->extra_ms - clock_mono_ms();
@@ -146,7 +151,7 @@ static void close_transport(struct conn *c)
                 redisReaderFree(c->reader);
         c->reader = NULL;
         loop_timer_stop(c->watch);
-        c->watching = c->second_look = false;
+        c->watching = c->second_look = c->starved = false;
         c->heard_ms = 0;
 }
 
@@ -496,6 +501,11 @@ void conn_cast(struct conn *c, const struct cmd *cmd)
 {
         struct evbuffer *out = bufferevent_get_output(c->bev);
         assert(buf_ok(&cmd->body) && cmd->argc > 0);
-        evbuffer_add_printf(out, "*%u\r\n", cmd->argc);
-        evbuffer_add(out, cmd->body.data, cmd->body.len);
+        if (evbuffer_add_printf(out, "*%u\r\n", cmd->argc) >= 0 &&
+            evbuffer_add(out, cmd->body.data, cmd->body.len) == 0)
+                return;
+        /* Part of it may be in, so nothing more may go out; the end comes when the loop turns. */
+        bufferevent_disable(c->bev, EV_WRITE);
+        c->starved = c->watching = true;
+        loop_timer_start(c->watch, 0);
 }

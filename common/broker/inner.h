@@ -68,8 +68,9 @@ struct call {
         struct list link;
         struct broker *b;
         struct cmd cmd;
-        enum lua_id script;                 /* LUA_COUNT: none */
-        bool loaded;                        /* sent again after NOSCRIPT */
+        enum lua_id script; /* LUA_COUNT: none */
+        bool loaded;        /* sent again after NOSCRIPT */
+        bool list; /* its answer is an array: anything else is none of ours, and an error */
         char (*queues)[QUEUE_NAME_MAX + 1]; /* of a script that releases: see waves.h */
         reply_fn fn;
         void *arg;
@@ -77,6 +78,8 @@ struct call {
 };
 
 struct call *call_plain(struct broker *b, const char *name);
+/* The same for a command whose answer is an array. */
+struct call *call_list(struct broker *b, const char *name);
 /* keys: how many arguments that follow are KEYS. */
 struct call *call_script(struct broker *b, enum lua_id script, size_t keys);
 /* fn NULL: nobody asks; a refusal is logged. */

@@ -62,7 +62,7 @@ static void on_whole(struct broker *b, const redisReply *reply, const struct err
 
 static void read_set(struct broker *b, struct key key, broker_ids_fn fn, void *arg)
 {
-        struct call *c = call_plain(b, "SMEMBERS");
+        struct call *c = call_list(b, "SMEMBERS");
         cmd_key(&c->cmd, key);
         call_send(c, on_whole, reading_new(key, fn, arg));
 }
@@ -70,7 +70,7 @@ static void read_set(struct broker *b, struct key key, broker_ids_fn fn, void *a
 void broker_processing(struct broker *b, int64_t worker, broker_ids_fn fn, void *arg)
 {
         struct key key = key_processing(b->prefix, worker);
-        struct call *c = call_plain(b, "LRANGE");
+        struct call *c = call_list(b, "LRANGE");
         cmd_words(&c->cmd, key.s, "0", "-1", NULL);
         call_send(c, on_whole, reading_new(key, fn, arg));
 }
@@ -91,7 +91,7 @@ static void on_list(struct broker *b, const redisReply *reply, const struct err 
 
 static void read_on(struct broker *b, struct reading *r)
 {
-        struct call *c = call_plain(b, "LRANGE");
+        struct call *c = call_list(b, "LRANGE");
         cmd_key(&c->cmd, r->key);
         cmd_int(&c->cmd, -r->seen - PIECE_IDS);
         cmd_int(&c->cmd, -r->seen - 1);
@@ -165,6 +165,8 @@ static void add_scanned(struct broker *b, struct reading *r, const redisReply *f
         int64_t id;
         for (size_t i = 0; i < found->elements; i += r->parse ? 1 : 2) {
                 const redisReply *at = found->element[i];
+                if (at->type != REDIS_REPLY_STRING)
+                        continue;
                 if (r->parse ? r->parse(b->prefix, at->str, &id) : id_parse(at->str, at->len, &id))
                         add_id(r, id);
         }
@@ -174,7 +176,8 @@ static void on_scan(struct broker *b, const redisReply *reply, const struct err 
 {
         struct reading *r = arg;
         struct err odd = ERR_INIT;
-        if (!e && (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2)) {
+        if (!e && (reply->elements != 2 || reply->element[0]->type != REDIS_REPLY_STRING ||
+                   reply->element[1]->type != REDIS_REPLY_ARRAY)) {
                 err_set(&odd, ERR_INTERNAL, "redis answered SCAN with something else");
                 e = &odd;
         }
@@ -194,7 +197,7 @@ static void on_scan(struct broker *b, const redisReply *reply, const struct err 
 
 static void scan_on(struct broker *b, struct reading *r, const char *cursor)
 {
-        struct call *c = call_plain(b, r->parse ? "SCAN" : "ZSCAN");
+        struct call *c = call_list(b, r->parse ? "SCAN" : "ZSCAN");
         if (!r->parse)
                 cmd_key(&c->cmd, r->key);
         cmd_words(&c->cmd, cursor, "COUNT", "1000", NULL);

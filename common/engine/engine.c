@@ -95,6 +95,7 @@ void engine_enqueue(struct engine *e, const struct submitted *w)
 struct settling {
         engine_settled_fn fn;
         void *arg;
+        bool starved;
 };
 
 static void on_settled(bool settled, const char *state, void *arg)
@@ -109,7 +110,8 @@ static void settle_refused(void *arg)
 {
         struct settling *s = arg;
         struct err e = ERR_INIT;
-        err_set(&e, ERR_UNAVAILABLE, "PostgreSQL is away: the outcome could not be stored");
+        err_set(&e, ERR_UNAVAILABLE, "%s: the outcome could not be stored",
+                s->starved ? "out of memory" : "PostgreSQL is away");
         if (s->fn)
                 s->fn(false, NULL, &e, s->arg);
         free(s);
@@ -119,12 +121,16 @@ void engine_settle(struct engine *e, int64_t id, int32_t attempt, const struct o
                    engine_settled_fn fn, void *arg)
 {
         struct settling *s = xmalloc(sizeof(*s));
-        *s = (struct settling){fn, arg};
+        *s = (struct settling){fn, arg, false};
         if (!pg_up(e->pg)) {
                 loop_defer(e->loop, settle_refused, s);
                 return;
         }
-        exchange_settle(e->exchange, id, attempt, true, o, on_settled, s);
+        if (exchange_settle(e->exchange, id, attempt, true, o, on_settled, s, NULL) < 0) {
+                s->starved = true;
+                loop_defer(e->loop, settle_refused, s);
+                return;
+        }
         exchange_kick(e->exchange);
 }
 

@@ -158,31 +158,37 @@ static char *copy_text(const char *s)
 
         if (!s)
                 return NULL;
-        t = xstrdup(s);
-        if (!utf8_valid(t, strlen(t)))
+        t = mem_try_strdup(s);
+        if (t && !utf8_valid(t, strlen(t)))
                 for (char *q = t; *q; q++)
                         if ((unsigned char)*q >= 0x80)
                                 *q = '?';
         return t;
 }
 
-void exchange_settle(struct exchange *x, int64_t id, int32_t attempt, bool poll,
-                     const struct outcome *o, exchange_fn fn, void *arg)
+int exchange_settle(struct exchange *x, int64_t id, int32_t attempt, bool poll,
+                    const struct outcome *o, exchange_fn fn, void *arg, struct err *e)
 {
         struct item *it = xcalloc(1, sizeof(*it));
 
+        list_init(&it->link);
         it->id = id;
         it->attempt = attempt;
         it->poll = poll;
         it->o = *o;
         it->o.error = it->error = copy_text(o->error);
-        it->o.result = it->result = o->result ? xstrdup(o->result) : NULL;
-        it->o.memo = it->memo = o->memo ? xstrdup(o->memo) : NULL;
+        it->o.result = it->result = o->result ? mem_try_strdup(o->result) : NULL;
+        it->o.memo = it->memo = o->memo ? mem_try_strdup(o->memo) : NULL;
+        if (!it->error != !o->error || !it->result != !o->result || !it->memo != !o->memo) {
+                item_free(it);
+                return err_set(e, ERR_UNAVAILABLE, "could not hold the outcome: out of memory");
+        }
         it->o.domain = NULL;
         it->fn = fn;
         it->arg = arg;
         list_push_back(&x->outcomes, &it->link);
         x->noutcomes++;
+        return 0;
 }
 
 /* ---- what follows a commit ---- */

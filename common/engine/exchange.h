@@ -63,9 +63,12 @@ void exchange_kick(struct exchange *x);
 void exchange_claim(struct exchange *x, int64_t id);
 /* Takes ids back that were not sent yet; returns how many were copied to out. */
 size_t exchange_unclaim(struct exchange *x, int64_t *out, size_t max);
-/* Everything is copied. fn may be NULL. */
-void exchange_settle(struct exchange *x, int64_t id, int32_t attempt, bool poll,
-                     const struct outcome *o, exchange_fn fn, void *arg);
+/*
+ * Everything is copied. fn may be NULL. -1, and nothing is done (ERR_UNAVAILABLE): there is no memory
+ * for it, which does not happen to outcomes without result and memo and with a short error.
+ */
+int exchange_settle(struct exchange *x, int64_t id, int32_t attempt, bool poll,
+                    const struct outcome *o, exchange_fn fn, void *arg, struct err *e);
 /*
  * Ends deliveries by what the rows are now: asks PostgreSQL, then tells Redis. `list`: the worker whose
  * processing list they stand in, 0: none.

@@ -162,7 +162,7 @@ static void hand_back(struct engine_worker *w, int64_t id, int32_t attempt)
 
         log_warn("attempt.handed_back", LI("id", id), LI("attempt", attempt),
                  LS("why", "the answer to its claim was lost"));
-        exchange_settle(w->exchange, id, attempt, false, &o, NULL, NULL);
+        exchange_settle(w->exchange, id, attempt, false, &o, NULL, NULL, NULL);
 }
 
 /*

@@ -143,8 +143,12 @@ void stream_end(struct stream *l, int64_t id)
 static void append(struct stream *l, int64_t id, int32_t attempt, const char *stream,
                    const char *text, size_t len)
 {
-        struct line *line = xmalloc(sizeof(*line) + len + 1);
+        struct line *line = mem_try(NULL, sizeof(*line) + len + 1);
 
+        if (!line) {
+                metric_add(METRIC_LOG_LINES, 1, "dropped", NULL);
+                return;
+        }
         line->next = NULL;
         line->id = id;
         line->attempt = attempt;
@@ -220,7 +224,11 @@ void engine_worker_progress(struct engine_worker *w, int64_t id, int32_t attempt
                 free(p);
                 return;
         }
-        p->json = xstrdup(json);
+        p->json = mem_try_strdup(json);
+        if (!p->json) {
+                free(p);
+                return;
+        }
         progress_free(map_put(w->stream->progress, id, p));
         stream_kick(w->stream);
 }
@@ -267,7 +275,7 @@ static void sent(const struct pg_result *r, const struct err *e, void *arg)
         l->busy = false;
         if (e)
                 log_warn("lines.not_written", LI("lines", l->nsent), LE(e));
-        if (e && !lost) { /* not done for sure: first in line again */
+        if (e && !lost && l->sent) { /* not done for sure: first in line again */
                 struct line **end = &l->sent;
                 while (*end) {
                         l->bytes += sizeof(**end) + (*end)->len;

@@ -101,7 +101,7 @@ struct reading {
         const char *list;             /* "project_uuids" */
         uint32_t *places;             /* where in the list each project stands */
         size_t cap;
-        bool too_many;
+        bool too_many, starved;
         char *scratch;         /* PROJECT_BYTES_MAX */
         bool has_dependencies; /* some project has */
         struct err seal_error; /* why a secret could not be sealed */
@@ -141,7 +141,12 @@ int params_seal(const struct json *params, const struct config *cfg, struct aren
                 json_out_str(&o, "mb_secret", sealed);
         }
         json_out_object_end(&o);
-        *out = arena_strndup(a, buf_str(&text), text.len);
+        if (buf_check(&text, "the parameters", e) < 0)
+                return -1;
+        const char *kept = arena_text(a, &text);
+        if (!kept)
+                return arena_check(a, "the parameters", e);
+        *out = kept;
         return 0;
 }
 
@@ -252,7 +257,23 @@ __attribute__((format(printf, 5, 6))) static void blame(struct reading *r, enum 
         mistake_add(r->m, code, pointer, "%s", detail);
 }
 
-/* NULL: there are too many. */
+/* Room for one more. */
+static bool grow_projects(struct reading *r)
+{
+        struct submission *s = r->s;
+        size_t cap = r->cap ? r->cap * 2 : 64;
+        void *projects = mem_try_array(s->projects, cap, sizeof(*s->projects));
+        if (projects)
+                s->projects = projects;
+        void *places = projects ? mem_try_array(r->places, cap, sizeof(*r->places)) : NULL;
+        if (!places)
+                return false;
+        r->places = places;
+        r->cap = cap;
+        return true;
+}
+
+/* NULL: there are too many, or there is no memory for more. */
 static struct submission_project *add_project(struct reading *r, size_t place, const char *name,
                                               size_t len)
 {
@@ -260,11 +281,9 @@ static struct submission_project *add_project(struct reading *r, size_t place, c
         r->too_many = s->count == WAVE_PROJECTS_MAX;
         if (r->too_many)
                 return NULL;
-        if (s->count == r->cap) {
-                r->cap = r->cap ? r->cap * 2 : 64;
-                s->projects = xreallocarray(s->projects, r->cap, sizeof(*s->projects));
-                r->places = xreallocarray(r->places, r->cap, sizeof(*r->places));
-        }
+        r->starved |= s->count == r->cap && !grow_projects(r);
+        if (r->starved)
+                return NULL;
         r->places[s->count] = (uint32_t)place;
         struct submission_project *p = &s->projects[s->count++];
         *p = (struct submission_project){.name = arena_strndup(s->arena, name, len)};
@@ -348,7 +367,7 @@ static void read_dependencies(struct reading *r, size_t place, const struct json
 {
         size_t n = json_count(list);
         const char **names = n ? ARENA_ARRAY(r->s->arena, const char *, n) : NULL;
-        for (const struct json *i = json_first(list); i; i = json_next(i)) {
+        for (const struct json *i = json_first(list); names && i; i = json_next(i)) {
                 const char *name = json_str(i);
                 if (!name) {
                         blame(r, ERR_WRONG_TYPE, place, "depends_on", "must be a list of strings");
@@ -400,6 +419,8 @@ static void read_project(struct reading *r, size_t place, const struct json_piec
         struct json *v cleanup(json_cleanup) = json_parse(piece->text, piece->len, &e);
         if (v)
                 read_element(r, place, v);
+        else if (e.code == ERR_UNAVAILABLE)
+                r->starved = true;
         else
                 blame(r, ERR_WRONG_TYPE, place, NULL, "%s", e.text);
 }
@@ -408,7 +429,8 @@ static void read_list(struct reading *r, struct json_list *list, bool objects)
 {
         struct json_piece piece;
         char pointer[POINTER_SIZE];
-        for (size_t place = 0; json_list_next(list, &piece) && !r->too_many; place++) {
+        for (size_t place = 0; json_list_next(list, &piece) && !r->too_many && !r->starved;
+             place++) {
                 if (r->m->total >= ENOUGH_MISTAKES)
                         break;
                 if (objects)
@@ -420,7 +442,7 @@ static void read_list(struct reading *r, struct json_list *list, bool objects)
         if (r->too_many)
                 mistake_add(r->m, ERR_INVALID, pointer, "must have at most %d projects",
                             WAVE_PROJECTS_MAX);
-        else if (r->s->count == 0 && r->m->total == 0)
+        else if (r->s->count == 0 && r->m->total == 0 && !r->starved)
                 mistake_add(r->m, ERR_INVALID, pointer, "must name at least one project");
 }
 
@@ -474,7 +496,12 @@ static void check_names(struct reading *r)
         struct names n = {.s = r->s, .size = 64};
         while (n.size < 2 * r->s->count)
                 n.size *= 2;
-        n.table = xcalloc(n.size, sizeof(*n.table));
+        n.table = mem_try_zeroed(n.size, sizeof(*n.table));
+        r->starved |= !n.table || arena_failed(r->s->arena);
+        if (r->starved) {
+                free(n.table);
+                return;
+        }
         rand_bytes(n.key, sizeof(n.key));
         for (size_t i = 0; i < r->s->count; i++) {
                 size_t at = slot_of(&n, r->s->projects[i].name);
@@ -484,7 +511,7 @@ static void check_names(struct reading *r)
                         n.table[at] = (uint32_t)i + 1;
         }
         if (r->has_dependencies && r->m->total == 0)
-                submission_graph(r->s, r->list, r->places, r->m, place_of, &n);
+                r->starved = submission_graph(r->s, r->list, r->places, r->m, place_of, &n) < 0;
         free(n.table);
 }
 
@@ -517,7 +544,8 @@ static void read_projects(struct reading *r, const struct json *head, struct jso
                 return;
         }
         r->list = list_names[objects ? LIST_PROJECTS : LIST_UUIDS];
-        r->scratch = objects ? NULL : xmalloc(PROJECT_BYTES_MAX);
+        r->scratch = objects ? NULL : mem_try(NULL, PROJECT_BYTES_MAX);
+        r->starved |= !objects && !r->scratch;
         check_remote(r, head, objects);
         read_list(r, &lists[objects ? LIST_PROJECTS : LIST_UUIDS], objects);
         check_names(r);
@@ -525,6 +553,8 @@ static void read_projects(struct reading *r, const struct json *head, struct jso
 
 static int verdict(const struct reading *r, struct err *e)
 {
+        if (r->starved || arena_failed(r->s->arena))
+                return err_set(e, ERR_UNAVAILABLE, "could not hold the wave: out of memory");
         if (mistakes_check(r->m, e) < 0)
                 return -1;
         if (r->seal_error.code != ERR_OK) {

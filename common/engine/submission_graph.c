@@ -17,6 +17,7 @@ struct graph {
         const char *list;
         const uint32_t *where;
         struct mistakes *m;
+        bool starved;    /* there was no memory for it all */
         uint32_t *first; /* of each project's edges; one more than there are projects */
 };
 
@@ -42,13 +43,26 @@ static void blame(const struct graph *g, size_t project, const char *before, con
                     name[len] ? "..." : "", after);
 }
 
-static void add_edge(struct submission *s, size_t *cap, size_t from, size_t on)
+static bool grow_edges(struct submission *s, size_t *cap)
 {
-        if (s->edges == *cap) {
-                *cap = *cap ? *cap * 2 : 64;
-                s->places = xreallocarray(s->places, *cap, sizeof(*s->places));
-                s->on_places = xreallocarray(s->on_places, *cap, sizeof(*s->on_places));
-        }
+        size_t more = *cap ? *cap * 2 : 64;
+        void *places = mem_try_array(s->places, more, sizeof(*s->places));
+        if (places)
+                s->places = places;
+        void *on_places = places ? mem_try_array(s->on_places, more, sizeof(*s->on_places)) : NULL;
+        if (!on_places)
+                return false;
+        s->on_places = on_places;
+        *cap = more;
+        return true;
+}
+
+static void add_edge(struct graph *g, size_t *cap, size_t from, size_t on)
+{
+        struct submission *s = g->s;
+        g->starved |= s->edges == *cap && !grow_edges(s, cap);
+        if (g->starved)
+                return;
         s->places[s->edges] = (int32_t)from;
         s->on_places[s->edges++] = (int32_t)on;
 }
@@ -67,7 +81,7 @@ static void add_edges(struct graph *g, size_t project, size_t *cap, place_fn fin
                         blame(g, project, "makes the canary wait for", p->depends_on[i],
                               ", which starts after it");
                 else
-                        add_edge(s, cap, project, (size_t)on);
+                        add_edge(g, cap, project, (size_t)on);
         }
 }
 
@@ -98,7 +112,10 @@ static void print_cycle(const struct graph *g, const uint32_t *walk, size_t dept
 static void index_edges(struct graph *g)
 {
         const struct submission *s = g->s;
-        g->first = xcalloc(s->count + 1, sizeof(*g->first));
+        g->first = mem_try_zeroed(s->count + 1, sizeof(*g->first));
+        g->starved |= !g->first;
+        if (g->starved)
+                return;
         for (size_t i = 0; i < s->edges; i++)
                 g->first[s->places[i] + 1]++;
         for (size_t i = 0; i < s->count; i++)
@@ -137,28 +154,30 @@ static bool walk_from(const struct graph *g, uint32_t start, unsigned char *mark
 static void find_cycle(struct graph *g)
 {
         size_t count = g->s->count;
-        autofree unsigned char *marks = xcalloc(count, 1);
-        autofree uint32_t *walk = xreallocarray(NULL, count, sizeof(*walk));
-        autofree uint32_t *next = xreallocarray(NULL, count, sizeof(*next));
-        for (uint32_t i = 0; i < count; i++)
+        autofree unsigned char *marks = mem_try_zeroed(count, 1);
+        autofree uint32_t *walk = mem_try_array(NULL, count, sizeof(*walk));
+        autofree uint32_t *next = mem_try_array(NULL, count, sizeof(*next));
+        g->starved |= !marks || !walk || !next;
+        for (uint32_t i = 0; !g->starved && i < count; i++)
                 if (marks[i] == NEW && walk_from(g, i, marks, walk, next))
                         return;
 }
 
-void submission_graph(struct submission *s, const char *list, const uint32_t *where,
-                      struct mistakes *m, place_fn find, const void *arg)
+int submission_graph(struct submission *s, const char *list, const uint32_t *where,
+                     struct mistakes *m, place_fn find, const void *arg)
 {
         struct graph g = {.s = s, .list = list, .where = where, .m = m};
         size_t cap = 0, mistakes = m->total;
-        for (size_t i = 0; i < s->count; i++)
+        for (size_t i = 0; i < s->count && !g.starved; i++)
                 if (s->projects[i].ndepends_on)
                         add_edges(&g, i, &cap, find, arg);
         if (s->edges == WAVE_EDGES_MAX)
                 mistake_add(m, ERR_INVALID, "#/projects",
                             "must have fewer than %d dependencies in all", WAVE_EDGES_MAX);
-        if (s->edges == 0 || m->total > mistakes)
-                return;
-        index_edges(&g);
-        find_cycle(&g);
+        if (s->edges && m->total == mistakes && !g.starved)
+                index_edges(&g);
+        if (g.first)
+                find_cycle(&g);
         free(g.first);
+        return g.starved ? -1 : 0;
 }

@@ -18,9 +18,9 @@ typedef int64_t (*place_fn)(const char *name, const void *arg);
 /*
  * Fills s->places and s->on_places from the names that each project brought. `list` and where[i] say where
  * a project stands in the body, for the mistakes: unknown names, itself, too many, cycles (one of them is
- * printed), a canary that waits for what comes after it.
+ * printed), a canary that waits for what comes after it. -1: there is no memory for it.
  */
-void submission_graph(struct submission *s, const char *list, const uint32_t *where,
-                      struct mistakes *m, place_fn find, const void *arg);
+int submission_graph(struct submission *s, const char *list, const uint32_t *where,
+                     struct mistakes *m, place_fn find, const void *arg);
 
 #endif

@@ -71,9 +71,13 @@ void submission_read_wave(const struct pg_result *r, size_t at, const struct sub
 
 void submission_add_migrations(struct pg_tx *tx, const struct submission *s)
 {
-        autofree const char **names = xreallocarray(NULL, s->count, sizeof(*names));
-        autofree const char **params = xreallocarray(NULL, s->count, sizeof(*params));
-        autofree int64_t *targets = xreallocarray(NULL, s->count, sizeof(*targets));
+        autofree const char **names = mem_try_array(NULL, s->count, sizeof(*names));
+        autofree const char **params = mem_try_array(NULL, s->count, sizeof(*params));
+        autofree int64_t *targets = mem_try_array(NULL, s->count, sizeof(*targets));
+        if (!names || !params || !targets) {
+                pg_arg_starved(tx);
+                return;
+        }
         for (size_t i = 0; i < s->count; i++) {
                 names[i] = s->projects[i].name;
                 params[i] = s->projects[i].params;

@@ -252,6 +252,24 @@ struct settling {
         char *error, *result, *memo;
 };
 
+/*
+ * What remains of an outcome that there is no memory for: the attempt has failed, and is made again if
+ * there are any left. What was parked stays parked, with the memo that the row has.
+ */
+static void become_bare(struct outcome *o)
+{
+        log_error("worker.outcome_dropped", LS("reason", "out of memory"));
+        o->result = o->memo = NULL;
+        if (o->kind == OUTCOME_PARKED || o->kind == OUTCOME_HANDED_BACK)
+                return;
+        if (o->kind == OUTCOME_COMPLETED) {
+                o->class = CLASS_TEMPORARY;
+                o->due_in_ms = -1;
+        }
+        o->kind = OUTCOME_FAILED;
+        o->error = "the outcome could not be held: out of memory";
+}
+
 static void settle_now(bool written, void *arg)
 {
         struct settling *s = arg;
@@ -260,7 +278,12 @@ static void settle_now(bool written, void *arg)
         if (written)
                 stream_end(w->stream, s->id);
         if (written && w->id == s->worker && !w->dead) {
-                exchange_settle(w->exchange, s->id, s->attempt, s->poll, &s->o, NULL, NULL);
+                if (exchange_settle(w->exchange, s->id, s->attempt, s->poll, &s->o, NULL, NULL,
+                                    NULL) < 0) {
+                        become_bare(&s->o);
+                        exchange_settle(w->exchange, s->id, s->attempt, s->poll, &s->o, NULL, NULL,
+                                        NULL);
+                }
                 exchange_kick(w->exchange);
                 if (s->o.kind == OUTCOME_PARKED || s->o.kind == OUTCOME_FAILED)
                         promote_within(w->promote, s->o.due_in_ms >= 0 ? s->o.due_in_ms : 0);
@@ -282,9 +305,11 @@ void engine_worker_settle(struct engine_worker *w, int64_t id, int32_t attempt,
         h->state = HAND_SETTLING;
         s = xcalloc(1, sizeof(*s));
         *s = (struct settling){w, w->id, id, attempt, h->poll, *o, NULL, NULL, NULL};
-        s->o.error = s->error = o->error ? xstrdup(o->error) : NULL;
-        s->o.result = s->result = o->result ? xstrdup(o->result) : NULL;
-        s->o.memo = s->memo = o->memo ? xstrdup(o->memo) : NULL;
+        s->o.error = s->error = o->error ? mem_try_strdup(o->error) : NULL;
+        s->o.result = s->result = o->result ? mem_try_strdup(o->result) : NULL;
+        s->o.memo = s->memo = o->memo ? mem_try_strdup(o->memo) : NULL;
+        if (!s->error != !o->error || !s->result != !o->result || !s->memo != !o->memo)
+                become_bare(&s->o);
         stream_after_lines(w->stream, id, settle_now, s);
 }
 

@@ -141,7 +141,7 @@ const char *remote_progress_json(const struct remote_progress *p, struct arena *
         out_count(&o, "percent", p->percent);
         json_out_str(&o, "stage", p->stage);
         json_out_object_end(&o);
-        return buf_ok(&text) ? arena_strdup(a, buf_str(&text)) : NULL;
+        return arena_text(a, &text);
 }
 
 /* ---- answers ---- */
@@ -209,7 +209,7 @@ int remote_answer_parse(const char *text, size_t len, struct arena *a, struct re
         read_answer(v, a, &found);
         settle_error(v, a, &found);
         found.body = as_it_came(a, text, len);
-        if (!found.body)
+        if (arena_failed(a))
                 return err_set(e, ERR_UPSTREAM, "it is too large");
         *out = found;
         return 0;
@@ -287,15 +287,18 @@ static const char *warnings_of(const struct json *v, struct arena *a)
                 return NULL;
         autobuf text = BUF_INIT(1 << 20);
         json_print(w, &text);
-        return buf_ok(&text) ? arena_strdup(a, buf_str(&text)) : NULL;
+        return buf_ok(&text) || text.starved ? arena_text(a, &text) : NULL;
 }
 
-int remote_webhook_parse(const char *text, size_t len, struct arena *a, struct remote_webhook *out,
-                         struct err *e)
+static int read_webhook(const char *text, size_t len, struct arena *a, struct remote_webhook *out,
+                        struct err *e)
 {
-        text = behind_mark(text, &len);
         struct err why = ERR_INIT;
         cleanup(json_cleanup) struct json *v = json_parse(text, len, &why);
+        if (!v && why.code == ERR_UNAVAILABLE) {
+                *e = why;
+                return -1;
+        }
         if (!v)
                 return err_set(e, ERR_MALFORMED, "the body is no JSON: %s", why.text);
         if (json_type_of(v) != JSON_OBJECT)
@@ -315,8 +318,24 @@ int remote_webhook_parse(const char *text, size_t len, struct arena *a, struct r
         found.mb_site_id = loose_text(v, "mb_site_id", a);
         found.mb_project_domain = loose_text(v, "mb_project_domain", a);
         found.warnings = warnings_of(v, a);
-        if (arena_failed(a))
-                return err_set(e, ERR_BAD_REQUEST, "the body is too large");
+        *out = found;
+        return 0;
+}
+
+int remote_webhook_parse(const char *text, size_t len, struct arena *a, struct remote_webhook *out,
+                         struct err *e)
+{
+        struct remote_webhook found = {0};
+        text = behind_mark(text, &len);
+        int rc = read_webhook(text, len, a, &found, e);
+        /* What there was no memory for looks as if it had not been said, so nothing follows from it. */
+        struct err full = ERR_INIT;
+        if (arena_check(a, "the body", &full) < 0) {
+                enum err_code code = full.code == ERR_TOO_LARGE ? ERR_BAD_REQUEST : full.code;
+                return err_set(e, code, "%s", full.text);
+        }
+        if (rc < 0)
+                return -1;
         *out = found;
         return 0;
 }
@@ -362,5 +381,5 @@ const char *remote_result_json(const char *text, size_t len, struct arena *a)
                 json_quote(&b, text, shown);
         }
         buf_addc(&b, '}');
-        return arena_strdup(a, buf_str(&b));
+        return arena_text(a, &b);
 }

@@ -84,7 +84,7 @@ struct remote_webhook {
 /*
  * A missing status is completed unless an error is there. -1: ERR_MALFORMED (no JSON),
  * ERR_WRONG_TYPE or ERR_BAD_REQUEST (what is required is missing, the status is no known word); all
- * of them a 400.
+ * of them a 400. ERR_UNAVAILABLE: there was no memory for it.
  */
 int remote_webhook_parse(const char *text, size_t len, struct arena *a, struct remote_webhook *out,
                          struct err *e);

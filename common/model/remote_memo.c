@@ -25,6 +25,13 @@ static int64_t integer(const struct json *v, const char *name)
         return json_int(json_get(v, name), &i) == 0 && i > 0 ? i : 0;
 }
 
+/* A number of something: what fits into none is none. */
+static int32_t count_of(const struct json *v, const char *name)
+{
+        int64_t i = integer(v, name);
+        return i <= INT32_MAX ? (int32_t)i : 0;
+}
+
 static void read_trace(const struct json *v, struct remote_trace *out)
 {
         const char *state = json_str(json_get(v, "state"));
@@ -51,14 +58,14 @@ void remote_memo_parse(const char *text, struct remote_memo *out)
                         out->start = (enum remote_start)i;
         }
         out->brz_project_id = integer(v, "brz_project_id");
-        out->attempt = (int32_t)integer(v, "attempt");
-        out->spent = (int32_t)integer(v, "spent");
+        out->attempt = count_of(v, "attempt");
+        out->spent = count_of(v, "spent");
         out->claimed_ms = integer(v, "claimed_at");
         out->start_sent_ms = integer(v, "start_sent_at");
         out->server_now_ms = integer(v, "server_now");
         read_trace(json_get(v, "status_before"), &out->before);
         out->seen_running = json_bool(json_get(v, "seen_running"));
-        out->unknown = (int32_t)integer(v, "unknown");
+        out->unknown = count_of(v, "unknown");
 }
 
 static void out_time(struct json_out *o, const char *name, int64_t ms)

@@ -31,16 +31,20 @@ int seal(const char *key_hex, const char *plain, char **out, struct err *e)
         if (read_key(key_hex, key, e) < 0)
                 return -1;
         size_t len = strlen(plain), size = OVERHEAD + len;
-        autofree unsigned char *raw = xmalloc(size);
+        autofree unsigned char *raw = mem_try(NULL, size);
+        size_t text_size = sodium_base64_encoded_len(size, VARIANT);
+        autofree char *text = mem_try(NULL, PREFIX_LEN + text_size);
+        if (!raw || !text) {
+                mem_wipe(key, sizeof(key));
+                return err_set(e, ERR_UNAVAILABLE, "could not hold the secret: out of memory");
+        }
         unsigned char *box = raw + crypto_secretbox_NONCEBYTES;
         randombytes_buf(raw, crypto_secretbox_NONCEBYTES);
         crypto_secretbox_easy(box, (const unsigned char *)plain, len, raw, key);
         mem_wipe(key, sizeof(key));
-        size_t text_size = sodium_base64_encoded_len(size, VARIANT);
-        char *text = xmalloc(PREFIX_LEN + text_size);
         memcpy(text, PREFIX, PREFIX_LEN);
         sodium_bin2base64(text + PREFIX_LEN, text_size, raw, size, VARIANT);
-        *out = text;
+        *out = take(text);
         return 0;
 }
 
@@ -60,17 +64,22 @@ int unseal(const char *key_hex, const char *sealed, char **out, struct err *e)
         if (read_key(key_hex, key, e) < 0)
                 return -1;
         size_t room = strlen(sealed), size = 0;
-        autofree unsigned char *raw = xmalloc(room);
-        bool good = sodium_base642bin(raw, room, sealed + PREFIX_LEN, room - PREFIX_LEN, NULL,
+        autofree unsigned char *raw = mem_try(NULL, room);
+        bool good = raw &&
+                    sodium_base642bin(raw, room, sealed + PREFIX_LEN, room - PREFIX_LEN, NULL,
                                       &size, NULL, VARIANT) == 0 &&
                     size >= OVERHEAD;
-        char *plain = xmalloc(good ? size - OVERHEAD + 1 : 1);
-        good = good &&
+        char *plain = mem_try(NULL, good ? size - OVERHEAD + 1 : 1);
+        bool starved = !raw || !plain;
+        good = good && plain &&
                crypto_secretbox_open_easy((unsigned char *)plain, raw + crypto_secretbox_NONCEBYTES,
                                           size - crypto_secretbox_NONCEBYTES, raw, key) == 0;
         mem_wipe(key, sizeof(key));
         if (!good) {
                 free(plain);
+                if (starved)
+                        return err_set(e, ERR_UNAVAILABLE,
+                                       "could not hold the secret: out of memory");
                 return err_set(e, ERR_CONFIG,
                                "cannot open a sealed secret: it was sealed with another "
                                "auth.secret_key, or is damaged");

@@ -15,9 +15,9 @@
 
 #define SEAL_MASK "********"
 
-/* -1: ERR_UNAVAILABLE where there is no key, ERR_CONFIG where it is none. */
+/* -1: ERR_UNAVAILABLE where there is no key, or no memory; ERR_CONFIG where it is none. */
 int seal(const char *key_hex, const char *plain, char **out, struct err *e);
-/* -1: ERR_CONFIG: no key, or not the one that it was sealed with. */
+/* -1: ERR_CONFIG: no key, or not the one that it was sealed with; ERR_UNAVAILABLE: no memory for it. */
 int unseal(const char *key_hex, const char *sealed, char **out, struct err *e);
 bool seal_is(const char *text);
 

@@ -402,8 +402,7 @@ void pg_send(struct pg *pg, struct pg_tx *tx, pg_fn fn, void *arg)
         tx->taken_us = clock_mono_us();
         if (!buf_ok(&tx->data)) {
                 struct pg_failure f = {.set = true};
-                err_set(&f.err, ERR_TOO_LARGE, "the transaction has more than %d MiB of parameters",
-                        PG_TX_BYTES_MAX / (1024 * 1024));
+                buf_check(&tx->data, "the transaction's parameters", &f.err);
                 pg_tx_fail(tx, &f);
         } else if (!pg->up) {
                 tx->outcome = PG_UNDONE;

@@ -49,6 +49,8 @@ void pg_arg_null(struct pg_tx *tx);
 void pg_arg_int8s(struct pg_tx *tx, const int64_t *v, size_t n);
 void pg_arg_int4s(struct pg_tx *tx, const int32_t *v, size_t n);
 void pg_arg_bools(struct pg_tx *tx, const bool *v, size_t n);
+/* There was no memory for what should have been added: the transaction fails with ERR_UNAVAILABLE. */
+void pg_arg_starved(struct pg_tx *tx);
 void pg_arg_texts(struct pg_tx *tx, const char *const *v, size_t n); /* NULL elements are nulls */
 size_t pg_tx_bytes(const struct pg_tx *tx);                          /* size of all parameters */
 size_t pg_tx_statements(const struct pg_tx *tx);

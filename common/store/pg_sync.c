@@ -323,8 +323,8 @@ int pg_sync_run(struct pg_sync *c, struct pg_tx *given, pg_fn fn, void *arg, str
         struct pg_tx *tx cleanup(pg_tx_cleanup) = given;
         struct pg_failure f;
         bool own = !c->begun;
-        if (!buf_ok(&tx->data))
-                return err_set(e, ERR_TOO_LARGE, "the transaction has too many parameters");
+        if (buf_check(&tx->data, "the transaction's parameters", e) < 0)
+                return -1;
         for (;;) {
                 pg_failure_clear(&f);
                 if (need_connection(c, e) < 0)

@@ -162,6 +162,11 @@ void pg_arg_bytes(struct pg_tx *tx, const void *data, size_t len)
         end_param(tx, p);
 }
 
+void pg_arg_starved(struct pg_tx *tx)
+{
+        tx->data.failed = tx->data.starved = true;
+}
+
 /* ---- arrays ---- */
 
 static char *put32(char *at, uint32_t v)

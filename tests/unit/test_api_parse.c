@@ -134,6 +134,44 @@ START_TEST(heads_are_limited)
 }
 END_TEST
 
+#define TRACE "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331"
+static const struct {
+        const char *value;
+        bool taken;
+} traces[] = {
+        {"00-" TRACE "-01", true},
+        {"01-" TRACE "-01", true},
+        {"01-" TRACE "-01-more-of-a-later-version", false},
+        {"01-" TRACE "-01-0abc", true},
+        {"00-" TRACE "-01-0abc", false},
+        {"ff-" TRACE "-01", false},
+        {"00-" TRACE "-0", false},
+        {"00-" TRACE "-0\xFF", false}, /* PostgreSQL would refuse it, and the wave with it */
+        {"\xFF\xFE", false},
+        {"00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01", false},
+        {"00-00000000000000000000000000000000-b7ad6b7169203331-01", false},
+        {"00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01", false},
+        {"", false},
+};
+
+START_TEST(a_traceparent_is_one_or_is_not_taken)
+{
+        struct request *rq = request_new();
+        struct err e = ERR_INIT;
+        size_t used;
+        autofree char *head =
+                xasprintf("GET / HTTP/1.1\r\nHost: x\r\ntraceparent: %s\r\n\r\n", traces[_i].value);
+        parse_begin(rq);
+        ck_assert_int_eq(parse_head(rq, head, strlen(head), HEAD_MAX, &used, &e), PARSE_DONE);
+        ck_assert_int_eq(parse_finish(rq, &e), 0);
+        const char *taken = request_traceparent(rq);
+        ck_assert_msg(!!taken == traces[_i].taken, "%s", traces[_i].value);
+        if (taken)
+                ck_assert_str_eq(taken, traces[_i].value);
+        request_free(rq);
+}
+END_TEST
+
 int main(void)
 {
         Suite *s = suite_create("api_parse");
@@ -141,6 +179,7 @@ int main(void)
         tcase_add_loop_test(t, every_split_gives_the_same, 0, COUNT_OF(texts));
         tcase_add_test(t, what_comes_of_some);
         tcase_add_test(t, heads_are_limited);
+        tcase_add_loop_test(t, a_traceparent_is_one_or_is_not_taken, 0, COUNT_OF(traces));
         suite_add_tcase(s, t);
         SRunner *r = srunner_create(s);
         srunner_run_all(r, CK_ENV);

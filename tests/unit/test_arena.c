@@ -78,6 +78,28 @@ START_TEST(the_limit_holds)
 }
 END_TEST
 
+START_TEST(texts_of_buffers_and_why_they_are_not_there)
+{
+        struct arena *a = arena_new(10000);
+        struct err e = ERR_INIT;
+        autobuf b = BUF_INIT(6000);
+        buf_adds(&b, "wave");
+        ck_assert_str_eq(arena_text(a, &b), "wave");
+        ck_assert_int_eq(arena_check(a, "it", &e), 0);
+        ck_assert_ptr_null(arena_alloc(a, 20000));
+        ck_assert_int_lt(arena_check(a, "it", &e), 0);
+        ck_assert_int_eq(e.code, ERR_TOO_LARGE);
+        ck_assert_str_eq(e.text, "it would be larger than 10000 bytes");
+        arena_reset(a);
+        ck_assert_int_eq(arena_check(a, "it", &e), 0);
+        for (int i = 0; i < 7000; i++)
+                buf_addc(&b, 'x');
+        ck_assert_ptr_null(arena_text(a, &b)); /* not the part that fitted */
+        ck_assert(arena_failed(a));
+        arena_free(a);
+}
+END_TEST
+
 START_TEST(reset_keeps_the_first_block)
 {
         struct arena *a = arena_new(0);
@@ -105,6 +127,7 @@ int main(void)
         tcase_add_test(t, cleared_where_asked);
         tcase_add_test(t, large_pieces_leave_the_current_block_alone);
         tcase_add_test(t, the_limit_holds);
+        tcase_add_test(t, texts_of_buffers_and_why_they_are_not_there);
         tcase_add_test(t, reset_keeps_the_first_block);
         SRunner *r = srunner_create(s);
         srunner_run_all(r, CK_NORMAL);

@@ -162,6 +162,19 @@ START_TEST(shortest_decimals)
 }
 END_TEST
 
+START_TEST(why_it_failed)
+{
+        struct err e = ERR_INIT;
+        autobuf b = BUF_INIT(3);
+        buf_adds(&b, "abc");
+        ck_assert_int_eq(buf_check(&b, "the text", &e), 0);
+        buf_addc(&b, 'd');
+        ck_assert_int_lt(buf_check(&b, "the text", &e), 0);
+        ck_assert_int_eq(e.code, ERR_TOO_LARGE);
+        ck_assert_str_eq(e.text, "the text would be larger than 3 bytes");
+}
+END_TEST
+
 int main(void)
 {
         Suite *s = suite_create("buf");
@@ -176,6 +189,7 @@ int main(void)
         tcase_add_test(t, reset_keeps_little_memory);
         tcase_add_test(t, taking);
         tcase_add_test(t, shortest_decimals);
+        tcase_add_test(t, why_it_failed);
         SRunner *r = srunner_create(s);
         srunner_run_all(r, CK_NORMAL);
         int failed = srunner_ntests_failed(r);

@@ -348,6 +348,8 @@ static const struct {
         {"WAVEFLEET_WORKER_QUEUES", "default,,x", false},
         {"WAVEFLEET_WORKER_QUEUES", "a b", false},
         {"WAVEFLEET_LOG_LEVEL", "WARN", false},
+        {"WAVEFLEET_REDIS_PREFIX", "caf\xC3\xA9:", true},
+        {"WAVEFLEET_REDIS_PREFIX", "caf\xE9:", false}, /* in another coding than UTF-8 */
 };
 
 START_TEST(texts_are_checked_and_never_repeated)
@@ -391,13 +393,15 @@ START_TEST(passwords_are_masked)
 }
 END_TEST
 
+/* With what YAML would not let stand, or would take for the end of a line. */
+#define ODD "a\"b\\c\td\x7F\xC2\x85\xC2\x9F\xE2\x80\xA8\xEF\xBF\xBF\xC3\xA9\xF0\x9F\x98\x80:"
 START_TEST(printing_shows_no_secret_and_loads_again)
 {
         setenv("WAVEFLEET_API_TOKEN", "hunter2-hunter2-hunter2", 1);
         setenv("WAVEFLEET_SECRET_KEY", HEX_64, 1);
         setenv("WAVEFLEET_BRIZY_TOKEN", "hunter2", 1);
         setenv("WAVEFLEET_REDIS_URL", "redis://:hunter2@h", 1);
-        setenv("WAVEFLEET_REDIS_PREFIX", "a\"b\\c\td:", 1);
+        setenv("WAVEFLEET_REDIS_PREFIX", ODD, 1);
         setenv("WAVEFLEET_RETRY_BASE_MS", "77", 1);
         setenv("WAVEFLEET_MONITORING_DASHBOARD_ENABLED", "false", 1);
         GOOD(load_as(CONFIG_API, NULL));
@@ -411,7 +415,7 @@ START_TEST(printing_shows_no_secret_and_loads_again)
         clearenv();
         write_yaml(buf_str(&out));
         GOOD(load_as(CONFIG_API, "--config", yaml_file, NULL));
-        ck_assert_str_eq(config.redis_prefix, "a\"b\\c\td:");
+        ck_assert_str_eq(config.redis_prefix, ODD);
         ck_assert_int_eq(config.retry_base_ms, 77);
         ck_assert(!config.monitoring_dashboard);
 }

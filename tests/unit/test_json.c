@@ -66,6 +66,8 @@ static const struct {
         {"\"\\x41\"", "column 2: unknown escape"},
         {"\"\\u12\"", "four hexadecimal digits"},
         {"\"\\u12g4\"", "four hexadecimal digits"},
+        {"\"\\u12\x10\x30\"", "four hexadecimal digits"}, /* a control character is no digit */
+        {"\"\\ud83d\\ude0\x10\"", "half of a surrogate pair"},
         {"\"ab\\u0000c\"", "column 4: \\u0000 is not allowed"},
         {"{\"a\\u0000\":1}", "\\u0000 is not allowed"},
         {"\"\\ud800\"", "half of a surrogate pair"},

@@ -313,6 +313,19 @@ START_TEST(what_is_no_memo_is_an_empty_one)
 }
 END_TEST
 
+START_TEST(a_memos_number_that_is_too_large_is_none)
+{
+        struct remote_memo m;
+        remote_memo_parse("{\"start\":\"sent\",\"attempt\":4294967297,\"spent\":2147483648,"
+                          "\"unknown\":2147483647,\"brz_project_id\":4294967297}",
+                          &m);
+        ck_assert_int_eq(m.attempt, 0);
+        ck_assert_int_eq(m.spent, 0);
+        ck_assert_int_eq(m.unknown, INT32_MAX);
+        ck_assert_int_eq(m.brz_project_id, 4294967297);
+}
+END_TEST
+
 /* ---- when to poll ---- */
 
 START_TEST(polls_grow_rarer)
@@ -347,6 +360,7 @@ int main(void)
         tcase_add_test(t, a_memo_comes_back_as_it_was);
         tcase_add_test(t, every_state_of_a_start_has_a_name);
         tcase_add_test(t, what_is_no_memo_is_an_empty_one);
+        tcase_add_test(t, a_memos_number_that_is_too_large_is_none);
         tcase_add_test(t, polls_grow_rarer);
         SRunner *r = srunner_create(s);
         srunner_run_all(r, CK_NORMAL);

@@ -449,6 +449,22 @@ START_TEST(a_long_result)
 }
 END_TEST
 
+/* Blanks that come alone must not decide how much of the line is held. */
+START_TEST(a_long_result_behind_blanks)
+{
+        struct ran *r = run_script("x=$(head -c 50000 /dev/zero | tr '\\\\0' x); printf '  '; "
+                                   "sleep 0.1; printf '{\\\"a\\\":\\\"%s\\\"}' $x",
+                                   NULL);
+        ck_outcome(r, OUTCOME_COMPLETED, CLASS_NONE);
+        ck_assert_uint_eq(strlen(r->result), 50000 + 8);
+        drop(r);
+        r = run_script("head -c 9000 /dev/zero | tr '\\\\0' ' '; sleep 0.1; echo '{\\\"a\\\":1}'",
+                       NULL);
+        ck_assert_str_eq(r->result, "{\"a\":1}");
+        drop(r);
+}
+END_TEST
+
 START_TEST(lines)
 {
         struct ran *r = run_script("printf 'a\\\\r\\\\n\\\\nb'; sleep 0.1; printf 'c\\\\nno end'; "
@@ -607,6 +623,7 @@ int main(void)
         tcase_add_test(t, a_descendant_that_keeps_the_output_open);
         LOOP(t, last_line_as_result, results);
         tcase_add_test(t, a_long_result);
+        tcase_add_test(t, a_long_result_behind_blanks);
         tcase_add_test(t, lines);
         tcase_add_test(t, output_that_is_no_text);
         tcase_add_test(t, lines_past_the_limit_are_dropped);

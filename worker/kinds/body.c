@@ -103,9 +103,9 @@ void body_begin(struct body *b, const struct job *job)
 }
 
 /* PostgreSQL takes objects only, and a broken one would spoil the batch it is settled with. */
-static bool is_object(const char *json)
+static bool is_object(const char *json, struct err *e)
 {
-        struct json *v = json_parse(json, strlen(json), NULL);
+        struct json *v = json_parse(json, strlen(json), e);
         bool object = v && json_type_of(v) == JSON_OBJECT;
         json_free(v);
         return object;
@@ -141,9 +141,16 @@ static const char *clean_text(struct body *b, const char *s, size_t most)
 
 static void check_outcome(struct body *b, struct outcome *o)
 {
-        if (o->result && !is_object(o->result))
-                outcome_failed(b, o, CLASS_DATA, "the result is no JSON object");
-        if (o->memo && !is_object(o->memo))
+        struct err e = ERR_INIT;
+        if (o->kind == OUTCOME_COMPLETED && arena_failed(b->arena))
+                outcome_failed(b, o, CLASS_TEMPORARY, "out of memory");
+        if (o->result && !is_object(o->result, &e)) {
+                if (e.code == ERR_UNAVAILABLE)
+                        outcome_failed(b, o, CLASS_TEMPORARY, "the result: %s", e.text);
+                else
+                        outcome_failed(b, o, CLASS_DATA, "the result is no JSON object");
+        }
+        if (o->memo && !is_object(o->memo, NULL))
                 o->memo = NULL;
         if (o->kind == OUTCOME_FAILED && o->class == CLASS_NONE)
                 o->class = CLASS_TEMPORARY;
@@ -158,8 +165,12 @@ void body_end(struct body *b, struct outcome *o, bool leftovers)
                 .outcome = *o, .leftovers = leftovers, .lines_dropped = b->dropped};
         b->corked = false;
         if (say(b, MESSAGE_OUTCOME, &m) < 0) {
-                outcome_failed(b, &m.outcome, CLASS_DATA, "the result is larger than %d bytes",
-                               MESSAGE_MAX_BYTES);
+                if (b->out.starved)
+                        outcome_failed(b, &m.outcome, CLASS_TEMPORARY,
+                                       "the result could not be told: out of memory");
+                else
+                        outcome_failed(b, &m.outcome, CLASS_DATA,
+                                       "the result is larger than %d bytes", MESSAGE_MAX_BYTES);
                 m.outcome.memo = NULL;
                 say(b, MESSAGE_OUTCOME, &m);
         }
@@ -219,7 +230,7 @@ void body_log(struct body *b, const char *fmt, ...)
 void body_progress(struct body *b, const char *json)
 {
         struct message_progress m = {json};
-        if (is_object(json))
+        if (is_object(json, NULL))
                 say(b, MESSAGE_PROGRESS, &m);
 }
 

@@ -19,7 +19,8 @@ struct lines {
         struct buf open; /* the line that has not ended yet */
         bool begun;      /* it is there, even if nothing of it is held */
         bool cut;        /* something of it is not held */
-        struct buf last; /* the last that is not empty */
+        bool thinned;    /* of the blanks that it begins with, not all are held */
+        struct buf last; /* the last that is not empty, without the blanks that it begins with */
         bool last_cut;
 };
 
