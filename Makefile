@@ -3,6 +3,7 @@
 #   make                    both programs and the command line, optimised, into build/bin/
 #   make SAN=address        with AddressSanitizer and UBSan, into build/bin-address/
 #   make CC=clang           with clang, into build/bin-clang/
+#   make FAULTS=1           with the fault points of common/base/fault.h, into build/bin-faults/
 #   make O=/tmp/x           everything under another folder than build/
 #   make V=1                show the commands
 
@@ -14,6 +15,7 @@ PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 O = build
 SAN ?=
+FAULTS ?=
 WERROR ?=
 ifeq ($(origin CC),default)
 CC = gcc
@@ -22,10 +24,10 @@ endif
 # ── Where things go ─────────────────────────────────────────────────────────────────────────────
 
 COMPILER := $(if $(findstring clang,$(CC)),clang)
-MODE     := $(if $(COMPILER),clang-)$(or $(SAN),release)
+MODE     := $(if $(COMPILER),clang-)$(or $(SAN),release)$(if $(FAULTS),-faults)
 BUILD    := $(O)/$(MODE)
 GEN      := $(BUILD)/gen
-BIN      := $(O)/bin$(COMPILER:%=-%)$(SAN:%=-%)
+BIN      := $(O)/bin$(COMPILER:%=-%)$(SAN:%=-%)$(if $(FAULTS),-faults)
 
 # ── Flags ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -43,7 +45,7 @@ HARDEN_thread = -O1 -fno-omit-frame-pointer -fsanitize=thread
 HARDEN = $(or $(HARDEN_$(or $(SAN),release)),$(error SAN is address, undefined or thread))
 
 CPPFLAGS_ALL = -std=gnu17 -D_GNU_SOURCE -DWAVEFLEET_VERSION=\"$(VERSION)\" \
-	-Icommon -I. -I$(GEN) $(INCLUDES) $(CPPFLAGS)
+	$(if $(FAULTS),-DWAVEFLEET_FAULTS) -Icommon -I. -I$(GEN) $(INCLUDES) $(CPPFLAGS)
 CFLAGS_ALL   = $(CPPFLAGS_ALL) -g -pthread $(HARDEN) $(WARNINGS) $(CFLAGS)
 LDFLAGS_ALL  = $(CFLAGS_ALL) $(if $(SAN),,-pie -Wl,-z,relro,-z,now) $(LDFLAGS)
 
@@ -199,7 +201,7 @@ install: all ## into DESTDIR and PREFIX: programs, sample configuration, systemd
 help: ## this text
 	@sed -n '/^#/!q; s/^# \{0,1\}//; p' Makefile
 	@sed -n 's/^\([a-z0-9_.-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 24 | sed 's/^/  make /'
-	@echo "Variables: CC=gcc|clang SAN=address|undefined|thread WERROR=1 O=build DESTDIR= PREFIX=/usr/local"
+	@echo "Variables: CC=gcc|clang SAN=address|undefined|thread FAULTS=1 WERROR=1 O=build DESTDIR= PREFIX=/usr/local"
 
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/json.h"
 #include "base/list.h"
 #include "base/log.h"
@@ -345,6 +346,7 @@ static void read_settled(struct exchange *x, struct batch *b, const struct pg_re
         size_t nrefused = 0;
         struct list *l;
 
+        FAULT_POINT(settle_committed);
         settle_read(r, SETTLE_AT, &b->after);
         while ((l = list_pop_front(&b->items))) {
                 struct item *it = CONTAINER_OF(l, struct item, link);
