@@ -109,9 +109,14 @@ __attribute__((constructor)) static void arm_all(void)
 
 /* ---- passing ---- */
 
+bool fault_armed(enum fault_point point)
+{
+        return armed && armed[point].act != ACT_NONE;
+}
+
 bool fault_due(enum fault_point point)
 {
-        if (!armed || armed[point].act == ACT_NONE)
+        if (!fault_armed(point))
                 return false;
         return __atomic_add_fetch(&armed[point].passed, 1, __ATOMIC_SEQ_CST) == armed[point].at;
 }

@@ -31,6 +31,7 @@ enum fault_point {
         FAULT_COUNT
 };
 
+bool fault_armed(enum fault_point point);
 /* Whether this passing of the point is the one that acts. */
 bool fault_due(enum fault_point point);
 void fault_act(enum fault_point point);

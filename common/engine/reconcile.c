@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/due.h"
@@ -136,6 +137,7 @@ static void passed(bool complete, const struct wave_view *waves, size_t n, void 
                 r->pass_at_ms = clock_mono_ms() + 1000;
                 return;
         }
+        FAULT_POINT(pass_done);
         keep_waves(r, waves, n);
         set_depths(r);
         for (size_t i = 0; i < r->nwaves; i++)
@@ -216,6 +218,7 @@ static void tried(const struct pg_result *res, const struct err *e, void *arg)
         }
         if (e || !pg_bool(res, 0, 0, 0))
                 return;
+        FAULT_POINT(leader_chosen);
         r->leader = true;
         log_info("reconciler.leading", LI("worker", r->w->id));
         lead(r);
