@@ -113,6 +113,21 @@ static void set_depths(struct reconcile *r)
                         broker_set_depth(r->w->broker, r->w->queues[q], NULL, 0, 0, depth_set, NULL);
 }
 
+/* Of the queues that have waves, and of those that this worker serves: there what nobody needs stays. */
+static void put_demands_right(struct reconcile *r)
+{
+        for (size_t i = 0; i < r->nwaves; i++)
+                if (queue_first(r, i))
+                        demand_put_right(r->w, r->waves[i].facts.queue);
+        for (size_t q = 0; q < r->w->nqueues; q++) {
+                bool seen = false;
+                for (size_t i = 0; i < r->nwaves; i++)
+                        seen |= !strcmp(r->waves[i].facts.queue, r->w->queues[q]);
+                if (!seen)
+                        demand_put_right(r->w, r->w->queues[q]);
+        }
+}
+
 /* ---- a pass, or a look at the open waves for the depths alone ---- */
 
 static void keep_waves(struct reconcile *r, const struct wave_view *waves, size_t n)
@@ -140,9 +155,7 @@ static void passed(bool complete, const struct wave_view *waves, size_t n, void 
         FAULT_POINT(pass_done);
         keep_waves(r, waves, n);
         set_depths(r);
-        for (size_t i = 0; i < r->nwaves; i++)
-                if (queue_first(r, i))
-                        demand_put_right(r->w, r->waves[i].facts.queue);
+        put_demands_right(r);
 }
 
 static void waves_seen(const struct pg_result *res, const struct err *e, void *arg)

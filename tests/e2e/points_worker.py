@@ -360,3 +360,12 @@ def a_demand_full_of_rubbish(x):
     x.dies(x.victim())
     x.worker()
     x.ends(wave)
+
+
+@passes("demand_compared", variant="without a wave")
+def a_demand_of_rubbish_alone(x):
+    """An autoscaler would see work for ever."""
+    x.redis.sadd("wavefleet:demand:default", "1000000000")
+    x.dies(x.victim())
+    x.worker()
+    wait_until(x.redis_is_empty, 20, "an empty Redis", every_s=0.1)
