@@ -156,6 +156,10 @@ static void mark(struct reap *r, int64_t worker, int64_t beat, const char *reaso
         pg_stmt(tx, SQL_REAP_LOCK);
         pg_arg_int(tx, worker);
         settle_add(tx, NULL, 0, &by);
+        if (worker != w->id) { /* our own former self has left the lead already */
+                pg_stmt(tx, SQL_LEADER_DEPOSE);
+                pg_arg_int(tx, worker);
+        }
         PG_FAULT_SENT(tx, reap_sent);
         pg_send(w->pg, tx, marked, m);
 }

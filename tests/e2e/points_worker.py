@@ -369,3 +369,30 @@ def a_demand_of_rubbish_alone(x):
     x.dies(x.victim())
     x.worker()
     wait_until(x.redis_is_empty, 20, "an empty Redis", every_s=0.1)
+
+
+# ---- a worker stands still for longer than its lease, and then goes on from where it was ----
+
+def goes_on_later(x, victim, wave):
+    x.passed(victim)
+    x.ends(wave, alone=False)       # the others do not need it
+    victim.signal(signal.SIGCONT)
+    back = lambda: x.fleet.worker_id(victim) is not None
+    wait_until(back, 20, "the victim under its new name")
+    x.ends(wave, alone=False)       # and what it knew of old has spoilt nothing
+    x.ends(x.submit(12))
+
+
+@passes("pop_taken", "claim_sent", "claim_committed", "job_given", "outcome_read", "settle_sent", "settle_committed",
+        "settle_to_judge_known", "judge_sent", "judge_committed", "finish_sent", "finish_told", "beat_sent",
+        "pass_counts_read", "pass_done", variant="and stands still")
+def it_stands_still(x):
+    """It is the leader, too."""
+    env = {"WAVEFLEET_WORKER_LEASE_MS": 2000, "WAVEFLEET_RECONCILER_INTERVAL_MS": 300}
+    victim = x.victim(2, nth=3 if x.point.startswith(("beat", "pass")) else 1, act="stop", **env)
+    leads = lambda: [e for e in x.fleet.log_events("reconciler.leading") if e["pid"] == victim.pid]
+    wait_until(leads, 10, "the victim leading")
+    wave = x.submit(16, batch_size=4, params={"sleep_ms": 100})
+    x.passed(victim)
+    x.worker(2, **env)
+    goes_on_later(x, victim, wave)
