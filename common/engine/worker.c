@@ -83,6 +83,7 @@ static void on_shut(const char *queue, void *arg)
 {
         struct engine_worker *w = arg;
 
+        FAULT_POINT(queue_shut_known);
         broker_hold_queue(w->broker, queue);
 }
 

@@ -1,7 +1,9 @@
 """Scenarios of the fault points where the API takes waves and acts on them (see points.py)."""
 
 import json
+import time
 
+from invariants import snapshot
 from points import names, passes
 from wavefleet import wait_until
 
@@ -132,3 +134,85 @@ def a_running_wave_is_stopped(x):
     x.dies(x.fleet.api)
     x.fleet.start_api()
     x.ends(wave, "stopped")
+
+
+@passes("dead_wave_done")
+def dead_letters_of_two_waves(x):
+    x.worker()
+    waves = [ended_in_error(x, 3) for _ in range(2)]
+    wish = {"ids": [m["id"] for wave in waves for m in x.fleet.migrations(wave).values()]}
+    x.armed_api()
+    assert x.post("/api/dead/restart", wish) is None
+    x.dies(x.fleet.api)
+    x.fleet.start_api()
+    states = [x.fleet.wait_wave(w, 40, until=("completed", "error")) for w in waves]
+    assert sorted(states) == ["completed", "error"], "the one that was begun was done whole"
+    assert x.post("/api/dead/restart", wish).data["restarted"] == 3
+    for wave in waves:
+        x.fleet.wait_wave(wave, 40, until=("completed",))
+        x.ends(wave, restarts=1)
+
+
+# ---- queues and workers ----
+
+def stands_still(x, wave):
+    """What runs has ended, and nothing begins for longer than anybody waits before he looks."""
+    wait_until(lambda: snapshot(x.sql, wave)["running"] == 0, 10, "what runs to end")
+    before = snapshot(x.sql, wave)
+    time.sleep(1.5)     # two renewals, and a pass of the reconciler
+    assert snapshot(x.sql, wave) == before and before["completed"] < before["total"], (before, snapshot(x.sql, wave))
+
+
+@passes("queue_changed")
+def a_queue_is_paused(x):
+    x.worker()
+    wave = x.submit(60, params={"sleep_ms": 150})
+    x.settled(wave, 2)
+    x.armed_api()
+    assert x.post("/api/queues/default/pause") is None
+    x.dies(x.fleet.api)
+    x.fleet.start_api()
+    stands_still(x, wave)
+    assert x.post("/api/queues/default/resume").status == 200
+    x.ends(wave)
+
+
+@passes("queue_changed", variant="again")
+def a_queue_is_resumed(x):
+    assert x.post("/api/queues/default/pause").status == 200
+    x.worker()
+    wave = x.submit(12)
+    x.armed_api()
+    assert x.post("/api/queues/default/resume") is None
+    x.dies(x.fleet.api)
+    x.fleet.start_api()
+    x.ends(wave)
+
+
+@passes("queue_shut_known")
+def a_claim_from_a_paused_queue(x):
+    """Redis still hands out what PostgreSQL does not let begin."""
+    wave = x.submit(12)
+    assert x.post("/api/queues/default/pause").status == 200
+    assert x.redis.llen("wavefleet:queue:default")
+    victim = x.victim()
+    x.dies(victim)
+    x.worker()
+    stands_still(x, wave)
+    assert x.post("/api/queues/default/resume").status == 200
+    x.ends(wave)
+
+
+@passes("drain_noted")
+def a_worker_is_to_drain(x):
+    worker = x.worker()
+    wave = x.submit(30, params={"sleep_ms": 100})
+    x.settled(wave, 2)
+    x.armed_api()
+    assert x.post(f"/api/workers/{x.fleet.worker_id(worker)}/drain") is None
+    x.dies(x.fleet.api)
+    x.fleet.start_api()
+    x.worker()
+    assert worker.process.wait(20) == 0
+    x.ends(wave)
+    worker.expected_exit = 0
