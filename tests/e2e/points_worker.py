@@ -1,9 +1,8 @@
 """Scenarios of the fault points in workers and their runners (see points.py)."""
 
 import signal
-import threading
 
-from gate import Gate
+from gate import DOWN, Gate
 from invariants import snapshot
 from points import names, passes
 from stack import moved_to, server_address
@@ -12,7 +11,7 @@ from wavefleet import wait_until
 
 # ---- a worker dies in the middle of a wave, another one goes on ----
 
-@passes("pop_taken", "ids_taken", "claim_sent", "claim_committed", "claim_handed_out", "job_given", "outcome_read",
+@passes("pop_taken", "claim_sent", "claim_committed", "claim_handed_out", "job_given", "outcome_read",
         "lines_sent", "lines_committed", "settle_sent", "settle_committed", "settle_to_judge_known", "judge_sent",
         "judge_committed", "finish_sent", "finish_told", "end_told", "close_sent", "beat_sent", "beat_committed",
         "pass_counts_read", "pass_waves_compared", "pass_lists_read", "pass_workers_read", "pass_delayed_read",
@@ -24,6 +23,16 @@ def in_a_wave(x):
     x.worker()
     x.ends(wave)
     assert x.sql.value("SELECT count(*) FROM migrations WHERE spent > 1") == 0, "a worker that dies spends no attempt"
+
+
+@passes("ids_taken")
+def ids_come_with_an_end(x):
+    """The window is as wide as there are runners: the queue is empty, and each end releases another id."""
+    victim = x.victim(3)
+    wave = x.submit(24, batch_size=3, params={"sleep_ms": 60})
+    x.dies(victim)
+    x.worker()
+    x.ends(wave)
 
 
 @passes("pop_taken", "claim_sent", "outcome_read", "settle_sent", "settle_committed", "finish_sent", variant="with others around")
@@ -61,43 +70,6 @@ def in_a_runner(x):
 
 # ---- ids that are not claimed here ----
 
-class OneWay(Gate):
-    """A gate that can keep back what the server says, and then lose it."""
-
-    def __init__(self, target):
-        self.hearing = threading.Event()
-        self.hearing.set()
-        super().__init__(target)
-
-    def mute(self):
-        self.hearing.clear()
-
-    def lose(self):
-        self.cut()
-        self.hearing.set()
-        self.mend()
-
-    def pump(self, source, sink):
-        with self.lock:
-            from_server = any(far is source for _, far in self.pairs)
-        super().pump(Late(source, self.hearing) if from_server else source, sink)
-
-
-class Late:
-    """A socket from which is read when somebody listens."""
-
-    def __init__(self, inner, hearing):
-        self.inner, self.hearing = inner, hearing
-
-    def recv(self, size):
-        data = self.inner.recv(size)
-        self.hearing.wait()
-        return data
-
-    def __getattr__(self, name):
-        return getattr(self.inner, name)
-
-
 @passes("ids_given_back", "look_answered")
 def more_ids_than_runners(x):
     """Two queues, one runner: each has popped an id for it."""
@@ -126,14 +98,15 @@ def an_unknown_id_in_the_list(x):
 
 @passes("stray_row_found")
 def a_claim_whose_answer_is_lost(x):
-    gate = OneWay(server_address(x.fleet.place.database_url, 5432))
+    gate = Gate(server_address(x.fleet.place.database_url, 5432))
     try:
         victim = x.victim(1, WAVEFLEET_DATABASE_URL=moved_to(x.fleet.place.database_url, gate.port))
         x.ends(x.submit(1))         # from here on its statements are prepared
-        gate.mute()
+        gate.lose(DOWN)
         wave = x.submit(4, batch_size=4)
         x.running(wave, 1)
-        gate.lose()
+        gate.cut()
+        gate.mend()
         x.dies(victim)
         x.worker()
         x.ends(wave)
