@@ -2,8 +2,8 @@
 #
 #   make                    both programs and the command line, optimised, into build/bin/
 #   make SAN=address        with AddressSanitizer and UBSan, into build/bin-address/
-#   make FAULTS=1           with named faults that tests can bring about, into build/bin-faults/
 #   make CC=clang           with clang, into build/bin-clang/
+#   make FAULTS=1           with the fault points of common/base/fault.h, into build/bin-faults/
 #   make O=/tmp/x           everything under another folder than build/
 #   make V=1                show the commands
 
@@ -139,7 +139,7 @@ insides = $(if $(filter test_api_% fuzz_api_%,$(notdir $1)),$(call obj,$(filter-
 # Runs each program, goes on after a failure, and ends with it.
 run_all = @failed=0; for t in $(1); do timeout -k 5 300 $$t || failed=1; done; exit $$failed
 
-.PHONY: check-unit check-integration check-e2e check-faults faults test bench
+.PHONY: check-unit check-integration check-e2e check-points check-faults faults test bench
 check-unit: $(UNIT_BIN) ## unit tests: no server, no network
 	$(call run_all,$^)
 
@@ -148,6 +148,10 @@ check-integration: $(INTEGRATION_BIN) ## tests with a private Redis and PostgreS
 
 check-e2e: all ## tests of the built programs over HTTP
 	WAVEFLEET_BIN=$(abspath $(BIN)) /usr/bin/python3 -m pytest tests/e2e -q
+
+check-points: all ## a process dies at each fault point, others go on (with FAULTS=1)
+	$(if $(FAULTS),,$(error the points are in builds with FAULTS=1 only))
+	WAVEFLEET_BIN=$(abspath $(BIN)) /usr/bin/python3 -m pytest tests/e2e/test_points.py -q
 
 check-faults: all ## the faults driver's own tests, and a few fixed seeds
 	WAVEFLEET_BIN=$(abspath $(BIN)) /usr/bin/python3 -m pytest tests/faults -q

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/app.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -133,6 +134,7 @@ static void on_wave(const char *data, int64_t touched, const struct err *e, void
                 d->done += count;
                 tell_wave(d, w, count);
         }
+        FAULT_POINT(dead_wave_done);
         next(d);
 }
 

@@ -7,6 +7,7 @@
 #include "api/secret_hide.h"
 #include "api/settle_now.h"
 #include "api/upstream.h"
+#include "base/fault.h"
 
 struct question {
         struct request *rq;
@@ -66,6 +67,7 @@ static void judge(struct question *q)
         }
         struct outcome o;
         migration_outcome(request_arena(q->rq), &q->a.status, q->f->memo, &o);
+        FAULT_POINT(ask_end_known);
         settle_now(request_app(q->rq), q->f->id, q->f->attempt, &o, on_settled, q);
 }
 

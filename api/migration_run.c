@@ -7,6 +7,7 @@
 #include "api/app.h"
 #include "api/routes.h"
 #include "api/submit.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
@@ -170,6 +171,7 @@ static void on_submitted(const struct pg_result *res, const struct err *e, void 
                 return;
         }
         struct submitted w;
+        FAULT_POINT(run_committed);
         submission_read_wave(res, at, &r->s, &w);
         engine_enqueue(request_app(r->rq)->engine, &w);
         metric_add(METRIC_WAVES_SUBMITTED, 1, NULL);

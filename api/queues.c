@@ -10,6 +10,7 @@
 #include "api/app.h"
 #include "api/reply.h"
 #include "api/routes.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -213,6 +214,7 @@ static void changed(const struct pg_result *r, const struct err *e, void *arg)
                 respond_error(p->rq, e);
                 return;
         }
+        FAULT_POINT(queue_changed);
         p->data = arena_strdup(request_arena(p->rq), pg_text(r, 0, 0, 0));
         log_info("queue.act", LS("act", p->paused ? "pause" : "resume"), LS("queue", p->queue),
                  LB("changed", pg_bool(r, 0, 0, 1)), LS("by", request_principal(p->rq)),

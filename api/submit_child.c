@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/submission_tx.h"
@@ -188,6 +189,7 @@ static int load_wave(struct load *j, struct pg_sync *c, struct err *e)
                 pg_sync_rollback(c);
                 return -1;
         }
+        FAULT_POINT(load_copied);
         return pg_sync_commit(c, e);
 }
 
@@ -289,7 +291,9 @@ static void serve(struct load *j, int fd, const char *text, size_t len)
                 answer(fd, j, &e);
                 return;
         }
+        FAULT_POINT(load_committed);
         answer(fd, j, NULL);
+        FAULT_POINT(load_answered);
         size_t count = j->s.count;
         log_info("submit.loaded", LS("wave", j->s.wave_id), LI("total", j->s.count),
                  LS("request_id", j->request_id), LI("read_ms", read_ms - begun_ms),

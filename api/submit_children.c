@@ -16,6 +16,7 @@
 #include "api/app.h"
 #include "api/submit.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -207,6 +208,7 @@ static void loaded(struct submit_children *all, struct load *j, const struct jso
                               .some_blocked = json_bool(json_get(v, "some_blocked"))};
         int64_t total = w.last - w.first + 1;
         snprintf(w.facts.queue, sizeof(w.facts.queue), "%s", json_str(json_get(v, "queue")));
+        FAULT_POINT(load_heard);
         engine_enqueue(all->app->engine, &w);
         metric_add(METRIC_WAVES_SUBMITTED, 1, NULL);
         metric_add(METRIC_MIGRATIONS_SUBMITTED, (double)total, NULL);
@@ -330,6 +332,7 @@ static void next_jobs(struct submit_children *all)
                 c->job = CONTAINER_OF(l, struct load, link);
                 if (send_job(c, c->job) < 0)
                         died(c);
+                FAULT_POINT(load_given);
         }
 }
 

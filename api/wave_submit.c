@@ -8,6 +8,7 @@
 #include "api/routes.h"
 #include "api/submit.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
@@ -59,8 +60,10 @@ static void submit_done(struct submit *t, const struct pg_result *r)
 {
         struct app *app = request_app(t->rq);
         struct submitted w;
+        FAULT_POINT(submit_committed);
         submission_read_wave(r, idempotency_statements(&t->key), &t->s, &w);
         engine_enqueue(app->engine, &w);
+        FAULT_POINT_AFTER(submit_enqueued, broker_fault_flush(app->broker));
         metric_add(METRIC_WAVES_SUBMITTED, 1, NULL);
         metric_add(METRIC_MIGRATIONS_SUBMITTED, (double)t->s.count, NULL);
         log_info("wave.submitted", LS("wave", t->s.wave_id), LI("total", t->s.count),
@@ -68,6 +71,7 @@ static void submit_done(struct submit *t, const struct pg_result *r)
                  LI("ms", (clock_mono_us() - t->begun_us) / 1000));
         submission_fini(&t->s);
         respond_data(t->rq, CREATED, t->answer, -1, NULL);
+        FAULT_POINT(submit_answered);
 }
 
 static void submitted(const struct pg_result *r, const struct err *e, void *arg)
@@ -99,6 +103,8 @@ static void submit_here(struct submit *t)
         submission_add_wave(tx, &t->s);
         submission_add_migrations(tx, &t->s);
         submission_add_dependencies(tx, &t->s);
+        FAULT_POINT(submit_read);
+        PG_FAULT_SENT(tx, submit_sent);
         pg_pool_send(request_app(rq)->pg, tx, submitted, t);
 }
 

@@ -14,6 +14,7 @@
 #include "api/secret_hide.h"
 #include "api/settle_now.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
@@ -92,6 +93,7 @@ static void accepted(struct hook *h, const char *verdict)
 static void on_noted(const struct pg_result *r, const struct err *e, void *arg)
 {
         struct hook *h = arg;
+        FAULT_POINT(webhook_noted);
         if (e)
                 not_stored(h, e);
         else
@@ -135,6 +137,7 @@ static void on_revived(const char *data, int64_t touched, const struct err *e, v
 {
         struct hook *h = arg;
         (void)data;
+        FAULT_POINT(webhook_revived);
         if (e)
                 not_stored(h, e);
         else
@@ -171,6 +174,7 @@ static void on_settled(bool settled, const char *state, const struct err *e, voi
 {
         struct hook *h = arg;
         (void)state;
+        FAULT_POINT(webhook_settled);
         if (e)
                 not_stored(h, e);
         else if (settled)
@@ -183,6 +187,7 @@ static void settle(struct hook *h)
 {
         struct outcome o;
         migration_outcome(request_arena(h->rq), &h->w.answer, h->memo, &o);
+        FAULT_POINT(webhook_read);
         settle_now(request_app(h->rq), h->id, h->attempt, &o, on_settled, h);
 }
 

@@ -6,6 +6,7 @@
 #include "api/app.h"
 #include "api/reply.h"
 #include "api/routes.h"
+#include "base/fault.h"
 #include "base/log.h"
 
 void workers_list(struct request *rq)
@@ -37,6 +38,7 @@ static void drain_asked(const struct pg_result *r, const struct err *e, void *ar
         log_info("worker.act", LS("act", "drain"), LI("worker", worker_id(rq)),
                  LB("changed", pg_bool(r, 0, 0, 1)), LS("by", request_principal(rq)),
                  LS("request_id", request_id(rq)));
+        FAULT_POINT(drain_noted);
         engine_hurry_drain(request_app(rq)->engine, worker_id(rq));
         respond_data(rq, 200, pg_text(r, 0, 0, 0), -1,
                      pg_bool(r, 0, 0, 1)

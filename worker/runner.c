@@ -4,6 +4,7 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "worker/inbox.h"
 #include "worker/kinds/body.h"
@@ -28,10 +29,13 @@ static void run(const struct runner *r, struct body *b, const struct job *job)
 {
         struct outcome out = {.kind = OUTCOME_HANDED_BACK, .due_in_ms = -1};
         body_begin(b, job);
+        FAULT_POINT(runner_begun);
         if (fence_open(r->fence))
                 run_body(b, job, &out);
+        FAULT_POINT(runner_done);
         bool leftovers = body_has_leftovers(b);
         body_end(b, &out, leftovers);
+        FAULT_POINT(runner_said);
         if (!leftovers) /* else the fence stands until the supervisor has ended the group */
                 fence_end(r->fence, r->slot);
 }
@@ -45,6 +49,7 @@ static int next_job(const struct runner *r, struct inbox *in, struct message *m,
                 long n = inbox_fill(in, e);
                 if (n <= 0)
                         return (int)n;
+                FAULT_POINT(runner_job_read);
                 if (!begun)
                         fence_begin(r->fence, r->slot);
                 begun = true;

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/worker.h"
@@ -46,6 +47,7 @@ static void on_idle(unsigned idle, void *arg)
 static void on_settle(int64_t id, int32_t attempt, const struct outcome *o, void *arg)
 {
         struct supervisor *s = arg;
+        FAULT_POINT(outcome_read);
         engine_worker_settle(s->engine, id, attempt, o);
 }
 
@@ -113,6 +115,7 @@ static void on_job(const struct job *job, void *arg)
                 child_give(c, job);
         else
                 engine_worker_settle(s->engine, job->id, job->attempt, &handed_back);
+        FAULT_POINT(job_given);
 }
 
 static void on_fence(int64_t deadline_mono_ms, void *arg)
@@ -160,6 +163,7 @@ static void hand_back_all(void *arg)
         s->phase = PHASE_ENDING;
         log_info("worker.hands_back", LI("bodies", roster_bodies(s->roster)));
         roster_each(s->roster, CHILD_HAND_BACK);
+        FAULT_POINT(hand_back_begun);
 }
 
 static void look_for_quiet(void *arg)
@@ -189,6 +193,7 @@ static void drain(void *arg)
         s->phase = PHASE_DRAINING;
         log_info("worker.drains", LI("bodies", roster_bodies(s->roster)),
                  LI("grace_ms", s->cfg->worker_shutdown_grace_ms));
+        FAULT_POINT(drain_begun);
         roster_close(s->roster);
         engine_worker_drain(s->engine);
         loop_timer_start(s->grace, s->cfg->worker_shutdown_grace_ms);

@@ -95,6 +95,14 @@ bool broker_up(const struct broker *b)
         return b->up && b->conn && conn_is_open(b->conn);
 }
 
+#ifdef WAVEFLEET_FAULTS
+void broker_fault_flush(struct broker *b)
+{
+        if (broker_up(b))
+                conn_fault_flush(b->conn);
+}
+#endif
+
 int64_t broker_oldest_ms(const struct broker *b)
 {
         return conn_oldest_ms(b->conn);

@@ -50,6 +50,10 @@ void broker_free(struct broker *b); /* what is under way gets its error first */
 /* In a child after fork(), and after loop_forget(): closes descriptors only. */
 void broker_forget(struct broker *b);
 bool broker_up(const struct broker *b);
+#ifdef WAVEFLEET_FAULTS
+/* Tests (base/fault.h): what was said on the command connection is sent, whatever happens next. */
+void broker_fault_flush(struct broker *b);
+#endif
 int64_t broker_oldest_ms(const struct broker *b); /* age of the oldest unanswered command; 0: none */
 
 /* What would make Redis forget, or is missing, in one sentence each; NULL-ended. Known after on_up. */

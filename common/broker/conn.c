@@ -509,3 +509,15 @@ void conn_cast(struct conn *c, const struct cmd *cmd)
         c->starved = c->watching = true;
         loop_timer_start(c->watch, 0);
 }
+
+#ifdef WAVEFLEET_FAULTS
+void conn_fault_flush(struct conn *c)
+{
+        struct evbuffer *out = bufferevent_get_output(c->bev);
+        evbuffer_unfreeze(out, 1);
+        while (evbuffer_get_length(out) > 0 &&
+               (evbuffer_write(out, bufferevent_getfd(c->bev)) >= 0 || errno == EAGAIN))
+                ;
+        evbuffer_freeze(out, 1);
+}
+#endif

@@ -57,4 +57,9 @@ void conn_send(struct conn *c, const struct cmd *cmd, conn_fn fn, void *arg);
 /* Without an answer of its own: SUBSCRIBE, whose answers come as pushes. */
 void conn_cast(struct conn *c, const struct cmd *cmd);
 
+#ifdef WAVEFLEET_FAULTS
+/* Gives all that was said to the kernel, now. */
+void conn_fault_flush(struct conn *c);
+#endif
+
 #endif

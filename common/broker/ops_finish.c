@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/mem.h"
 #include "broker/pieces.h"
 #include "broker/waves.h"
@@ -97,6 +98,8 @@ static struct call *make_finish(struct pieces *p, size_t i)
         size_t n = f->n - from < BROKER_BATCH_MAX ? f->n - from : BROKER_BATCH_MAX;
         struct item items[BROKER_BATCH_MAX];
         struct waves w = {0};
+        if (i > 0)
+                FAULT_POINT(finish_piece);
         for (size_t q = 0; q < sources; q++)
                 waves_add_queue(&w, f->queues[(q + p->b->turn) % sources]);
         sources = w.queues; /* without repetitions */

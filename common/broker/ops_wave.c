@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/mem.h"
 #include "broker/pieces.h"
 #include "broker/waves.h"
@@ -38,6 +39,8 @@ static struct call *make_submit(struct pieces *p, size_t i)
         struct fill *f = CONTAINER_OF(p, struct fill, p);
         struct call *c = fill_call(f, LUA_SUBMIT, i);
         int64_t from = f->first + (int64_t)i * PIECE_IDS;
+        if (i > 0)
+                FAULT_POINT_AFTER(submit_piece, broker_fault_flush(p->b));
         int64_t to = f->last - from < PIECE_IDS ? f->last : from + PIECE_IDS - 1;
         cmd_int(&c->cmd, from);
         cmd_int(&c->cmd, to);
@@ -50,6 +53,8 @@ static struct call *make_push(struct pieces *p, size_t i)
         struct fill *f = CONTAINER_OF(p, struct fill, p);
         struct call *c = fill_call(f, LUA_PUSH, i);
         size_t from = (f->front ? p->count - 1 - i : i) * PIECE_IDS;
+        if (i > 0)
+                FAULT_POINT_AFTER(push_piece, broker_fault_flush(p->b));
         size_t n = f->n - from < PIECE_IDS ? f->n - from : PIECE_IDS;
         cmd_int(&c->cmd, f->front);
         for (size_t j = 0; j < n; j++)
@@ -156,6 +161,8 @@ static struct call *make_window(struct pieces *p, size_t i)
 {
         struct mend *m = CONTAINER_OF(p, struct mend, p);
         struct waves w = {0};
+        if (i > 0)
+                FAULT_POINT_AFTER(window_piece, broker_fault_flush(p->b));
         waves_add(&w, &m->facts);
         struct call *c = waves_call(p->b, LUA_WINDOW, &w, 0);
         waves_args(c, &w);

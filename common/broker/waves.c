@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/mem.h"
 #include "broker/keys.h"
 
@@ -129,6 +130,7 @@ static void begin_top_up(struct broker *b, const char *queue)
         struct topping *t = xcalloc(1, sizeof(*t));
         snprintf(t->queue, sizeof(t->queue), "%s", queue);
         list_push_back(&b->toppings, &t->link);
+        FAULT_POINT(release_left_early);
         top_up(b, t);
 }
 

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/after.h"
@@ -45,6 +46,7 @@ static void redis_told(const int64_t *ids, size_t n, const struct err *e, void *
         (void)ids;
         (void)n;
         (void)e; /* logged where it happened */
+        FAULT_POINT(act_told);
         act_end(arg, NULL);
 }
 
@@ -64,6 +66,7 @@ static void to_judge_known(const struct pg_result *r, const struct err *e, void 
         }
         for (int i = 0; i < pg_rows(r, 0); i++)
                 after_to_judge(&a->after, pg_int(r, 0, i, 0));
+        FAULT_POINT(act_to_judge_known);
         run_after(a);
 }
 
@@ -93,7 +96,9 @@ static void slots_freed(const int64_t *ids, size_t n, const struct err *e, void 
                 act_end(a, NULL);
                 return;
         }
+        FAULT_POINT(act_slots_freed);
         after_push(a->by.broker, &a->pending, a->pending.deliveries, a->pending.ndeliveries, true);
+        FAULT_POINT_AFTER(act_pushed, broker_fault_flush(a->by.broker));
         ask_to_judge(a);
 }
 
@@ -145,6 +150,7 @@ static void committed(const struct pg_result *r, const struct err *e, void *arg)
                 act_end(a, e);
                 return;
         }
+        FAULT_POINT(act_committed);
         int rows = pg_rows(r, a->last);
         const char *data = rows ? pg_text(r, a->last, 0, COL_DATA) : NULL;
         a->data = data ? xstrdup(data) : NULL;
@@ -165,6 +171,7 @@ void act_run(const struct act_by *by, struct pg_tx *tx, bool many, engine_act_fn
         a->arg = arg;
         after_init(&a->pending);
         after_init(&a->after);
+        PG_FAULT_SENT(tx, act_sent);
         if (by->pool)
                 pg_pool_send(by->pool, tx, committed, a);
         else

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/judge.h"
@@ -172,12 +173,20 @@ static void finished(const int64_t *ids, size_t n, const struct err *e, void *ar
 
         if (e)
                 log_warn("redis.not_told", LI("deliveries", a->ndeliveries), LE(e));
+        else
+                FAULT_POINT(finish_told);
+        if (a->nunblocked || a->nopened)
+                FAULT_POINT(freed_unpushed);
         if (a->nunblocked)
                 after_push(run->o.broker, a, a->unblocked, a->nunblocked, false);
         for (size_t i = 0; i < a->nopened; i++)
                 refill_start(&by, facts_of(a, a->opened[i].wave_no), NULL, a->opened[i].after_id);
+        if (a->nover)
+                FAULT_POINT(end_told);
         for (size_t i = 0; i < a->nover; i++)
                 broker_close_wave(run->o.broker, &a->over[i], closed, NULL);
+        if (a->nover)
+                FAULT_POINT_AFTER(close_sent, broker_fault_flush(run->o.broker));
         if (run->fn)
                 run->fn(ids, n, e, run->arg);
         after_fini(a);
@@ -191,6 +200,7 @@ static void tell_redis(struct run *run)
 
         broker_finish(run->o.broker, run->o.worker, a->deliveries, a->ndeliveries, a->facts,
                       a->nfacts, run->o.queues, run->o.nq, run->o.want, finished, run);
+        FAULT_POINT_AFTER(finish_sent, broker_fault_flush(run->o.broker));
 }
 
 /* ---- first: the judgement ---- */
@@ -203,6 +213,8 @@ static void judged(const struct pg_result *r, const struct err *e, void *arg)
                 log_warn("wave.not_judged", LI("waves", run->a.nto_judge), LE(e));
         else
                 judge_read(r, &run->a);
+        if (run->a.nfacts)
+                FAULT_POINT(judge_committed);
         tell_redis(run);
 }
 

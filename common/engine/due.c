@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/act.h"
@@ -64,6 +65,7 @@ static void act(struct due *d, const char *name, const char *wave_id, const char
         const struct act_by by = {
                 .pool = d->acts, .pg = w->pg, .broker = w->broker, .shard = w->shard};
         bool start = !strcmp(name, "start");
+        FAULT_POINT(due_act_known);
         struct asked *a = xcalloc(1, sizeof(*a));
         struct pg_tx *tx = pg_tx_new();
 
@@ -105,6 +107,8 @@ static void judge(struct engine_worker *w, const struct pg_result *r)
         after_init(&a);
         for (int i = 0; i < pg_rows(r, TO_JUDGE); i++)
                 after_to_judge(&a, pg_int(r, TO_JUDGE, i, 0));
+        if (a.nto_judge)
+                FAULT_POINT(due_to_judge_known);
         if (a.nto_judge)
                 exchange_after(w->exchange, &a, 0, false);
         after_fini(&a);

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/json.h"
 #include "base/list.h"
 #include "base/log.h"
@@ -252,6 +253,7 @@ static void to_judge_known(const struct pg_result *r, const struct err *e, void 
                 log_warn("wave.judging_unknown", LE(e));
         for (int i = 0; r && i < pg_rows(r, 0); i++)
                 after_to_judge(&en->a, pg_int(r, 0, i, 0));
+        FAULT_POINT(reap_to_judge_known);
         run_after(en->x, &en->a, en->list);
         free(en);
 }
@@ -319,6 +321,7 @@ static void looked(const struct pg_result *r, const struct err *e, void *arg)
                 if (facts && over)
                         after_over(&a, &f);
         }
+        FAULT_POINT(look_answered);
         if (a.ndeliveries &&
             (!k->list || k->generation == k->x->generation || k->list != k->x->o.worker))
                 run_after(k->x, &a, k->list);
@@ -351,6 +354,7 @@ static void read_settled(struct exchange *x, struct batch *b, const struct pg_re
         size_t nrefused = 0;
         struct list *l;
 
+        FAULT_POINT(settle_committed);
         settle_read(r, SETTLE_AT, &b->after);
         while ((l = list_pop_front(&b->items))) {
                 struct item *it = CONTAINER_OF(l, struct item, link);
@@ -377,6 +381,7 @@ static void read_claimed(struct exchange *x, struct batch *b, const struct pg_re
                 x->o.on_dead(x->o.arg);
                 return;
         }
+        FAULT_POINT(claim_committed);
         for (int i = 0; i < pg_rows(r, claim); i++) {
                 struct claim_row row;
                 struct wave_facts f;
@@ -393,6 +398,7 @@ static void read_claimed(struct exchange *x, struct batch *b, const struct pg_re
                         after_add(&b->after, &row.delivery);
                 x->o.on_claim(&row, x->o.arg);
         }
+        FAULT_POINT(claim_handed_out);
 }
 
 /*
@@ -488,6 +494,8 @@ static void batch_to_judge(const struct pg_result *r, const struct err *e, void 
         x->busy = NULL;
         for (int i = 0; r && i < pg_rows(r, 0); i++)
                 after_to_judge(&b->after, pg_int(r, 0, i, 0));
+        if (b->after.nto_judge)
+                FAULT_POINT(settle_to_judge_known);
         if (e && !b->failed)
                 log_warn("wave.judging_unknown", LE(e));
         if (b->after.ndeliveries || b->after.nto_judge)
@@ -540,6 +548,7 @@ static void add_settle(struct exchange *x, struct batch *b, struct pg_tx *tx)
         pg_stmt(tx, SQL_SETTLE_LOCK);
         pg_arg_int8s(tx, b->settled, b->nsettled);
         settle_add(tx, rows, b->nsettled, &by);
+        PG_FAULT_SENT(tx, settle_sent);
 }
 
 static void add_claim(struct exchange *x, struct batch *b, struct pg_tx *tx)
@@ -554,6 +563,7 @@ static void add_claim(struct exchange *x, struct batch *b, struct pg_tx *tx)
         pg_arg_int(tx, x->o.worker);
         pg_arg_int(tx, x->o.shard);
         pg_arg_texts(tx, x->o.queues, x->o.nqueues);
+        PG_FAULT_SENT(tx, claim_sent);
 }
 
 /* Without outcomes no wave is to be judged: nothing was asked behind the claim. */

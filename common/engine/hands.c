@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/worker_internal.h"
@@ -91,6 +92,7 @@ static void give_spare_back(void *arg)
 
 void hands_give_back(struct engine_worker *w, const int64_t *ids, size_t n)
 {
+        FAULT_POINT(ids_given_back);
         for (size_t i = 0; i < n; i++) {
                 struct hand *h = map_get(w->hands, ids[i]);
                 if (h)
@@ -133,6 +135,7 @@ static void list_seen(const int64_t *ids, size_t n, const struct err *e, void *a
                         continue;
                 if (c->at_once || map_get(before, ids[i])) {
                         log_info("delivery.taken_up", LI("id", ids[i]));
+                        FAULT_POINT(list_taken_up);
                         hands_take(w, ids[i]);
                 } else {
                         map_put(w->strangers, ids[i], w);
@@ -162,6 +165,7 @@ static void hand_back(struct engine_worker *w, int64_t id, int32_t attempt)
 
         log_warn("attempt.handed_back", LI("id", id), LI("attempt", attempt),
                  LS("why", "the answer to its claim was lost"));
+        FAULT_POINT(stray_row_found);
         exchange_settle(w->exchange, id, attempt, false, &o, NULL, NULL, NULL);
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/json.h"
 #include "base/mem.h"
 
@@ -11,6 +12,7 @@ CLEANUP_DEFINE(json, struct json *, json_free)
 void hurry_worker(struct broker *b, int64_t worker_id, int64_t migration_id)
 {
         char text[48];
+        FAULT_POINT(hurry_unsent);
         snprintf(text, sizeof(text), "cancel %lld", (long long)migration_id);
         broker_control_send(b, worker_id, text);
 }

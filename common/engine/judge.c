@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/metrics.h"
 
@@ -21,6 +22,7 @@ struct pg_tx *judge_tx(const int64_t *waves, size_t n, int shard)
         pg_arg_int(tx, RESOLVED_AT_ONCE);
         pg_stmt(tx, SQL_WAVE_JUDGE);
         pg_arg_int8s(tx, waves, n);
+        PG_FAULT_SENT(tx, judge_sent);
         return tx;
 }
 

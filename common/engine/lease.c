@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rand.h"
@@ -39,6 +40,7 @@ static void on_popped(int64_t id, void *arg)
 {
         struct engine_worker *w = arg;
 
+        FAULT_POINT(pop_taken);
         hands_take(w, id);
         hands_want(w);
         exchange_kick(w->exchange);
@@ -66,6 +68,7 @@ static void registered(const struct pg_result *r, const struct err *e, void *arg
                 loop_timer_start(w->tick, REGISTER_AGAIN_MS);
                 return;
         }
+        FAULT_POINT(register_committed);
         w->id = pg_int(r, 1, 0, 0);
         w->shard = (int)pg_int(r, 1, 0, 1);
         exchange_renew(w->exchange, w->id, w->shard);
@@ -99,6 +102,7 @@ static void lease_register(struct engine_worker *w)
         pg_arg_text(tx, WAVEFLEET_VERSION);
         pg_arg_int(tx, w->cfg->worker_lease_ms);
         pg_arg_int(tx, WORKER_PROTOCOL);
+        PG_FAULT_SENT(tx, register_sent);
         pg_send(w->beat, tx, registered, w);
 }
 
@@ -107,6 +111,7 @@ void lease_dead(struct engine_worker *w, const char *how)
         if (w->dead || !w->id)
                 return;
         log_error("worker.dead", LI("worker", w->id), LS("how", how));
+        FAULT_POINT(dead_known);
         w->dead = true;
         w->fence_ms = 0;
         drop_consumers(w);
@@ -120,6 +125,7 @@ void engine_worker_bodies_gone(struct engine_worker *w)
 {
         if (!w->dead)
                 return;
+        FAULT_POINT(dead_bodies_gone);
         reap_former(w->reap, w->id);
         w->dead = false;
         w->id = 0;
@@ -177,6 +183,7 @@ static void beaten(const struct pg_result *r, const struct err *e, void *arg)
         } else if (pg_rows(r, 0) == 0) {
                 lease_dead(w, "its row says so");
         } else {
+                FAULT_POINT(beat_committed);
                 w->fence_ms = b->sent_ms + w->cfg->worker_lease_ms * 4 / 5;
                 w->ev.on_fence(w->fence_ms, w->ev.arg);
                 if (w->fence_ms > clock_mono_ms())
@@ -208,6 +215,7 @@ static void beat(struct engine_worker *w)
         pg_stmt(tx, SQL_WORKER_PEERS);
         pg_arg_int(tx, w->id);
         pg_stmt(tx, SQL_QUEUES_PAUSED);
+        PG_FAULT_SENT(tx, beat_sent);
         pg_send(w->beat, tx, beaten, b);
         hands_check_list(w, false);
         settings_read(w->settings);
@@ -253,6 +261,7 @@ static void left(const struct pg_result *r, const struct err *e, void *arg)
                 beat(w); /* rows under our name that we do not know: they are handed back first */
                 return;
         }
+        FAULT_POINT(leave_committed);
         log_info("worker.left", LI("worker", w->id));
         w->left = true;
         w->id = 0;
@@ -269,6 +278,7 @@ static void leave(struct engine_worker *w)
         tx = pg_tx_new();
         pg_stmt(tx, SQL_WORKER_LEAVE);
         pg_arg_int(tx, w->id);
+        PG_FAULT_SENT(tx, leave_sent);
         pg_send(w->beat, tx, left, w);
 }
 

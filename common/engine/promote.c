@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/look.h"
@@ -108,7 +109,9 @@ static void looked(const struct pg_result *r, const struct err *e, void *arg)
                                 v[n].entry = p->due[k];
                 n++;
         }
+        FAULT_POINT(promote_looked);
         broker_promote(p->w->broker, v, n, a.facts, a.nfacts, promoted, p);
+        FAULT_POINT_AFTER(promote_sent, broker_fault_flush(p->w->broker));
         after_fini(&a);
 }
 
@@ -125,6 +128,7 @@ static void due(const struct due_entry *v, size_t n, int64_t next_in_ms, const s
                                                                   : IDLE_MS);
                 return;
         }
+        FAULT_POINT(promote_due_read);
         p->ndue = n < COUNT_OF(p->due) ? n : COUNT_OF(p->due);
         p->until_next_ms = next_in_ms;
         memcpy(p->due, v, p->ndue * sizeof(*v));

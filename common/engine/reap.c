@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
@@ -87,6 +88,7 @@ static void list_seen(const int64_t *ids, size_t n, const struct err *e, void *a
         struct emptying *m = arg;
 
         if (!e && n) {
+                FAULT_POINT(reap_list_read);
                 log_info("worker.list_emptied", LI("worker", m->worker), LI("ids", n));
                 exchange_look(m->w->exchange, ids, n, m->worker);
         }
@@ -126,6 +128,7 @@ static void marked(const struct pg_result *res, const struct err *e, void *arg)
         } else if (e) {
                 log_warn("reap.failed", LI("worker", m->worker), LE(e));
         } else if (pg_rows(res, 0) > 0) {
+                FAULT_POINT(reap_committed);
                 after_init(&a);
                 settle_read(res, 2, &a);
                 log_warn("worker.reaped", LI("worker", m->worker), LS("reason", m->reason),
@@ -155,6 +158,11 @@ static void mark(struct reap *r, int64_t worker, int64_t beat, const char *reaso
         pg_stmt(tx, SQL_REAP_LOCK);
         pg_arg_int(tx, worker);
         settle_add(tx, NULL, 0, &by);
+        if (worker != w->id) { /* our own former self has left the lead already */
+                pg_stmt(tx, SQL_LEADER_DEPOSE);
+                pg_arg_int(tx, worker);
+        }
+        PG_FAULT_SENT(tx, reap_sent);
         pg_send(w->pg, tx, marked, m);
 }
 

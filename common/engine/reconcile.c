@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/due.h"
@@ -19,6 +20,7 @@ struct reconcile {
         struct engine_worker *w;
         struct loop_timer *timer;
         bool leader, asking, passing, closing;
+        int64_t leads_as; /* the worker's id when it took the lead */
         int64_t pass_at_ms, depths_at_ms, upkeep_at_ms;
         struct due *due;
         int64_t *wave_nos; /* the open waves of the last pass or look, by queue */
@@ -112,6 +114,21 @@ static void set_depths(struct reconcile *r)
                         broker_set_depth(r->w->broker, r->w->queues[q], NULL, 0, 0, depth_set, NULL);
 }
 
+/* Of the queues that have waves, and of those that this worker serves: there what nobody needs stays. */
+static void put_demands_right(struct reconcile *r)
+{
+        for (size_t i = 0; i < r->nwaves; i++)
+                if (queue_first(r, i))
+                        demand_put_right(r->w, r->waves[i].facts.queue);
+        for (size_t q = 0; q < r->w->nqueues; q++) {
+                bool seen = false;
+                for (size_t i = 0; i < r->nwaves; i++)
+                        seen |= !strcmp(r->waves[i].facts.queue, r->w->queues[q]);
+                if (!seen)
+                        demand_put_right(r->w, r->w->queues[q]);
+        }
+}
+
 /* ---- a pass, or a look at the open waves for the depths alone ---- */
 
 static void keep_waves(struct reconcile *r, const struct wave_view *waves, size_t n)
@@ -136,11 +153,10 @@ static void passed(bool complete, const struct wave_view *waves, size_t n, void 
                 r->pass_at_ms = clock_mono_ms() + 1000;
                 return;
         }
+        FAULT_POINT(pass_done);
         keep_waves(r, waves, n);
         set_depths(r);
-        for (size_t i = 0; i < r->nwaves; i++)
-                if (queue_first(r, i))
-                        demand_put_right(r->w, r->waves[i].facts.queue);
+        put_demands_right(r);
 }
 
 static void waves_seen(const struct pg_result *res, const struct err *e, void *arg)
@@ -216,6 +232,7 @@ static void tried(const struct pg_result *res, const struct err *e, void *arg)
         }
         if (e || !pg_bool(res, 0, 0, 0))
                 return;
+        FAULT_POINT(leader_chosen);
         r->leader = true;
         log_info("reconciler.leading", LI("worker", r->w->id));
         lead(r);
@@ -238,7 +255,7 @@ static void tick(void *arg)
         loop_timer_start(r->timer, interval < LOOK_MS ? interval : LOOK_MS);
         if (r->asking || !pg_up(w->beat))
                 return;
-        if (r->leader && (!broker_up(w->broker) || w->draining || w->dead)) {
+        if (r->leader && (!broker_up(w->broker) || w->draining || w->dead || r->leads_as != w->id)) {
                 tx = pg_tx_new(); /* somebody else may be able to */
                 pg_stmt(tx, SQL_LEADER_LEAVE);
                 pg_send(w->beat, tx, ignore, NULL);
@@ -250,7 +267,9 @@ static void tick(void *arg)
         } else if (broker_up(w->broker) && w->id && !w->draining && !w->dead) {
                 r->asking = true;
                 tx = pg_tx_new();
+                r->leads_as = w->id;
                 pg_stmt(tx, SQL_LEADER_TRY);
+                pg_arg_int(tx, w->id);
                 pg_send(w->beat, tx, tried, r);
         }
 }

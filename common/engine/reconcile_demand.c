@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
@@ -41,6 +42,7 @@ static void compared(const struct pg_result *r, const struct err *e, void *arg)
                 done(e, d);
                 return;
         }
+        FAULT_POINT(demand_compared);
         metric_add(METRIC_RECONCILED, (double)rows, "demand", NULL);
         broker_demand_set(d->w->broker, d->queue, add, nadd, drop, ndrop, done, d);
 }
@@ -54,6 +56,7 @@ static void seen(const int64_t *ids, size_t n, const struct err *e, void *arg)
                 done(e, d);
                 return;
         }
+        FAULT_POINT(demand_read);
         tx = pg_tx_new();
         pg_stmt(tx, SQL_RECONCILE_DEMAND);
         pg_arg_text(tx, d->queue);

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
@@ -90,6 +91,7 @@ static bool from_the_future(struct pass *p, const struct wave_view *v)
         metric_add(METRIC_RECONCILED, 1, "future", NULL);
         f.version = v->redis.version;
         broker_close_wave(p->w->broker, &f, closed, NULL);
+        FAULT_POINT_AFTER(future_closed, broker_fault_flush(p->w->broker));
         return true;
 }
 
@@ -121,6 +123,7 @@ static void delayed_put(const struct err *e, void *arg)
 
         if (!pass_on(p, e))
                 return;
+        FAULT_POINT(pass_delayed_put);
         next_wave(p);
 }
 
@@ -141,6 +144,7 @@ static void due_seen(const struct pg_result *r, const struct err *e, void *arg)
                 due[n++] = pg_int(r, 0, i, 1);
         }
         if (n) {
+                FAULT_POINT(pass_due_missing);
                 metric_add(METRIC_RECONCILED, (double)n, "delayed", NULL);
                 broker_delay(p->w->broker, ids, due, n, delayed_put, p);
         } else {
@@ -158,6 +162,7 @@ static void delayed_seen(const int64_t *ids, size_t n, const struct err *e, void
 
         if (!pass_on(p, e))
                 return;
+        FAULT_POINT(pass_delayed_read);
         for (size_t i = 0; i < n; i++)
                 map_put(p->delayed, ids[i], p);
         tx = pg_tx_new();
@@ -177,6 +182,7 @@ static void orphan_list(const int64_t *ids, size_t n, const struct err *e, void 
         struct orphan *o = arg;
 
         if (!e && n) {
+                FAULT_POINT(pass_orphan_read);
                 metric_add(METRIC_RECONCILED, (double)n, "orphan", NULL);
                 exchange_look(o->w->exchange, ids, n, o->worker);
         }
@@ -202,6 +208,7 @@ static void alive_seen(const struct pg_result *r, const struct err *e, void *arg
                         broker_processing(p->w->broker, o->worker, orphan_list, o);
                 }
         }
+        FAULT_POINT(pass_workers_read);
         p->nworkers = live;
         broker_delayed(p->w->broker, delayed_seen, p);
 }
@@ -213,6 +220,7 @@ static void lists_seen(const int64_t *ids, size_t n, const struct err *e, void *
 
         if (!pass_on(p, e))
                 return;
+        FAULT_POINT(pass_lists_read);
         p->workers = xreallocarray(NULL, n + 1, sizeof(*ids));
         if (n)
                 memcpy(p->workers, ids, n * sizeof(*ids));
@@ -238,6 +246,8 @@ static void over_seen(const struct pg_result *r, const struct err *e, void *arg)
 
         if (!pass_on(p, e))
                 return;
+        if (pg_rows(r, 0))
+                FAULT_POINT(pass_over_known);
         for (int i = 0; i < pg_rows(r, 0); i++) {
                 struct wave_facts f;
                 facts_read(r, 0, i, &cols, &f);
@@ -290,6 +300,7 @@ static void waves_seen_again(const struct pg_result *r, const struct err *e, voi
                 wave_view_read(r, i, &p->waves[n++]);
         }
         p->nwaves = n;
+        FAULT_POINT(pass_waves_compared);
         broker_open_waves(p->w->broker, hashes_seen, p);
 }
 
@@ -300,6 +311,7 @@ static void counts_seen(const struct wave_counts *v, size_t n, const struct err 
 
         if (!pass_on(p, e))
                 return;
+        FAULT_POINT(pass_counts_read);
         for (size_t i = 0; i < n && i < p->nwaves; i++)
                 p->waves[i].redis = v[i];
         tx = pg_tx_new();
@@ -314,6 +326,7 @@ static void waves_seen(const struct pg_result *r, const struct err *e, void *arg
 
         if (!pass_on(p, e))
                 return;
+        FAULT_POINT(pass_waves_read);
         p->nwaves = (size_t)pg_rows(r, 0);
         p->waves = xcalloc(p->nwaves + 1, sizeof(*p->waves));
         nos = xcalloc(p->nwaves + 1, sizeof(*nos));

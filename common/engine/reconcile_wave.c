@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
@@ -76,6 +77,7 @@ static void opened(const struct err *e, void *arg)
 {
         struct rebuild *b = arg;
 
+        FAULT_POINT(rebuild_opened);
         if (go_on(b, e))
                 rebuild_end(b);
 }
@@ -84,6 +86,7 @@ static void freed(const struct err *e, void *arg)
 {
         struct rebuild *b = arg;
 
+        FAULT_POINT(rebuild_freed);
         if (go_on(b, e)) /* creates the hash where it is not, and releases */
                 broker_push(b->w->broker, &b->v.facts, NULL, 0, false, opened, b);
 }
@@ -105,6 +108,7 @@ static void looked_again(const struct pg_result *r, const struct err *e, void *a
                         b->drop[b->ndrop++] = b->inflight[i];
         map_free(still);
         b->put_right += b->ndrop;
+        FAULT_POINT(rebuild_looked_again);
         broker_window_set(b->w->broker, &b->v.facts, NULL, 0, b->drop, b->ndrop, freed, b);
 }
 
@@ -121,6 +125,7 @@ static void added(const struct err *e, void *arg)
 {
         struct rebuild *b = arg;
 
+        FAULT_POINT(rebuild_added);
         if (go_on(b, e))
                 ask_inflight(b, looked_again);
 }
@@ -154,6 +159,7 @@ static void inflight_seen(const struct pg_result *r, const struct err *e, void *
                 return;
         }
         b->put_right += missing;
+        FAULT_POINT(rebuild_inflight_read);
         if (missing)
                 broker_window_set(b->w->broker, &b->v.facts, b->inflight, b->ninflight, NULL, 0,
                                   added, b);
@@ -171,6 +177,7 @@ static void pushed(const struct err *e, void *arg)
 
         if (!go_on(b, e))
                 return;
+        FAULT_POINT(rebuild_pushed);
         b->npush = 0;
         if (b->after_id >= 0)
                 ask_pending(b);
@@ -195,6 +202,7 @@ static void pending_seen(const struct pg_result *r, const struct err *e, void *a
         if (rows < PIECE)
                 b->after_id = -1;
         b->put_right += b->npush;
+        FAULT_POINT(rebuild_pending_read);
         if (b->npush)
                 broker_push(b->w->broker, &b->v.facts, b->push, b->npush, false, pushed, b);
         else
@@ -220,6 +228,7 @@ static void window_seen(const int64_t *ids, size_t n, const struct err *e, void 
 
         if (!go_on(b, e))
                 return;
+        FAULT_POINT(rebuild_lists_read);
         put_all(b->window, ids, n);
         if (!b->whole) {
                 ask_inflight(b, inflight_seen);

@@ -1,6 +1,7 @@
 /* refill.c - a page is read, pushed, and the next one read. */
 #include "engine/refill.h"
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -25,6 +26,7 @@ static void refill_end(struct refill *f, const struct err *e)
 
 static void pushed(const struct err *e, void *arg)
 {
+        FAULT_POINT(refill_pushed);
         if (e)
                 refill_end(arg, e);
         else
@@ -48,6 +50,7 @@ static void page_read(const struct pg_result *r, const struct err *e, void *arg)
                 return;
         }
         f->at = ids[n - 1];
+        FAULT_POINT(refill_read);
         broker_push(f->by.broker, &f->facts, ids, n, false, pushed, f);
 }
 

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/mem.h"
 #include "engine/worker_internal.h"
 
@@ -25,6 +26,7 @@ static void repair_free(struct repair *p)
 static void freed(const struct err *e, void *arg)
 {
         (void)e;
+        FAULT_POINT(repair_freed);
         repair_free(arg);
 }
 
@@ -45,6 +47,7 @@ static void looked_again(const struct pg_result *r, const struct err *e, void *a
                 if (!map_get(still, p->ids[i]))
                         p->ids[n++] = p->ids[i];
         map_free(still);
+        FAULT_POINT(repair_looked_again);
         broker_window_set(p->w->broker, &p->facts, NULL, 0, p->ids, n, freed, p);
 }
 
@@ -59,6 +62,7 @@ static void ask(struct repair *p, pg_fn fn)
 
 static void added(const struct err *e, void *arg)
 {
+        FAULT_POINT(repair_added);
         if (e)
                 repair_free(arg);
         else
@@ -76,6 +80,7 @@ static void looked(const struct pg_result *r, const struct err *e, void *arg)
                 repair_free(p);
                 return;
         }
+        FAULT_POINT(repair_read);
         facts_read(r, 0, 0, &cols, &p->facts);
         p->ids = xreallocarray(NULL, (size_t)pg_rows(r, 0), sizeof(*p->ids));
         for (int i = 0; i < pg_rows(r, 0); i++)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -272,6 +273,7 @@ static void sent(const struct pg_result *r, const struct err *e, void *arg)
         bool lost = e && e->code != ERR_UNAVAILABLE;
 
         (void)r;
+        FAULT_POINT(lines_committed);
         l->busy = false;
         if (e)
                 log_warn("lines.not_written", LI("lines", l->nsent), LE(e));
@@ -383,5 +385,6 @@ void stream_kick(struct stream *l)
         }
         if (map_count(l->progress))
                 add_progress(l, tx);
+        PG_FAULT_SENT(tx, lines_sent);
         pg_send(l->w->stream_pg, tx, sent, l);
 }

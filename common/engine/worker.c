@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/worker_internal.h"
@@ -63,6 +64,7 @@ static void on_ids(const int64_t *ids, size_t n, void *arg)
 {
         struct engine_worker *w = arg;
 
+        FAULT_POINT(ids_taken);
         for (size_t i = 0; i < n; i++)
                 hands_take(w, ids[i]);
         hands_want(w);
@@ -81,6 +83,7 @@ static void on_shut(const char *queue, void *arg)
 {
         struct engine_worker *w = arg;
 
+        FAULT_POINT(queue_shut_known);
         broker_hold_queue(w->broker, queue);
 }
 

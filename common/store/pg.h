@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/fault.h"
 #include "base/loop.h"
 #include "store/sql.h"
 
@@ -122,5 +123,15 @@ bool pg_pool_up(const struct pg_pool *p); /* at least one connection is there */
 void pg_pool_send(struct pg_pool *p, struct pg_tx *tx, pg_fn fn, void *arg);
 /* Milliseconds the oldest unanswered transaction has been under way; 0: none. */
 int64_t pg_pool_oldest_ms(const struct pg_pool *p);
+
+/* ---- for tests: see base/fault.h ---- */
+
+#ifdef WAVEFLEET_FAULTS
+/* The point is passed when the transaction is sent whole, which nobody has answered then. */
+void pg_fault_when_sent(struct pg_tx *tx, enum fault_point point);
+#define PG_FAULT_SENT(tx, name) pg_fault_when_sent((tx), FAULT_##name)
+#else
+#define PG_FAULT_SENT(tx, name) ((void)0)
+#endif
 
 #endif

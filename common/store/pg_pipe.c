@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/mem.h"
 #include "store/pg_libpq.h"
 
@@ -170,6 +171,30 @@ static bool all_prepared(const struct pg_pipe *p, const struct pg_tx *tx)
 
 /* ---- sending ---- */
 
+#ifdef WAVEFLEET_FAULTS
+void pg_fault_when_sent(struct pg_tx *tx, enum fault_point point)
+{
+        if (fault_armed(point))
+                tx->fault = (int)point + 1;
+}
+
+static void pass_faults(struct pg_pipe *p)
+{
+        LIST_EACH(l, &p->flying)
+        {
+                int fault = tx_of(l)->fault;
+                tx_of(l)->fault = 0;
+                if (fault && fault_due((enum fault_point)(fault - 1)))
+                        fault_act((enum fault_point)(fault - 1));
+        }
+}
+#else
+static void pass_faults(struct pg_pipe *p)
+{
+        (void)p;
+}
+#endif
+
 static void flush(struct pg_pipe *p)
 {
         if (*p->broken)
@@ -179,6 +204,8 @@ static void flush(struct pg_pipe *p)
                 set_broken(p, PQerrorMessage(p->conn));
                 return;
         }
+        if (left == 0)
+                pass_faults(p);
         if (p->blocked == (left > 0))
                 return;
         p->blocked = left > 0;

@@ -50,6 +50,9 @@ struct pg_tx {
         PGresult **results;         /* of the first `answered` statements */
         size_t answered, results_cap;
         size_t result_bytes;
+#ifdef WAVEFLEET_FAULTS
+        int fault; /* a point to be passed when it is sent, and 1; 0: none */
+#endif
         unsigned tries;   /* how often PostgreSQL rolled it back for a conflict */
         int64_t taken_us; /* when it was given to us, monotonic */
         int64_t due_ms;   /* when it is sent again */

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/rand.h"
 #include "worker/kinds/remote/remote.h"
 #include "worker/kinds/remote/server.h"
@@ -69,6 +70,7 @@ static void ask(struct remote *r)
         struct server_reply now;
         struct remote_moment m;
         server_status(r, &now);
+        FAULT_POINT(poll_answered);
         remote_moment_of_parked(&r->memo, r->target, r->job->started_ms, &m);
         enum remote_verdict v = remote_verdict(now.reply, &now.status, &m);
         switch (v) {

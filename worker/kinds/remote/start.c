@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "worker/kinds/remote/remote.h"
 #include "worker/kinds/remote/server.h"
 #include "worker/kinds/remote/target.h"
@@ -119,7 +120,9 @@ static void start(struct remote *r, const struct server_reply *before)
                 r->memo.start = START_NOT_SENT;
                 return;
         }
+        FAULT_POINT(start_noted);
         server_start(r, &s);
+        FAULT_POINT(start_answered);
         switch (s.begun) {
         case BEGUN_YES:
                 r->memo.start = START_ACCEPTED;
@@ -155,6 +158,7 @@ static void start_or_not(struct remote *r)
         struct server_reply now;
         struct remote_moment m;
         server_status(r, &now);
+        FAULT_POINT(start_asked);
         remote_moment_of_memo(&r->memo, r->target, &m);
         enum remote_verdict v = remote_verdict(now.reply, &now.status, &m);
         switch (remote_step_before_start(v, &r->memo, r->job->spent, r->job->first_started_ms)) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/rand.h"
 #include "worker/kinds/remote/brizy.h"
 
@@ -79,11 +80,14 @@ static int make_workspace(struct remote *r)
         const char *answer;
         if (lock(r, name) < 0)
                 return -1;
+        FAULT_POINT(workspace_locked);
         if (brizy_find_or_create(r, &t, &id, &e) < 0)
                 return fail_brizy(r, &t, true, &e);
+        FAULT_POINT(workspace_made);
         r->workspace = number(r, id);
         if (body_ask(r->body, "workspace", r->workspace, t.name, &answer, &e) < 0)
                 return remote_unanswered(r, "note the wave's workspace", &e);
+        FAULT_POINT(workspace_noted);
         unlock(r, name);
         return 0;
 }
@@ -112,10 +116,13 @@ static int make_target(struct remote *r)
         struct err e = ERR_INIT;
         if (lock(r, name) < 0)
                 return -1;
+        FAULT_POINT(target_locked);
         if (brizy_find_or_create(r, &t, &r->target, &e) < 0)
                 return fail_brizy(r, &t, false, &e);
+        FAULT_POINT(target_made);
         if (take_target(r) < 0)
                 return -1;
+        FAULT_POINT(target_noted);
         unlock(r, name);
         return 0;
 }
