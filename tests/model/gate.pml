@@ -19,11 +19,14 @@
  *   RECJUDGE   the reconciler judges too: whoever should have, may have died
  *   RECGATE    the reconciler puts nothing into Redis that stands behind the gate
  *   DROP       a claim refused for the gate is dropped, not put back
- *   OVER       a canary that is over and not all completed pauses the wave, too
- *              (CANCEL: a person cancels one of its migrations)
- *   SEEN       an act that takes a row out of `failed` takes it out of the
- *              failures that a resume has seen, too
- *   RESUME     a resume sees the failures so far: they do not pause it again
+ *   BAD        a canary of which one is cancelled pauses the wave as one that
+ *              failed (CANCEL: a person cancels one of its migrations)
+ *   SEEN       a person's word that takes a row out of `failed` (WORD: set to
+ *              completed, reset) takes it out of the failures that a resume has
+ *              seen, too
+ *   RESUME     a resume, like a restart, counts failures anew: those so far do not
+ *              pause the wave again
+ *   GO         a resume opens the gate where the canary has failed or is completed
  *   ACTJUDGE   an act of a person judges as a settlement does
  *
  * Faults: CRASH  so many times, whoever has committed dies before what should
@@ -34,8 +37,8 @@
  * Checked: a migration from behind the gate is claimed only when the canary was
  * completed, or a person has let the wave go on; the gate opens only while the
  * canary is completed; a wave that has been judged and runs on has fewer new
- * failures than its limit, and is paused for the limit only if so many are new
- * or were restarted; it ends once for each run; and when nothing moves any more
+ * failures (since a resume or restart) than its limit, and is paused for the
+ * limit only if so many are new; it ends once for each run; and when nothing moves any more
  * it has ended, or is paused for a reason, with at most QPASS passes.
  */
 #ifndef K
@@ -64,6 +67,18 @@
 #endif
 #ifndef RESTARTS
 #define RESTARTS 0
+#endif
+
+#ifdef WORD                /* then it may be paused early, never late */
+#define WORDS true
+#else
+#define WORDS false
+#endif
+
+#ifdef CANCEL
+#define CANCELS true
+#else
+#define CANCELS false
 #endif
 
 /* states of a migration */
@@ -95,7 +110,6 @@ bit  rp = 0; byte rv = 0;
 byte crash = CRASH, fails = FAILS, recon = RECON, qpass = 0;
 bit  new[4];               /* failed since the last resume */
 bit  let = 0;              /* the canary was completed, or a person said go on */
-bit  bydeed = 0;           /* paused by a person's own act */
 
 #define PC(w,x) pc[(w)*4+(x)]
 #define OVER(x) (st[x] >= DONE)
@@ -104,18 +118,18 @@ bit  bydeed = 0;           /* paused by a person's own act */
 #define ALLOVER (OVER(0) && OVER(1) && (N < 3 || OVER(2)) && (N < 4 || OVER(3)))
 #define CANARYDONE (st[0]==DONE && (K < 2 || st[1]==DONE))
 #define CANARYFAILED (st[0]==FAIL || (K > 1 && st[1]==FAIL))
-#define CANARYOVER (OVER(0) && (K < 2 || OVER(1)))
+#define CANARYBAD (st[0]>=FAIL || (K > 1 && st[1]>=FAIL))
 #define inc(v) v = ((v) < 2 -> (v)+1 : 2)
 #define dec(v) v = ((v) > 0 -> (v)-1 : 0)
 
 /* what one look at the committed rows asks for */
 #define END_DUE   (wave != WEND && ALLOVER)
 #define LIMIT_DUE (LIMIT > 0 && wave == WRUN && F >= seen + LIMIT)
-#define OPEN_DUE  (shut && wave != WEND && CANARYDONE)
-#ifdef BREAK_OVER
+#define OPEN_DUE  (shut && wave == WRUN && CANARYDONE)
+#ifdef BREAK_BAD
 #define HALT_DUE  (shut && wave == WRUN && CANARYFAILED)
 #else
-#define HALT_DUE  (shut && wave == WRUN && (CANARYFAILED || (CANARYOVER && !CANARYDONE)))
+#define HALT_DUE  (shut && wave == WRUN && CANARYBAD)
 #endif
 
 inline facts(v, p) {
@@ -141,7 +155,9 @@ inline write(de, dl, do_, dh, pushes) {
 		if
 		:: (dl || dh) && wave == WRUN ->
 			assert(dh || F >= seen + LIMIT);      /* not for failures that were seen */
-			assert(dh || RESTARTS || NEWF >= LIMIT);
+			assert(dh || NEWF >= LIMIT || WORDS);
+			/* nor again for a canary that a person has seen fail */
+			assert(dl || new[0] || (K > 1 && new[1]) || RESTARTS || CANCELS);
 			wave = WPAUSE; ver++
 		:: else
 		fi
@@ -261,8 +277,8 @@ end_r:	do
 		seen = F;
 #endif
 		new[0] = 0; new[1] = 0; new[2] = 0; new[3] = 0;
-#ifdef RESUME_OPENS        /* a canary that is over and failed: the person says go on all the same */
-		if :: shut && CANARYOVER -> shut = 0; let = 1; pushes = 1 :: else fi;
+#ifndef BREAK_GO           /* the person has seen that the canary failed, and says go on all the same */
+		if :: shut && (CANARYBAD || CANARYDONE) -> shut = 0; let = 1; pushes = 1 :: else fi;
 #endif
 		v = ver };
 	   if
@@ -292,10 +308,8 @@ end_s:	do
 	od;
 pg:	atomic {
 		fu = 1;
-#ifndef BREAK_SEEN
-		if :: st[x] == FAIL -> dec(seen) :: else fi;
-#endif
-		st[x] = PEND; new[x] = 0; ver++;
+		st[x] = PEND; seen = F; ver++;
+		new[0] = 0; new[1] = 0; new[2] = 0; new[3] = 0;
 		if :: wave == WEND -> wave = WRUN; opened++ :: else fi;
 		v = ver; p = (wave == WPAUSE)
 	};
@@ -306,6 +320,31 @@ pg:	atomic {
 	fi;
 	atomic { facts(v, p); if :: x < K || !shut -> inc(q[x]) :: else fi; v = 0; p = 0; x = 0 };
 	goto end_s
+}
+
+/* a person says that what failed is completed */
+proctype Word() {
+	byte n = 2, x = 0, v = 0; bit p = 0, de = 0, dl = 0, do_ = 0, dh = 0, pushes = 0;
+end_d:	do
+	:: atomic { n && st[0] == FAIL && !fu && !ks -> x = 0; n--; goto pg }
+	:: atomic { n && st[1] == FAIL && !fu && !ks -> x = 1; n--; goto pg }
+	od;
+pg:	atomic {
+#ifndef BREAK_SEEN
+		dec(seen);
+#endif
+		st[x] = DONE; new[x] = 0; ver++; v = ver; p = (wave == WPAUSE)
+	};
+	if
+	:: true
+	:: atomic { crash -> crash--; goto end_d }
+	fi;
+	atomic { facts(v, p) };
+#ifndef BREAK_ACTJUDGE
+	judge(end_d);
+#endif
+	x = 0; v = 0; p = 0;
+	goto end_d
 }
 
 /* a person may cancel a migration of the canary that has not begun */
@@ -381,6 +420,9 @@ init {
 #endif
 #if RESTARTS
 		run Restart();
+#endif
+#ifdef WORD
+		run Word();
 #endif
 #ifdef CANCEL
 		run Cancel();
