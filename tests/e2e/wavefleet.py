@@ -191,11 +191,13 @@ class Fleet:
     def api(self):
         return self.apis[0]
 
-    def start_api(self, ready=True, port=None, **env):
-        """The first API listens where WAVEFLEET_PUBLIC_URL points; further ones elsewhere."""
+    def start_api(self, ready=True, port=None, programs=BIN, **env):
+        """The first API listens where WAVEFLEET_PUBLIC_URL points; further ones elsewhere.
+        programs: the folder that it is taken from."""
         taken = [a.port for a in self.apis if a.alive]
         port = port or (free_port() if self.port in taken else self.port)
-        api = self.start("wavefleet-api", len(self.apis) + len(self.done), WAVEFLEET_LISTEN=f"127.0.0.1:{port}", **env)
+        api = self.start("wavefleet-api", len(self.apis) + len(self.done), programs,
+                         WAVEFLEET_LISTEN=f"127.0.0.1:{port}", **env)
         api.port, api.http = port, Client(port, TOKEN)
         self.apis.append(api)
         if ready:
@@ -203,8 +205,8 @@ class Fleet:
             self.install_watch()
         return api
 
-    def start_worker(self, concurrency=4, ready=True, **env):
-        worker = self.start("wavefleet-worker", len(self.workers) + len(self.done),
+    def start_worker(self, concurrency=4, ready=True, programs=BIN, **env):
+        worker = self.start("wavefleet-worker", len(self.workers) + len(self.done), programs,
                             WAVEFLEET_WORKER_CONCURRENCY=str(concurrency), **env)
         worker.concurrency = concurrency
         self.workers.append(worker)
@@ -218,9 +220,9 @@ class Fleet:
             self.wait_worker(worker)
         return started
 
-    def start(self, program, number, **env):
+    def start(self, program, number, programs, **env):
         merged = {**self.env, **{k: str(v) for k, v in env.items()}}
-        return Program(f"{program}-{number}", [BIN / program], merged, self.dir / f"{program}-{number}.log")
+        return Program(f"{program}-{number}", [programs / program], merged, self.dir / f"{program}-{number}.log")
 
     def run(self, program, *argv, deadline_s=20, **env):
         """Runs a program to its end; returns CompletedProcess with text output."""
