@@ -139,7 +139,7 @@ insides = $(if $(filter test_api_% fuzz_api_%,$(notdir $1)),$(call obj,$(filter-
 # Runs each program, goes on after a failure, and ends with it.
 run_all = @failed=0; for t in $(1); do timeout -k 5 300 $$t || failed=1; done; exit $$failed
 
-.PHONY: check-unit check-integration check-e2e check-points check-faults faults test bench
+.PHONY: check-unit check-integration check-e2e check-model model check-points check-faults faults test bench
 check-unit: $(UNIT_BIN) ## unit tests: no server, no network
 	$(call run_all,$^)
 
@@ -148,6 +148,12 @@ check-integration: $(INTEGRATION_BIN) ## tests with a private Redis and PostgreS
 
 check-e2e: all ## tests of the built programs over HTTP
 	WAVEFLEET_BIN=$(abspath $(BIN)) /usr/bin/python3 -m pytest tests/e2e -q
+
+check-model: ## search the models of the protocol: the quick lines of tests/model/cases
+	tests/model/check
+
+model: ## and the slow lines
+	tests/model/check --all
 
 check-points: all ## a process dies at each fault point, others go on (with FAULTS=1)
 	$(if $(FAULTS),,$(error the points are in builds with FAULTS=1 only))
