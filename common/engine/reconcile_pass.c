@@ -18,6 +18,9 @@ struct pass {
         size_t nwaves, at;
         int64_t *workers; /* that have a processing list */
         size_t nworkers;
+        int64_t *hashes; /* waves that have a hash, */
+        int32_t *known;  /* and which version of each Redis knew */
+        size_t nhashes;
         struct map *delayed;
         bool failed;
 };
@@ -27,6 +30,8 @@ static void pass_end(struct pass *p)
         p->fn(!p->failed, p->waves, p->nwaves, p->arg);
         free(p->waves);
         free(p->workers);
+        free(p->hashes);
+        free(p->known);
         map_free(p->delayed);
         free(p);
 }
@@ -239,6 +244,15 @@ static void closed(const struct err *e, void *arg)
         (void)arg;
 }
 
+/* A newer version than that of PostgreSQL, which was read after it: PostgreSQL was put back (below). */
+static int32_t known_version(const struct pass *p, const struct wave_facts *f)
+{
+        for (size_t i = 0; i < p->nhashes; i++)
+                if (p->hashes[i] == f->wave_no && p->known[i] > f->version)
+                        return p->known[i];
+        return f->version;
+}
+
 static void over_seen(const struct pg_result *r, const struct err *e, void *arg)
 {
         static const struct facts_cols cols = {0, 1, 2, 3, 4, 5};
@@ -246,28 +260,43 @@ static void over_seen(const struct pg_result *r, const struct err *e, void *arg)
 
         if (!pass_on(p, e))
                 return;
-        if (pg_rows(r, 0))
-                FAULT_POINT(pass_over_known);
         for (int i = 0; i < pg_rows(r, 0); i++) {
                 struct wave_facts f;
                 facts_read(r, 0, i, &cols, &f);
+                f.version = known_version(p, &f);
                 metric_add(METRIC_RECONCILED, 1, "closed", NULL);
                 broker_close_wave(p->w->broker, &f, closed, NULL);
         }
         broker_processing_lists(p->w->broker, lists_seen, p);
 }
 
-static void hashes_seen(const int64_t *ids, size_t n, const struct err *e, void *arg)
+static void versions_seen(const struct wave_counts *v, size_t n, const struct err *e, void *arg)
 {
         struct pass *p = arg;
         struct pg_tx *tx;
 
         if (!pass_on(p, e))
                 return;
+        for (size_t i = 0; i < n && i < p->nhashes; i++)
+                p->known[i] = v[i].version;
         tx = pg_tx_new();
         pg_stmt(tx, SQL_WAVES_OVER);
-        pg_arg_int8s(tx, ids, n);
+        pg_arg_int8s(tx, p->hashes, p->nhashes);
         pg_send(p->w->beat, tx, over_seen, p);
+}
+
+static void hashes_seen(const int64_t *ids, size_t n, const struct err *e, void *arg)
+{
+        struct pass *p = arg;
+
+        if (!pass_on(p, e))
+                return;
+        p->hashes = xreallocarray(NULL, n + 1, sizeof(*ids));
+        p->known = xcalloc(n + 1, sizeof(*p->known));
+        if (n)
+                memcpy(p->hashes, ids, n * sizeof(*ids));
+        p->nhashes = n;
+        broker_wave_counts(p->w->broker, p->hashes, n, versions_seen, p);
 }
 
 /* ---- first: what there is ---- */

@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+from wavefleet import wait_until
+
 SEEDS = [int(s) for s in os.environ.get("WAVEFLEET_CHAOS_SEEDS", "1").split(",")]
 SECONDS = 15
 
@@ -47,3 +49,16 @@ def test_every_wave_completes_whatever_breaks(make_own_fleet, seed):
     for wave in waves:
         assert fleet.wait_wave(wave, 60) == "completed"
         fleet.check_wave(wave, "completed", clean_within_s=20)
+
+
+def test_keys_of_a_wave_that_ended_in_an_older_postgres_go(make_own_fleet):
+    """Redis knows a newer version of the wave than PostgreSQL, which was put back and has ended it since."""
+    fleet = make_own_fleet(workers=1)
+    wave = fleet.wave_and_wait("put back", ["a", "b", "c"])
+    fleet.check_wave(wave, "completed")
+    number = fleet.sql.value("SELECT wave_no FROM waves WHERE wave_id = %s", wave)
+    key = f"wavefleet:wave:{number}"
+    fleet.redis.sadd(f"{key}:window", 1)
+    fleet.redis.hset(key, mapping={"version": 99, "paused": 1, "batch_size": 3, "queue": "default", "priority": 0})
+    wait_until(lambda: not fleet.redis.exists(key, f"{key}:window"), 15, "the reconciler to close it")
+    fleet.check_wave(wave, "completed")
