@@ -361,6 +361,24 @@ def test_sigterm_while_postgres_says_nothing(make_own_fleet):
     completes(fleet, wave, 60)
 
 
+def test_former_identities_are_given_up_at_once(make_own_fleet):
+    """PostgreSQL was away for longer than the lease, so that a worker could not say that its former self is dead:
+    it does when PostgreSQL is back, and nobody waits for a lease."""
+    fleet = make_own_fleet(api=False)
+    gate = Gate(server_address(fleet.place.database_url, 5432))
+    fleet.start_api()
+    worker = fleet.start_worker(3, WAVEFLEET_DATABASE_URL=moved_to(fleet.place.database_url, gate.port))
+    wave = fleet.submit("outlived", names(6), batch_size=3, params={"sleep_ms": 1500})
+    wait_until(lambda: fleet.sql.value("SELECT count(*) FROM active") == 3, 20, "three to run")
+    former = fleet.worker_id(worker)
+    gate.cut()
+    wait_until(lambda: "its lease ran out" in worker.text(), 20, "its lease to run out")
+    wait_until(lambda: "reap.failed" in worker.text(), 20, "it to fail to say so")
+    gate.mend()
+    completes(fleet, wave, 60)
+    assert fleet.sql.value("SELECT end_reason FROM workers WHERE worker_id = %s", former) == "former"
+
+
 def test_programs_started_before_their_servers(make_own_fleet):
     fleet = make_own_fleet(api=False)
     gates = [Gate(server_address(fleet.place.database_url, 5432)), Gate(server_address(fleet.place.redis_url, 6379))]
