@@ -164,6 +164,17 @@ def test_flushall_and_a_dead_worker(make_own_fleet):
     completes(fleet, wave)
 
 
+def test_old_depths_of_queues_that_others_serve(make_own_fleet):
+    """What stands in Redis from before is put right also where the leader does not serve that queue itself."""
+    fleet = make_own_fleet(workers=1, concurrency=2)
+    wait_until(lambda: "reconciler.leading" in fleet.workers[0].text(), 20, "a leader")
+    fleet.start_worker(2, WAVEFLEET_WORKER_QUEUES="heavy")
+    fleet.redis.set("wavefleet:depth:heavy", 7)
+    fleet.redis.sadd("wavefleet:demand:heavy", 123456789)
+    wait_until(lambda: fleet.redis.get("wavefleet:depth:heavy") == "0", 15, "depth:heavy back to 0")
+    wait_until(lambda: not fleet.redis.exists("wavefleet:demand:heavy"), 15, "demand:heavy empty")
+
+
 def test_flushall_with_retries_waiting(make_own_fleet):
     shell = "/bin/sh"
     fleet = make_own_fleet(workers=1, concurrency=4, env={
