@@ -186,6 +186,15 @@ static struct peer *peer_of(struct reap *r, int64_t id)
         return p;
 }
 
+/* A row of this process that could not be marked when its bodies were gone, because PostgreSQL was away:
+ * nobody else would see before a whole lease that it is dead, and its windows would be held as long. */
+static bool is_former_self(const struct reap *r, const struct peer *p)
+{
+        const struct identity *me = &r->w->me;
+
+        return p->here && p->pid == me->pid && p->pid_started == me->pid_started;
+}
+
 /* Columns of worker_peers: worker_id, beat, alive, boot_id, pid_ns, pid, pid_started, lease_ms, … */
 static void peer_seen(struct reap *r, const struct pg_result *res, size_t s, int row, int64_t asked)
 {
@@ -202,7 +211,10 @@ static void peer_seen(struct reap *r, const struct pg_result *res, size_t s, int
                 empty_list(r->w, p->id);
                 return;
         }
-        if (beat != p->beat) {
+        if (is_former_self(r, p) && !p->reaping) {
+                p->reaping = true;
+                mark(r, p->id, -1, "former");
+        } else if (beat != p->beat) {
                 p->beat = beat;
                 p->seen_ms = clock_mono_ms();
         } else if (!p->reaping && asked - p->seen_ms >= p->lease_ms) {

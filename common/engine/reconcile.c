@@ -26,6 +26,8 @@ struct reconcile {
         int64_t *wave_nos; /* the open waves of the last pass or look, by queue */
         struct wave_view *waves;
         size_t nwaves;
+        char **served; /* the queues of all that live, as of the last look */
+        size_t nserved;
 };
 
 static void tick(void *arg);
@@ -41,8 +43,17 @@ struct reconcile *reconcile_new(struct engine_worker *w)
         return r;
 }
 
+static void forget_served(struct reconcile *r)
+{
+        for (size_t i = 0; i < r->nserved; i++)
+                free(r->served[i]);
+        r->nserved = 0;
+}
+
 static void really_free(struct reconcile *r)
 {
+        forget_served(r);
+        free(r->served);
         free(r->wave_nos);
         free(r->waves);
         free(r);
@@ -89,10 +100,17 @@ static bool queue_first(const struct reconcile *r, size_t i)
         return true;
 }
 
+static bool queue_has_waves(const struct reconcile *r, const char *queue)
+{
+        for (size_t i = 0; i < r->nwaves; i++)
+                if (!strcmp(r->waves[i].facts.queue, queue))
+                        return true;
+        return false;
+}
+
+/* Of the queues that have waves, and of those that anybody serves: what stands there may be an old truth. */
 static void set_depths(struct reconcile *r)
 {
-        bool own_seen[QUEUES_MAX] = {false};
-
         for (size_t i = 0; i < r->nwaves; i++) {
                 const char *queue = r->waves[i].facts.queue;
                 int64_t due = 0;
@@ -105,28 +123,22 @@ static void set_depths(struct reconcile *r)
                         r->wave_nos[n++] = r->waves[k].facts.wave_no;
                         due += r->waves[k].retrying;
                 }
-                for (size_t q = 0; q < r->w->nqueues; q++)
-                        own_seen[q] |= !strcmp(r->w->queues[q], queue);
                 broker_set_depth(r->w->broker, queue, r->wave_nos, n, due, depth_set, NULL);
         }
-        for (size_t q = 0; q < r->w->nqueues; q++)
-                if (!own_seen[q])
-                        broker_set_depth(r->w->broker, r->w->queues[q], NULL, 0, 0, depth_set, NULL);
+        for (size_t q = 0; q < r->nserved; q++)
+                if (!queue_has_waves(r, r->served[q]))
+                        broker_set_depth(r->w->broker, r->served[q], NULL, 0, 0, depth_set, NULL);
 }
 
-/* Of the queues that have waves, and of those that this worker serves: there what nobody needs stays. */
+/* Of the same queues: there what nobody needs stays. */
 static void put_demands_right(struct reconcile *r)
 {
         for (size_t i = 0; i < r->nwaves; i++)
                 if (queue_first(r, i))
                         demand_put_right(r->w, r->waves[i].facts.queue);
-        for (size_t q = 0; q < r->w->nqueues; q++) {
-                bool seen = false;
-                for (size_t i = 0; i < r->nwaves; i++)
-                        seen |= !strcmp(r->waves[i].facts.queue, r->w->queues[q]);
-                if (!seen)
-                        demand_put_right(r->w, r->w->queues[q]);
-        }
+        for (size_t q = 0; q < r->nserved; q++)
+                if (!queue_has_waves(r, r->served[q]))
+                        demand_put_right(r->w, r->served[q]);
 }
 
 /* ---- a pass, or a look at the open waves for the depths alone ---- */
@@ -159,6 +171,16 @@ static void passed(bool complete, const struct wave_view *waves, size_t n, void 
         put_demands_right(r);
 }
 
+static void keep_served(struct reconcile *r, const struct pg_result *res, size_t s)
+{
+        size_t n = (size_t)pg_rows(res, s);
+
+        forget_served(r);
+        r->served = xreallocarray(r->served, n ? n : 1, sizeof(*r->served));
+        for (size_t i = 0; i < n; i++)
+                r->served[r->nserved++] = xstrdup(pg_text(res, s, (int)i, 0));
+}
+
 static void waves_seen(const struct pg_result *res, const struct err *e, void *arg)
 {
         struct reconcile *r = arg;
@@ -176,6 +198,7 @@ static void waves_seen(const struct pg_result *res, const struct err *e, void *a
                 wave_view_read(res, (int)i, &v[i]);
         }
         keep_waves(r, v, n);
+        keep_served(r, res, 1);
         set_depths(r);
 }
 
@@ -218,6 +241,7 @@ static void lead(struct reconcile *r)
         r->depths_at_ms = now + r->w->cfg->monitoring_interval_s * 1000 - LOOK_MS / 2;
         r->asking = true;
         pg_stmt(tx, SQL_RECONCILE_WAVES);
+        pg_stmt(tx, SQL_QUEUES_SERVED);
         pg_send(r->w->beat, tx, waves_seen, r);
 }
 

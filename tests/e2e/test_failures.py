@@ -164,6 +164,17 @@ def test_flushall_and_a_dead_worker(make_own_fleet):
     completes(fleet, wave)
 
 
+def test_old_depths_of_queues_that_others_serve(make_own_fleet):
+    """What stands in Redis from before is put right also where the leader does not serve that queue itself."""
+    fleet = make_own_fleet(workers=1, concurrency=2)
+    wait_until(lambda: "reconciler.leading" in fleet.workers[0].text(), 20, "a leader")
+    fleet.start_worker(2, WAVEFLEET_WORKER_QUEUES="heavy")
+    fleet.redis.set("wavefleet:depth:heavy", 7)
+    fleet.redis.sadd("wavefleet:demand:heavy", 123456789)
+    wait_until(lambda: fleet.redis.get("wavefleet:depth:heavy") == "0", 15, "depth:heavy back to 0")
+    wait_until(lambda: not fleet.redis.exists("wavefleet:demand:heavy"), 15, "demand:heavy empty")
+
+
 def test_flushall_with_retries_waiting(make_own_fleet):
     shell = "/bin/sh"
     fleet = make_own_fleet(workers=1, concurrency=4, env={
@@ -359,6 +370,24 @@ def test_sigterm_while_postgres_says_nothing(make_own_fleet):
     assert api.alive
     fleet.start_worker(3)
     completes(fleet, wave, 60)
+
+
+def test_former_identities_are_given_up_at_once(make_own_fleet):
+    """PostgreSQL was away for longer than the lease, so that a worker could not say that its former self is dead:
+    it does when PostgreSQL is back, and nobody waits for a lease."""
+    fleet = make_own_fleet(api=False)
+    gate = Gate(server_address(fleet.place.database_url, 5432))
+    fleet.start_api()
+    worker = fleet.start_worker(3, WAVEFLEET_DATABASE_URL=moved_to(fleet.place.database_url, gate.port))
+    wave = fleet.submit("outlived", names(6), batch_size=3, params={"sleep_ms": 1500})
+    wait_until(lambda: fleet.sql.value("SELECT count(*) FROM active") == 3, 20, "three to run")
+    former = fleet.worker_id(worker)
+    gate.cut()
+    wait_until(lambda: "its lease ran out" in worker.text(), 20, "its lease to run out")
+    wait_until(lambda: "reap.failed" in worker.text(), 20, "it to fail to say so")
+    gate.mend()
+    completes(fleet, wave, 60)
+    assert fleet.sql.value("SELECT end_reason FROM workers WHERE worker_id = %s", former) == "former"
 
 
 def test_programs_started_before_their_servers(make_own_fleet):

@@ -261,8 +261,8 @@ def verdicts(h):
 
 def in_order(h):
     """Nothing begins before what it depends on was completed once; nothing beyond a canary before all of the
-    canary was, or a person resumed the wave; no wave before those it depends on ended as completed, or a
-    person started it."""
+    canary was, or a person resumed the wave or restarted it; no wave before those it depends on ended as
+    completed, or a person started it or something of it."""
     begun, completed = {}, {}
     for s in h.steps:
         if s["became"] == "running":
@@ -282,9 +282,14 @@ def in_order(h):
             ended.setdefault(s["wave_no"], s["at"])
     for wave_no, on in h.wave_dependencies:
         for m in h.migrations:
-            if m["wave_no"] == wave_no and m["id"] in begun and not h.acts_on(m, wave=("resume", "restart-all")) and not (
+            if m["wave_no"] == wave_no and m["id"] in begun and not on_its_own(h, m) and not (
                     on in ended and ended[on] < begun[m["id"]]):
                 yield f"{h.name(m)} began before {h.wave_of[on]['name']}, on which its wave depends, was completed"
+
+
+def on_its_own(h, migration):
+    """Whether a person may have let it begin."""
+    return h.acts_on(migration, wave=("resume",)) or h.reopened(migration)
 
 
 def canaries_first(h, early):
@@ -294,9 +299,9 @@ def canaries_first(h, early):
     for w in h.waves:
         ordered = sorted(rows[w["wave_no"]], key=lambda m: m["id"])
         first, rest = ordered[:w.get("canary") or 0], ordered[w.get("canary") or 0:]
-        for m in rest if first and not h.acts_on(rest[0] if rest else first[0], wave=("resume",)) else ():
+        for m in rest:
             late = [c for c in first if early(m["id"], c["id"])]
-            if late:
+            if late and not on_its_own(h, m):
                 yield f"{h.name(m)} began before {h.name(late[0])}, which is a canary, was completed"
 
 

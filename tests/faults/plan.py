@@ -118,13 +118,13 @@ def remotes(r, number):
 def schedule(seed, seconds, faults, acts):
     """faults, acts: name -> weight. Each seed has a temper of its own: how fast they come, which come
     often, and which not at all; so that all kinds together do not drown what two of them do."""
-    events = events_of(rng(seed, "faults"), "fault", seconds, faults, (0.5, 2.5))
-    events += events_of(rng(seed, "acts"), "act", seconds, acts, (0.7, 4.0))
+    events = events_of(rng(seed, "faults"), "fault", seconds, faults, (0.3, 3.0))
+    events += events_of(rng(seed, "acts"), "act", seconds, acts, (0.5, 4.0))
     return sorted(events, key=lambda e: e["at"])
 
 
 def events_of(r, who, seconds, weights, gap_s):
-    mean_s = r.uniform(*gap_s)
+    mean_s = gap_s[0] * (gap_s[1] / gap_s[0]) ** r.random()
     kinds = {name: w * r.choice((0, 1, 1, 2)) for name, w in sorted(weights.items())}
     if not any(kinds.values()):
         kinds = weights

@@ -330,7 +330,9 @@ def test_what_was_restarted_may_be_settled_again(acts, holds):
     assert broken(history) == ([] if holds else ["settled_once"])
 
 
-@pytest.mark.parametrize("acts,holds", [([], False), ([act("resume", migration=None)], True), ([act("pause", migration=None)], False)])
+@pytest.mark.parametrize("acts,holds", [
+    ([], False), ([act("resume", migration=None)], True), ([act("pause", migration=None)], False),
+    ([act("restart", migration=3)], True), ([act("restart", migration=1)], False)])
 def test_a_person_may_go_on_over_a_canary(acts, holds):
     history = copy.deepcopy(sound())
     beyond_the_canary(history)
