@@ -55,6 +55,7 @@ BODIES = [
     ("invalid UTF-8", b'{"name":"\xff\xfe","project_uuids":["a"]}', 400, None),
     ("overlong UTF-8", b'{"name":"\xc0\xaf","project_uuids":["a"]}', 400, None),
     ("lone surrogate", '{"name":"\\ud800","kind":"noop","project_uuids":["a"]}', (400, 422), None),
+    ("control characters as hexadecimal digits", b'{"name":"\\ud83d\\ude0\x10","kind":"noop","project_uuids":["a"]}', 400, None),
     ("NUL in a string", '{"name":"a\\u0000b","kind":"noop","project_uuids":["a"]}', (400, 422), None),
     ("NUL in a project", '{"name":"a","kind":"noop","project_uuids":["a\\u0000b"]}', (400, 422), None),
     ("too deep", deep(5000), (400, 422), None),
@@ -303,6 +304,16 @@ def test_pipelined_requests_are_answered_in_order(fleet):
         while more := wire.socket.recv(65536):
             data += more
     assert re.findall(rb"HTTP/1\.1 (\d+) ", data) == [b"200", b"404", b"200"]
+
+
+def test_a_traceparent_that_is_none_is_not_kept(fleet):
+    """It is for others to read, and PostgreSQL takes UTF-8 only: the wave is taken without it."""
+    good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    for header, kept in ((good, good), (b"\xff\xfe", None), ("00-none-of-these-01", None)):
+        reply = fleet.http.post("/api/waves", wave(name="traced"), headers={"traceparent": header})
+        assert reply.status == 201, reply
+        wave_id = reply.data["wave_id"]
+        assert fleet.sql.value(f"SELECT traceparent FROM waves WHERE wave_id = '{wave_id}'") == kept
 
 
 def test_still_well(fleet):
