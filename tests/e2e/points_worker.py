@@ -261,8 +261,8 @@ def after_a_flush(x):
 def after_a_flush_with_retries(x):
     slow = {"WAVEFLEET_RETRY_BASE_MS": 4000, "WAVEFLEET_RETRY_CAP_MS": 4000}
     victim = x.victim(WAVEFLEET_RECONCILER_INTERVAL_MS=300, **slow)
-    wave = x.submit(8, params=RETRIED)
-    wait_until(lambda: x.redis.zcard("wavefleet:delayed") >= 6, 15, "retries waiting")
+    wave = x.submit(12, batch_size=12, params=RETRIED)
+    wait_until(lambda: not victim.alive or x.redis.zcard("wavefleet:delayed") >= 3, 15, "retries waiting")
     x.redis.flushdb()
     x.dies(victim)
     x.worker(**slow)
