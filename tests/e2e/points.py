@@ -43,8 +43,8 @@ def names(count):
 class Run:
     """One case on a lane."""
 
-    def __init__(self, lane, point, servers):
-        self.fleet, self.point, self.servers = lane.fleet, point, servers
+    def __init__(self, lane, name, point, servers):
+        self.fleet, self.name, self.point, self.servers = lane.fleet, name, point, servers
         self.sql, self.redis = self.fleet.sql, self.fleet.redis
         self.api_is_armed = False
 
@@ -121,7 +121,7 @@ class Run:
 
     def submit(self, projects=24, kind="noop", **fields):
         fields.setdefault("batch_size", 8)
-        return self.fleet.submit(self.point, names(projects) if isinstance(projects, int) else projects, kind, **fields)
+        return self.fleet.submit(self.name, names(projects) if isinstance(projects, int) else projects, kind, **fields)
 
     def settled(self, wave, count, deadline_s=20):
         done = lambda: sum(snapshot(self.sql, wave)[n] for n in ("completed", "failed", "cancelled"))
@@ -171,7 +171,7 @@ def run_case(name, servers):
     point, scenario = SCENARIOS[name]
 
     def case(lane):
-        run = Run(lane, point, servers)
+        run = Run(lane, name, point, servers)
         scenario(run)
         run.tidy()
     return case

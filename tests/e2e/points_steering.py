@@ -57,12 +57,12 @@ def dependants_are_unblocked(x):
 def a_wave_with_blocked_projects_is_submitted(x):
     x.worker()
     x.armed_api()
-    body = {"name": x.point, "kind": "noop", "batch_size": 8,
+    body = {"name": x.name, "kind": "noop", "batch_size": 8,
             "projects": [{"project": "roof", "depends_on": names(8)}, *({"project": n} for n in names(8))]}
     x.post("/api/waves", body)
     x.dies(x.fleet.api)
     x.fleet.start_api()
-    x.ends(x.sql.value("SELECT wave_id FROM waves WHERE name = %s", x.point))
+    x.ends(x.sql.value("SELECT wave_id FROM waves WHERE name = %s", x.name))
 
 
 def pauses(x, wave, failed):
