@@ -260,5 +260,5 @@ void dead_many(struct request *rq, const struct dead_wish *wish)
                 pg_arg_int8s(tx, wish->ids, wish->n);
                 pg_arg_int(tx, REFUSED_MAX);
         }
-        pg_pool_send(app->pg, tx, picked, d);
+        engine_ask(app->engine, tx, picked, d);
 }

@@ -233,7 +233,7 @@ static void changed(const struct pg_result *r, const struct err *e, void *arg)
         struct pg_tx *tx = pg_tx_new();
         pg_stmt(tx, SQL_QUEUE_CLAIMS);
         pg_arg_text(tx, p->queue);
-        pg_pool_send(request_app(p->rq)->pg, tx, claims_over, p);
+        engine_ask(request_app(p->rq)->engine, tx, claims_over, p);
 }
 
 /* -1: answered. */
@@ -261,7 +261,7 @@ static void set_paused(struct request *rq, bool paused)
         pg_arg_text(tx, p->queue);
         pg_arg_bool(tx, paused);
         pg_arg_text(tx, request_principal(rq));
-        pg_pool_send(request_app(rq)->pg, tx, changed, p);
+        engine_ask(request_app(rq)->engine, tx, changed, p);
 }
 
 void queue_pause(struct request *rq)

@@ -208,7 +208,7 @@ static void preview_restart(struct request *rq, const struct restart *b)
         pg_stmt(tx, SQL_ACT_RESTART_MANY);
         pg_arg_text(tx, request_param(rq, "id"));
         add_restart_many(tx, rq, b, NULL);
-        pg_pool_send(request_app(rq)->pg, tx, previewed, rq);
+        engine_ask(request_app(rq)->engine, tx, previewed, rq);
 }
 
 void waves_restart_all(struct request *rq)

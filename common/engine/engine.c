@@ -153,6 +153,11 @@ void engine_act_many(struct engine *e, struct pg_tx *tx, engine_act_fn fn, void 
         act_run(&b, tx, true, fn, arg);
 }
 
+void engine_ask(struct engine *e, struct pg_tx *tx, pg_fn fn, void *arg)
+{
+        pg_pool_send(e->acts, tx, fn, arg);
+}
+
 /* ---- control ---- */
 
 void engine_hurry(struct engine *e, int64_t worker_id, int64_t id)

@@ -42,6 +42,12 @@ void engine_settle(struct engine *e, int64_t id, int32_t attempt, const struct o
 void engine_act(struct engine *e, struct pg_tx *tx, engine_act_fn fn, void *arg);
 void engine_act_many(struct engine *e, struct pg_tx *tx, engine_act_fn fn, void *arg);
 
+/*
+ * What is no act and yet may take as long as one: it waits for locks, or reads a lot. It goes through the
+ * connections of the acts, so that no quick question waits behind it.
+ */
+void engine_ask(struct engine *e, struct pg_tx *tx, pg_fn fn, void *arg);
+
 /* Tells a worker that the body of this attempt is to be ended (active.cancel is set already). */
 void engine_hurry(struct engine *e, int64_t worker_id, int64_t id);
 /* The same for all workers that the data of an act names in "workers". */

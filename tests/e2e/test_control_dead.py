@@ -30,6 +30,7 @@ def broken_wave(fleet, name, classes=None):
                 for cls, n in (classes or CLASSES).items() for i in range(n)]
     wave = fleet.submit(name, [*projects, {"project": f"{name}-fine"}], max_attempts=1)
     assert fleet.wait_wave(wave) == "error"
+    fleet.check_wave(wave, "error")     # and Redis has forgotten it
     return wave
 
 

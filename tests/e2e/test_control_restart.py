@@ -24,6 +24,7 @@ def broken_wave(fleet, name, classes, cancelled=0, **fields):
         wait_until(lambda: fleet.migrations(wave)[f"slow-{i}"]["state"] == "running", 20, "it to run")
         assert fleet.http.post(f"/api/waves/{wave}/migrations/slow-{i}/cancel", {}).status == 202
     assert fleet.wait_wave(wave) == "error"
+    fleet.check_wave(wave, "error")     # and Redis has forgotten it
     return wave
 
 
