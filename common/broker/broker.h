@@ -56,6 +56,10 @@ void broker_fault_flush(struct broker *b);
 #endif
 int64_t broker_oldest_ms(const struct broker *b); /* age of the oldest unanswered command; 0: none */
 
+/* Why it is not up, or takes no writes although it is (asked every second), in one sentence that names
+ * no address; NULL: all is well. */
+const char *broker_trouble(const struct broker *b);
+
 /* What would make Redis forget, or is missing, in one sentence each; NULL-ended. Known after on_up. */
 const char *const *broker_complaints(const struct broker *b);
 

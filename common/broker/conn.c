@@ -169,7 +169,7 @@ static void fail_pending(struct conn *c, const char *reason)
 
 static void start_retry(struct conn *c)
 {
-        static const struct backoff back = {.base_ms = 200, .cap_ms = 5000, .factor = 2};
+        static const struct backoff back = {.base_ms = 200, .cap_ms = 1000, .factor = 2};
         int64_t wait_ms = 0;
         if (c->failures > 0) {
                 int64_t half_ms = backoff_ceiling(&back, c->failures) / 2;
