@@ -138,7 +138,6 @@ struct beat {
         struct engine_worker *w;
         int64_t worker;
         int64_t sent_ms;
-        uint64_t check;
 };
 
 static bool is_paused(const struct pg_result *r, size_t s, const char *queue)
@@ -188,9 +187,6 @@ static void beaten(const struct pg_result *r, const struct err *e, void *arg)
                 w->ev.on_fence(w->fence_ms, w->ev.arg);
                 if (w->fence_ms > clock_mono_ms())
                         loop_timer_start(w->fence, w->fence_ms - clock_mono_ms());
-                hands_check_rows(w, r, 1);
-                fleet_runners(w, r, 2, 3);
-                reap_look(w->reap, r, 2, b->sent_ms);
                 hands_want(w);
                 if (pg_bool(r, 0, 0, 1) && !w->draining)
                         w->ev.on_drain(w->ev.arg);
@@ -198,25 +194,67 @@ static void beaten(const struct pg_result *r, const struct err *e, void *arg)
         free(b);
 }
 
-static void leave(struct engine_worker *w);
+/* ---- looking around ---- */
 
-/* One round trip: renew, what runs under our name, who else is there, which queues are paused. */
-static void beat(struct engine_worker *w)
+struct glance {
+        struct engine_worker *w;
+        int64_t worker;
+        uint64_t check;
+};
+
+static void glance(struct engine_worker *w);
+
+static void glanced(const struct pg_result *r, const struct err *e, void *arg)
 {
-        struct beat *b = xmalloc(sizeof(*b));
-        struct pg_tx *tx = pg_tx_new();
+        struct glance *g = arg;
+        struct engine_worker *w = g->w;
 
-        *b = (struct beat){w, w->id, clock_mono_ms(), ++w->checks};
-        pg_stmt(tx, SQL_WORKER_BEAT);
-        pg_arg_int(tx, w->id);
-        pg_arg_bool(tx, w->draining);
+        w->glancing = false;
+        if (!e && w->id == g->worker && !w->dead) {
+                hands_check_rows(w, r, 0, g->check);
+                fleet_runners(w, r, 1, 2);
+                reap_look(w->reap, r, 1);
+        }
+        free(g);
+        if (w->glance_again && !e && w->id && !w->dead)
+                glance(w);
+}
+
+/* What runs under our name, who else is there, which queues are paused. */
+static void glance(struct engine_worker *w)
+{
+        struct glance *g;
+        struct pg_tx *tx;
+
+        w->glance_again = w->glancing;
+        if (w->glancing || !pg_up(w->look))
+                return;
+        w->glancing = true;
+        g = xmalloc(sizeof(*g));
+        *g = (struct glance){w, w->id, ++w->checks};
+        tx = pg_tx_new();
         pg_stmt(tx, SQL_WORKER_ROWS);
         pg_arg_int(tx, w->id);
         pg_stmt(tx, SQL_WORKER_PEERS);
         pg_arg_int(tx, w->id);
         pg_stmt(tx, SQL_QUEUES_PAUSED);
+        pg_send(w->look, tx, glanced, g);
+}
+
+static void leave(struct engine_worker *w);
+
+static void beat(struct engine_worker *w)
+{
+        struct beat *b = xmalloc(sizeof(*b));
+        struct pg_tx *tx = pg_tx_new();
+
+        *b = (struct beat){w, w->id, clock_mono_ms()};
+        pg_stmt(tx, SQL_WORKER_BEAT);
+        pg_arg_int(tx, w->id);
+        pg_arg_bool(tx, w->draining);
         PG_FAULT_SENT(tx, beat_sent);
         pg_send(w->beat, tx, beaten, b);
+        glance(w);
         hands_check_list(w, false);
         settings_read(w->settings);
 }

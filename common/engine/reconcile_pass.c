@@ -167,7 +167,7 @@ static void delayed_seen(const int64_t *ids, size_t n, const struct err *e, void
                 map_put(p->delayed, ids[i], p);
         tx = pg_tx_new();
         pg_stmt(tx, SQL_RECONCILE_DUE);
-        pg_send(p->w->beat, tx, due_seen, p);
+        pg_send(p->w->look, tx, due_seen, p);
 }
 
 /* ---- lists of workers that are not alive ---- */
@@ -228,7 +228,7 @@ static void lists_seen(const int64_t *ids, size_t n, const struct err *e, void *
         tx = pg_tx_new();
         pg_stmt(tx, SQL_WORKERS_ALIVE);
         pg_arg_int8s(tx, p->workers, n);
-        pg_send(p->w->beat, tx, alive_seen, p);
+        pg_send(p->w->look, tx, alive_seen, p);
 }
 
 /* ---- keys of waves that are over ---- */
@@ -267,7 +267,7 @@ static void hashes_seen(const int64_t *ids, size_t n, const struct err *e, void 
         tx = pg_tx_new();
         pg_stmt(tx, SQL_WAVES_OVER);
         pg_arg_int8s(tx, ids, n);
-        pg_send(p->w->beat, tx, over_seen, p);
+        pg_send(p->w->look, tx, over_seen, p);
 }
 
 /* ---- first: what there is ---- */
@@ -316,7 +316,7 @@ static void counts_seen(const struct wave_counts *v, size_t n, const struct err 
                 p->waves[i].redis = v[i];
         tx = pg_tx_new();
         pg_stmt(tx, SQL_RECONCILE_WAVES);
-        pg_send(p->w->beat, tx, waves_seen_again, p);
+        pg_send(p->w->look, tx, waves_seen_again, p);
 }
 
 static void waves_seen(const struct pg_result *r, const struct err *e, void *arg)
@@ -348,5 +348,5 @@ void pass_start(struct engine_worker *w, pass_fn fn, void *arg)
         p->arg = arg;
         p->delayed = map_new();
         pg_stmt(tx, SQL_RECONCILE_WAVES);
-        pg_send(w->beat, tx, waves_seen, p);
+        pg_send(w->look, tx, waves_seen, p);
 }
