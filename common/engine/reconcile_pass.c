@@ -138,7 +138,8 @@ static void due_seen(const struct pg_result *r, const struct err *e, void *arg)
         ids = xreallocarray(NULL, (size_t)pg_rows(r, 0) + 1, sizeof(*ids));
         due = xreallocarray(NULL, (size_t)pg_rows(r, 0) + 1, sizeof(*due));
         for (int i = 0; i < pg_rows(r, 0); i++) {
-                if (map_get(p->delayed, pg_int(r, 0, i, 0)))
+                /* One that is due and yet stands there: Redis' clock may have been set back since. */
+                if (map_get(p->delayed, pg_int(r, 0, i, 0)) && pg_int(r, 0, i, 1) > 0)
                         continue;
                 ids[n] = pg_int(r, 0, i, 0);
                 due[n++] = pg_int(r, 0, i, 1);
