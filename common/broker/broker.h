@@ -180,7 +180,7 @@ void broker_window_set(struct broker *b, const struct wave_facts *f, const int64
  * parked or waits for a retry does not. */
 void broker_demand_set(struct broker *b, const char *queue, const int64_t *add, size_t nadd,
                        const int64_t *drop, size_t ndrop, broker_fn fn, void *arg);
-/* ZADD NX: what should be in `delayed` and is not. */
+/* What should be in `delayed` and is not, or stands there for later than that: adds it, brings it forward. */
 void broker_delay(struct broker *b, const int64_t *ids, const int64_t *due_in_ms, size_t n,
                   broker_fn fn, void *arg);
 /* Waves (numbers) that have a hash. SCAN, in pieces. */

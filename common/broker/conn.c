@@ -458,6 +458,12 @@ void conn_close(struct conn *c, const char *reason)
                 drop(c, reason);
 }
 
+void conn_hurry(struct conn *c)
+{
+        if (c->state == CONN_WAITING && !c->doomed)
+                loop_timer_start(c->retry, 0);
+}
+
 bool conn_is_open(const struct conn *c)
 {
         return c->state == CONN_OPEN;

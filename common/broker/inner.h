@@ -107,6 +107,9 @@ struct done {
 void reply_done(struct broker *b, const redisReply *reply, const struct err *e, void *done);
 struct done *done_new(broker_fn fn, void *arg);
 
+/* The server is there: theirs try again now. */
+void pops_hurry(struct broker *b);
+void controls_hurry(struct broker *b);
 /* For the end of the life of pops and controls. */
 void pops_orphan(struct broker *b);
 void pops_forget(struct broker *b);

@@ -178,6 +178,12 @@ void broker_pop_free(struct broker_pop *p)
                 free(p);
 }
 
+void pops_hurry(struct broker *b)
+{
+        LIST_EACH(at, &b->pops)
+        conn_hurry(CONTAINER_OF(at, struct broker_pop, link)->conn);
+}
+
 void pops_orphan(struct broker *b)
 {
         struct list *at;

@@ -130,6 +130,8 @@ static void come_up(struct broker *b, const char *guard)
         loop_timer_every(b->guard_timer, GUARD_EVERY_MS);
         log_info("redis.up", LS("connection", "commands"), LS("server", b->url.shown),
                  LS("version", b->server.version), LS("run_id", b->run_id));
+        pops_hurry(b);
+        controls_hurry(b);
         broker_enter(b);
         if (b->ev.on_up)
                 b->ev.on_up(b->ev.arg);

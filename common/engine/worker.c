@@ -94,12 +94,24 @@ static void on_dead(void *arg)
 
 /* ---- connections ---- */
 
+/* What one of them has found, the others need not wait to find. */
+static void hurry_all(struct engine_worker *w)
+{
+        struct pg *const all[] = {w->beat, w->pg, w->look, w->stream_pg};
+
+        for (size_t i = 0; i < COUNT_OF(all); i++)
+                if (all[i])
+                        pg_hurry(all[i]);
+}
+
 static void pg_changed(bool up, void *arg)
 {
         struct engine_worker *w = arg;
 
         if (up && w->exchange)
                 exchange_kick(w->exchange);
+        if (up)
+                hurry_all(w);
 }
 
 static void beat_changed(bool up, void *arg)
@@ -108,6 +120,8 @@ static void beat_changed(bool up, void *arg)
 
         if (up && w->tick)
                 loop_timer_start(w->tick, 0);
+        if (up)
+                hurry_all(w);
 }
 
 static void look_changed(bool up, void *arg)
@@ -118,6 +132,8 @@ static void look_changed(bool up, void *arg)
                 reconcile_forget_lock(w->reconcile);
         if (up && w->tick)
                 loop_timer_start(w->tick, 0);
+        if (up)
+                hurry_all(w);
 }
 
 static void stream_changed(bool up, void *arg)
@@ -126,6 +142,8 @@ static void stream_changed(bool up, void *arg)
 
         if (up && w->stream)
                 stream_kick(w->stream);
+        if (up)
+                hurry_all(w);
 }
 
 static void broker_came_up(void *arg)
@@ -204,9 +222,9 @@ struct engine_worker *engine_worker_new(struct loop *l, const struct config *cfg
         split_queues(w);
         hands_new(w);
         w->pg = connect_pg(w, "wavefleet-worker settle", 0, pg_changed);
-        /* A connection that hangs is left in time to renew on another one before bodies must end. */
+        /* Later answers are of no use. */
         w->beat =
-                connect_pg(w, "wavefleet-worker lease", cfg->worker_lease_ms * 3 / 5, beat_changed);
+                connect_pg(w, "wavefleet-worker lease", cfg->worker_lease_ms * 4 / 5, beat_changed);
         w->look = connect_pg(w, "wavefleet-worker look", 0, look_changed);
         w->stream_pg = connect_pg(w, "wavefleet-worker stream", 0, stream_changed);
         w->broker = broker_new(l, &bo, &be);

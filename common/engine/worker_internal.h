@@ -41,7 +41,7 @@ struct engine_worker {
         const struct config *cfg;
         struct engine_worker_events ev;
         struct pg *pg;   /* claims and settlements */
-        struct pg *beat; /* the lease, and nothing that could wait for anybody */
+        struct pg *beat; /* the lease, and nothing that could be waited for */
         struct pg *look; /* what is asked: rows, peers, what is due; the reconciler and its lock */
         struct pg *stream_pg; /* log lines, progress, questions of bodies */
         struct broker *broker;

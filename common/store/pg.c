@@ -412,6 +412,12 @@ bool pg_up(const struct pg *pg)
         return pg->up;
 }
 
+void pg_hurry(struct pg *pg)
+{
+        if (pg->params && !pg->pipe && !pg->dial)
+                loop_timer_start(pg->again, 0);
+}
+
 void pg_send(struct pg *pg, struct pg_tx *tx, pg_fn fn, void *arg)
 {
         tx->fn = fn;

@@ -101,6 +101,8 @@ void pg_free(struct pg *pg);
 /* In a child after fork(): closes the descriptor without a word to the server. */
 void pg_forget(struct pg *pg);
 bool pg_up(const struct pg *pg);
+/* The server is there, as another connection has found: no more waiting for the next attempt. */
+void pg_hurry(struct pg *pg);
 /*
  * Takes the transaction. Without a connection fn gets ERR_UNAVAILABLE in the next turn. It is an
  * implicit transaction block: what wants BEGIN (LOCK TABLE, SET LOCAL, savepoints) or none at all
@@ -126,6 +128,8 @@ bool pg_pool_up(const struct pg_pool *p); /* at least one connection is there */
  * who writes), in a sentence that may be shown to anyone: no addresses, no names. NULL: nothing.
  */
 const char *pg_pool_trouble(const struct pg_pool *p);
+/* As pg_hurry(). */
+void pg_pool_hurry(struct pg_pool *p);
 /* Through the connection with the fewest transactions in flight. */
 void pg_pool_send(struct pg_pool *p, struct pg_tx *tx, pg_fn fn, void *arg);
 /* Milliseconds the oldest unanswered transaction has been under way; 0: none. */

@@ -140,6 +140,12 @@ bool pg_pool_up(const struct pg_pool *p)
         return p->up;
 }
 
+void pg_pool_hurry(struct pg_pool *p)
+{
+        for (size_t i = 0; i < p->count; i++)
+                pg_hurry(p->members[i]->pg);
+}
+
 const char *pg_pool_trouble(const struct pg_pool *p)
 {
         const struct pg_voice *v = &p->voice;
