@@ -3,7 +3,7 @@ Nobody else uses them."""
 
 import contextlib
 import os
-import shutil
+import pwd
 import signal
 import socket
 import subprocess
@@ -15,7 +15,7 @@ import psycopg2
 import redis
 
 from gate import Gate
-from stack import Stack, server_address
+from stack import Place, Sql, Stack, server_address
 from wavefleet import SLOW, free_port, wait_until
 
 STOPS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT, "term": signal.SIGTERM, "kill": signal.SIGKILL}
@@ -49,9 +49,6 @@ class OwnStack(Stack):
         self.halt(server, how)
         time.sleep(away_s)      # the length of the outage is the parameter of a test
         self.up()
-
-    def redis_folder(self):
-        return Path(self.dir, "data").resolve() / "redis"
 
     def postgres_folder(self):
         return Path(self.dir, "data").resolve() / "postgres"
@@ -92,18 +89,21 @@ def answers_postgres(url):
     return False
 
 
-def as_postgres(argv, **options):
-    """Runs a program of PostgreSQL's as the user that owns its data (scripts/stack)."""
-    import pwd
-    guard = []
-    if os.geteuid() == 0:
-        try:
-            user = pwd.getpwnam("postgres")
-        except KeyError:
-            user = pwd.getpwnam("nobody")
-        guard = ["setpriv", "--reuid", str(user.pw_uid), "--regid", str(user.pw_gid), "--clear-groups", "--"]
-    return subprocess.run([*guard, *map(str, argv)], check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          stdin=subprocess.DEVNULL, cwd="/", timeout=120, text=True, **options)
+def user_of_postgres():
+    """The words before a command line that make it run as the owner of PostgreSQL's data (scripts/stack)."""
+    if os.geteuid() != 0:
+        return []
+    try:
+        user = pwd.getpwnam("postgres")
+    except KeyError:
+        user = pwd.getpwnam("nobody")
+    return ["setpriv", "--reuid", str(user.pw_uid), "--regid", str(user.pw_gid), "--clear-groups", "--"]
+
+
+def as_postgres(argv):
+    """Runs a program of PostgreSQL's."""
+    return subprocess.run([*user_of_postgres(), *map(str, argv)], check=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd="/", timeout=120, text=True)
 
 
 class SpareRedis:
@@ -189,3 +189,36 @@ class PickyGate(Gate):
             self.delay_s = 0.0
             self.free.notify_all()
         super().mend()
+
+
+class SturdySql(Sql):
+    """SQL through a server that goes and comes: a question that breaks off is asked again for a while."""
+
+    def again(self, function, *args):
+        end = time.monotonic() + 30 * SLOW
+        while True:
+            try:
+                return function(*args)
+            except (psycopg2.OperationalError, psycopg2.InterfaceError):
+                if time.monotonic() >= end:
+                    raise
+                connection, self.mine.connection = getattr(self.mine, "connection", None), None
+                if connection:
+                    connection.close()
+                time.sleep(0.05)
+
+    def rows(self, query, *args):
+        return self.again(super().rows, query, *args)
+
+    def execute(self, query, *args):
+        return self.again(super().execute, query, *args)
+
+
+class OwnPlace(Place):
+    """A place on a stack that is broken on purpose."""
+
+    def __init__(self, stack, name):
+        super().__init__(stack, name)
+        for old in (self.sql, self.admin):
+            old.close()
+        self.sql, self.admin = SturdySql(self.database_url), SturdySql(stack.database_url)

@@ -9,13 +9,10 @@ import time
 import pytest
 import redis
 
-from invariants import snapshot
+from failing import completes, logged, names, nothing_of, ready_again, refuses, says, wait_done
 from servers import PickyGate, SpareRedis
 from stack import server_address
-from wavefleet import SLOW, assert_problem, wait_until
-
-WAVE = {"name": "while it lasts", "kind": "noop", "project_uuids": ["a", "b", "c"]}
-
+from wavefleet import SLOW, wait_until
 
 @pytest.fixture
 def spare(tmp_path):
@@ -42,43 +39,6 @@ def fleet_on(make_own_fleet):
     return make
 
 
-def wait_done(fleet, wave, count):
-    wait_until(lambda: snapshot(fleet.sql, wave)["completed"] >= count, 30, f"{count} completed", every_s=0.01)
-
-
-def completes(fleet, *waves, deadline_s=45):
-    for wave in waves:
-        assert fleet.wait_wave(wave, deadline_s) == "completed"
-        fleet.check_wave(wave, "completed", clean_within_s=15)
-
-
-def says(fleet, *words, deadline_s=10):
-    """/readyz and /api/health say what is wrong."""
-    def told():
-        replies = [fleet.http.get(path) for path in ("/readyz", "/api/health")]
-        return all(r.status == 503 and all(w in r.json["error"] for w in words) for r in replies) and replies
-    for reply in wait_until(told, deadline_s, f"/readyz says {words}"):
-        assert assert_problem(reply, 503)["data"]["status"] == "degraded"
-
-
-def refuses(fleet, *words):
-    reply = fleet.http.post("/api/waves", WAVE)
-    problem = assert_problem(reply, 503)
-    assert reply.headers["Retry-After"] and all(w in problem["error"] for w in words), problem
-    assert fleet.sql.value("SELECT count(*) FROM waves WHERE name = %s", WAVE["name"]) == 0, "nothing half-done"
-
-
-def ready_again(fleet, deadline_s=20):
-    wait_until(lambda: fleet.http.get("/readyz").status == 200, deadline_s, "/readyz recovers by itself")
-
-
-def logged(fleet, event, *words, program="wavefleet-worker"):
-    def found():
-        return [e for e in fleet.log_events(event) if e["program"] == program and
-                all(w in str(e.get("reason")) for w in words)]
-    return wait_until(found, 10, f"a line {event} with {words} from {program}")
-
-
 # ---- away, and back with the same data, none, or those of yesterday ----
 
 @pytest.mark.parametrize("data", ["same", "none", "older"])
@@ -86,7 +46,7 @@ def test_restarted(spare, fleet_on, tmp_path, data):
     server = spare("--appendonly", "yes", "--appendfsync", "always")
     fleet = fleet_on(server)
     early = fleet.submit("ends meanwhile", ["x", "y"], params={"sleep_ms": 10})
-    wave = fleet.submit("before", [f"p{i}" for i in range(60)], batch_size=5, params={"sleep_ms": 60})
+    wave = fleet.submit("before", names(60), batch_size=5, params={"sleep_ms": 60})
     wait_done(fleet, wave, 4)
     shutil.copytree(server.folder / "appendonlydir", tmp_path / "older")
     completes(fleet, early)
@@ -94,7 +54,7 @@ def test_restarted(spare, fleet_on, tmp_path, data):
     wait_done(fleet, wave, 20)
     server.stop()
     says(fleet, "Redis does not answer")
-    refuses(fleet, "Redis does not answer")
+    nothing_of(fleet, refuses(fleet, "Redis does not answer"))
     if data != "same":
         shutil.rmtree(server.folder / "appendonlydir")
     if data == "older":
@@ -111,14 +71,14 @@ def test_failed_over(spare, fleet_on):
     old, new = spare(name="old"), spare(name="new")
     gate = PickyGate(("127.0.0.1", old.port))
     fleet = fleet_on(old, url=f"redis://127.0.0.1:{gate.port}/0")
-    wave = fleet.submit("failover", [f"p{i}" for i in range(40)], batch_size=5, params={"sleep_ms": 60})
+    wave = fleet.submit("failover", names(40), batch_size=5, params={"sleep_ms": 60})
     wait_done(fleet, wave, 8)
     new.client.replicaof("127.0.0.1", old.port)
     wait_until(lambda: new.client.info("replication")["master_link_status"] == "up", 20, "the new one in step")
     new.client.replicaof("NO", "ONE")
     old.client.replicaof("127.0.0.1", new.port)
     says(fleet, "replica")
-    refuses(fleet, "replica")
+    nothing_of(fleet, refuses(fleet, "replica"))
     fleet.redis = new.client
     gate.target = ("127.0.0.1", new.port)
     ready_again(fleet)
@@ -131,11 +91,11 @@ def test_failed_over(spare, fleet_on):
 def test_out_of_memory(spare, fleet_on):
     server = spare("--maxmemory-policy", "noeviction")
     fleet = fleet_on(server)
-    wave = fleet.submit("full", [f"p{i}" for i in range(40)], batch_size=5, params={"sleep_ms": 60})
+    wave = fleet.submit("full", names(40), batch_size=5, params={"sleep_ms": 60})
     wait_done(fleet, wave, 8)
     server.client.config_set("maxmemory", 1)
     says(fleet, "maxmemory")
-    refuses(fleet, "maxmemory", "give it more memory")
+    nothing_of(fleet, refuses(fleet, "maxmemory", "give it more memory"))
     for program in ("wavefleet-worker", "wavefleet-api"):
         logged(fleet, "redis.trouble", "maxmemory", program=program)
     lines = len(fleet.log_events())
@@ -162,7 +122,7 @@ def test_one_that_stands_still(spare, fleet_on):
     """A server that is busy for longer than the time-out: connections are given up, nothing is lost."""
     server = spare("--enable-debug-command", "yes")
     fleet = fleet_on(server, WAVEFLEET_REDIS_TIMEOUT_MS="1000")
-    wave = fleet.submit("still", [f"p{i}" for i in range(40)], batch_size=5, params={"sleep_ms": 60})
+    wave = fleet.submit("still", names(40), batch_size=5, params={"sleep_ms": 60})
     wait_done(fleet, wave, 8)
     sleeper = redis.Redis.from_url(server.url)
     asleep = threading.Thread(target=lambda: sleeper.execute_command("DEBUG", "SLEEP", "3.5"))
@@ -177,7 +137,7 @@ def test_one_that_stands_still(spare, fleet_on):
 def test_a_script_that_does_not_end(spare, fleet_on):
     server = spare("--busy-reply-threshold", "100")
     fleet = fleet_on(server)
-    wave = fleet.submit("busy", [f"p{i}" for i in range(40)], batch_size=5, params={"sleep_ms": 60})
+    wave = fleet.submit("busy", names(40), batch_size=5, params={"sleep_ms": 60})
     wait_done(fleet, wave, 8)
 
     def loop():
@@ -187,7 +147,7 @@ def test_a_script_that_does_not_end(spare, fleet_on):
     busy = threading.Thread(target=loop)
     busy.start()
     says(fleet, "script")
-    refuses(fleet, "script")
+    nothing_of(fleet, refuses(fleet, "script"))
     wait_until(lambda: server.client.script_kill() or True, 5, "the script killed")
     busy.join()
     ready_again(fleet)
@@ -208,7 +168,7 @@ def test_slow_answers(gate, fleet_on):
     server, slow = gate
     fleet = fleet_on(server, url=f"redis://127.0.0.1:{slow.port}/0")
     slow.delay_s = 0.15
-    waves = [fleet.submit(f"slow {i}", [f"p{n}" for n in range(15)], batch_size=5, params={"sleep_ms": 20}) for i in range(2)]
+    waves = [fleet.submit(f"slow {i}", names(15), batch_size=5, params={"sleep_ms": 20}) for i in range(2)]
     completes(fleet, *waves)
 
 
@@ -217,7 +177,7 @@ def test_one_connection_hangs(gate, fleet_on, connection):
     """It neither closes nor says anything, while the others are well."""
     server, picky = gate
     fleet = fleet_on(server, url=f"redis://127.0.0.1:{picky.port}/0", WAVEFLEET_REDIS_TIMEOUT_MS="1000")
-    wave = fleet.submit("hangs", [f"p{i}" for i in range(60)], batch_size=5, params={"sleep_ms": 60})
+    wave = fleet.submit("hangs", names(60), batch_size=5, params={"sleep_ms": 60})
     wait_done(fleet, wave, 8)
     assert picky.hang(b"wavefleet:" + connection.encode()) >= 2
     downs = wait_until(lambda: [e for e in fleet.log_events("redis.down") if connection in e["connection"]], 12 * SLOW,
