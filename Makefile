@@ -139,7 +139,7 @@ insides = $(if $(filter test_api_% fuzz_api_%,$(notdir $1)),$(call obj,$(filter-
 # Runs each program, goes on after a failure, and ends with it.
 run_all = @failed=0; for t in $(1); do timeout -k 5 300 $$t || failed=1; done; exit $$failed
 
-.PHONY: check-unit check-integration check-e2e check-model model check-points check-faults faults test bench
+.PHONY: check-unit check-integration check-e2e check-model model check-points check-faults faults recovery test bench
 check-unit: $(UNIT_BIN) ## unit tests: no server, no network
 	$(call run_all,$^)
 
@@ -181,6 +181,9 @@ check-scarce: $(if $(FAULTS),$(SCARCE_BIN)) ## with FAULTS=1: each allocation th
 	$(if $(FAULTS),$(call run_all,$^),@echo "check-scarce wants FAULTS=1" >&2; exit 2)
 
 test: check-unit check-integration check-e2e ## all three (scripts/test does more: see there)
+
+recovery: all ## how fast it goes on after each failure: ROUNDS= (5), ONLY=
+	WAVEFLEET_BIN=$(abspath $(BIN)) tests/faults/recovery --rounds $(or $(ROUNDS),5) $(ONLY:%=--only %)
 
 bench: all ## measure (tests/bench/run)
 	@if [ -x tests/bench/run ]; then tests/bench/run; else echo "no tests/bench/run yet"; fi

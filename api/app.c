@@ -30,6 +30,13 @@ static void on_schema(void *arg)
         app->schema_ready = true;
 }
 
+static void on_postgres(bool up, void *arg)
+{
+        struct app *app = arg;
+        if (up && app->engine)
+                engine_hurry_connections(app->engine);
+}
+
 /* gate.admit */
 static int admit(struct app *app, const struct route *r, struct err *e)
 {
@@ -121,7 +128,7 @@ int app_start(struct app *app, const struct config *config, struct loop *l, stru
         if (submit_children_start(app) < 0) /* before any connection is there */
                 return err_set(e, ERR_UNAVAILABLE, "could not start the processes that load waves");
         struct pg_opts pg = app_pg_opts(config);
-        app->pg = pg_pool_new(l, &pg, (size_t)config->database_pool, NULL, NULL);
+        app->pg = pg_pool_new(l, &pg, (size_t)config->database_pool, on_postgres, app);
         app->auth = auth_new(config->api_token, app->pg);
         if (start_server(app, e) < 0)
                 return -1;

@@ -82,18 +82,20 @@ static bool check_redis(const struct config *config)
         int64_t deadline = clock_mono_ms() + config->redis_timeout_ms;
         while (!broker_up(b) && clock_mono_ms() < deadline)
                 loop_turn(l, TURN_MS);
-        bool up = broker_up(b);
-        if (!up) {
+        bool well = broker_up(b);
+        if (!well) {
                 say(what, "no answer from %s within %lld ms", url.shown,
                     (long long)config->redis_timeout_ms);
                 say("", "Is it running, and is redis.url (WAVEFLEET_REDIS_URL) right?");
-        } else if (count_complaints(what, broker_complaints(b)) == 0) {
+        } else if (count_complaints(what, broker_complaints(b)) > 0) {
+                well = false;
+        } else {
                 say(what, "ok");
         }
         broker_free(b);
         loop_free(l);
         redis_url_fini(&url);
-        return up;
+        return well;
 }
 
 static bool check_spool(const struct config *config)

@@ -29,8 +29,8 @@ static void on_pong(const struct pg_result *r, const struct err *e, void *arg)
                 free(h);
                 return;
         }
-        if (!e)
-                h->answered_ms = clock_mono_ms();
+        if (!e || (e->code != ERR_UNAVAILABLE && e->code != ERR_LOST))
+                h->answered_ms = clock_mono_ms(); /* if only that there is no schema */
 }
 
 static void ping(void *arg)
@@ -66,32 +66,56 @@ void health_free(struct health *h)
 
 /* ---- what is there ---- */
 
+/* A sentence for each that lacks something. */
 struct finding {
-        bool postgres, schema, redis;
+        const char *postgres, *redis; /* NULL: nothing */
+        const char *postgres_state, *redis_state;
         char data[256]; /* JSON */
 };
 
-static bool postgres_answers(const struct app *app)
+static void look_at_postgres(const struct app *app, struct finding *f)
 {
-        return pg_pool_up(app->pg) && clock_mono_ms() - app->health->answered_ms < FRESH_MS;
+        bool up = pg_pool_up(app->pg);
+        f->postgres_state = up ? "in trouble" : "away";
+        f->postgres = pg_pool_trouble(app->pg);
+        if (f->postgres)
+                return;
+        if (clock_mono_ms() - app->health->answered_ms >= FRESH_MS) {
+                f->postgres_state = "away";
+                f->postgres = "PostgreSQL does not answer";
+        } else if (!app->schema_ready) {
+                f->postgres_state = "no schema yet";
+                f->postgres = "the schema of the database is not there yet";
+        } else {
+                f->postgres_state = "ok";
+        }
 }
 
-static bool redis_answers(const struct app *app)
+static void look_at_redis(const struct app *app, struct finding *f)
 {
-        return broker_up(app->broker) &&
-               broker_oldest_ms(app->broker) < app->config->redis_timeout_ms;
+        f->redis = broker_trouble(app->broker);
+        f->redis_state = !f->redis ? "ok" : broker_up(app->broker) ? "in trouble" : "away";
+        if (!f->redis && broker_oldest_ms(app->broker) >= app->config->redis_timeout_ms) {
+                f->redis = "Redis does not answer";
+                f->redis_state = "away";
+        }
+}
+
+const char *health_problem(const struct app *app)
+{
+        const char *redis = broker_trouble(app->broker);
+        return !redis && !pg_pool_up(app->pg) ? pg_pool_trouble(app->pg) : redis;
 }
 
 static struct finding look(const struct app *app)
 {
-        struct finding f = {.postgres = postgres_answers(app),
-                            .schema = app->schema_ready,
-                            .redis = redis_answers(app)};
-        const char *postgres = !f.postgres ? "away" : f.schema ? "ok" : "no schema yet";
+        struct finding f = {0};
+        look_at_postgres(app, &f);
+        look_at_redis(app, &f);
         snprintf(f.data, sizeof(f.data),
                  "{\"status\":\"%s\",\"postgres\":\"%s\",\"redis\":\"%s\",\"version\":\"%s\"}",
-                 f.postgres && f.schema && f.redis ? "ok" : "degraded", postgres,
-                 f.redis ? "ok" : "away", WAVEFLEET_VERSION);
+                 f.postgres || f.redis ? "degraded" : "ok", f.postgres_state, f.redis_state,
+                 WAVEFLEET_VERSION);
         return f;
 }
 
@@ -100,13 +124,9 @@ static void answer(struct request *rq)
         struct app *app = request_app(rq);
         struct finding f = look(app);
         struct err e = ERR_INIT;
-        if (!f.postgres)
-                err_set(&e, ERR_UNAVAILABLE, "PostgreSQL does not answer%s",
-                        f.redis ? "" : ", nor does Redis");
-        else if (!f.schema)
-                err_set(&e, ERR_UNAVAILABLE, "the schema of the database is not there yet");
-        else if (!f.redis)
-                err_set(&e, ERR_UNAVAILABLE, "Redis does not answer");
+        if (f.postgres || f.redis)
+                err_set(&e, ERR_UNAVAILABLE, "%s%s%s", f.postgres ? f.postgres : "",
+                        f.postgres && f.redis ? "; " : "", f.redis ? f.redis : "");
         if (e.code == ERR_OK)
                 respond_data(rq, 200, f.data, -1, NULL);
         else

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/app.h"
+#include "api/health.h"
 #include "api/routes.h"
 #include "api/submit.h"
 #include "base/fault.h"
@@ -208,9 +209,9 @@ void migrations_run(struct request *rq)
         struct err e = ERR_INIT;
         struct run *r = ARENA_NEW(request_arena(rq), struct run);
         r->rq = rq;
-        if (!broker_up(app->broker) || !pg_pool_up(app->pg)) {
-                respond_errorf(rq, ERR_UNAVAILABLE, "%s is away: the migration was not taken",
-                               broker_up(app->broker) ? "PostgreSQL" : "Redis");
+        const char *problem = health_problem(app);
+        if (problem) {
+                respond_errorf(rq, ERR_UNAVAILABLE, "the migration was not taken: %s", problem);
                 return;
         }
         if (idempotency_read(rq, &r->key, &e) < 0)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/app.h"
+#include "api/health.h"
 #include "api/routes.h"
 #include "api/submit.h"
 #include "base/clock.h"
@@ -122,9 +123,9 @@ void waves_submit(struct request *rq)
         struct app *app = request_app(rq);
         struct idempotency key;
         struct err e = ERR_INIT;
-        if (!broker_up(app->broker) || !pg_pool_up(app->pg)) {
-                respond_errorf(rq, ERR_UNAVAILABLE, "%s is away: the wave was not taken",
-                               broker_up(app->broker) ? "PostgreSQL" : "Redis");
+        const char *problem = health_problem(app);
+        if (problem) {
+                respond_errorf(rq, ERR_UNAVAILABLE, "the wave was not taken: %s", problem);
                 return;
         }
         if (idempotency_read(rq, &key, &e) < 0) {

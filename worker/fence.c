@@ -15,7 +15,12 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-enum { PERIODS_IN_A_LEASE = 10, PERIOD_LEAST_MS = 10, STACK_BYTES = 128 * 1024 };
+enum {
+        PERIODS_IN_A_LEASE = 10,
+        PERIOD_LEAST_MS = 10,
+        STACK_BYTES = 128 * 1024,
+        PARENT_LOOKS = 100
+};
 
 struct slot {
         _Atomic pid_t pgid; /* 0: nobody */
@@ -91,6 +96,7 @@ static struct {
         struct fence *fence;
         unsigned slot;
         int pipe;
+        pid_t parent;
 } here;
 
 static void kill_slot(struct slot *s)
@@ -120,6 +126,17 @@ static int until_next_look_ms(const struct fence *f)
         return left > INT_MAX ? INT_MAX : (int)left;
 }
 
+/*
+ * The pipe hangs up when the supervisor dies, and also when the body closes its own end of it: the others
+ * have no part in that. A process that dies closes its descriptors a moment before it is nobody's parent.
+ */
+static bool supervisor_died(void)
+{
+        for (int i = 0; i < PARENT_LOOKS && getppid() == here.parent; i++)
+                poll(NULL, 0, 1);
+        return getppid() != here.parent;
+}
+
 static void *watch(void *unused)
 {
         (void)unused;
@@ -127,7 +144,8 @@ static void *watch(void *unused)
                 struct pollfd p = {.fd = here.pipe};
                 poll(&p, 1, until_next_look_ms(here.fence));
                 if (p.revents) {
-                        kill_all_bodies();
+                        if (supervisor_died())
+                                kill_all_bodies();
                         kill(0, SIGKILL);
                 }
                 if (!fence_open(here.fence))
@@ -151,6 +169,7 @@ int fence_watch(struct fence *f, unsigned slot, int pipe)
         here.fence = f;
         here.slot = slot;
         here.pipe = pipe;
+        here.parent = getppid();
         sigset_t all, old;
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &old);

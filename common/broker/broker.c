@@ -1,6 +1,7 @@
 /* broker.c - see broker.h: the life of the broker and of its command connection. */
 #include "broker/broker.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,7 @@ static void on_close(const char *reason, void *arg)
         bool was_up = b->up;
         (void)reason;
         b->up = false;
+        b->trouble[0] = '\0';
         loop_timer_stop(b->guard_timer);
         if (was_up && b->ev.on_down)
                 b->ev.on_down(b->ev.arg);
@@ -102,6 +104,17 @@ void broker_fault_flush(struct broker *b)
                 conn_fault_flush(b->conn);
 }
 #endif
+
+const char *broker_trouble(const struct broker *b)
+{
+        static char text[sizeof(b->trouble) + 64];
+        if (broker_up(b))
+                return *b->trouble ? b->trouble : NULL;
+        const char *reason = b->conn ? conn_reason(b->conn) : "";
+        snprintf(text, sizeof(text), "Redis does not answer%s%.*s", *reason ? ": " : "",
+                 (int)sizeof(b->trouble), reason);
+        return text;
+}
 
 int64_t broker_oldest_ms(const struct broker *b)
 {

@@ -56,6 +56,10 @@ void broker_fault_flush(struct broker *b);
 #endif
 int64_t broker_oldest_ms(const struct broker *b); /* age of the oldest unanswered command; 0: none */
 
+/* Why it is not up, or takes no writes although it is (asked every second), in one sentence that names
+ * no address; NULL: all is well. */
+const char *broker_trouble(const struct broker *b);
+
 /* What would make Redis forget, or is missing, in one sentence each; NULL-ended. Known after on_up. */
 const char *const *broker_complaints(const struct broker *b);
 
@@ -176,7 +180,7 @@ void broker_window_set(struct broker *b, const struct wave_facts *f, const int64
  * parked or waits for a retry does not. */
 void broker_demand_set(struct broker *b, const char *queue, const int64_t *add, size_t nadd,
                        const int64_t *drop, size_t ndrop, broker_fn fn, void *arg);
-/* ZADD NX: what should be in `delayed` and is not. */
+/* What should be in `delayed` and is not, or stands there for later than that: adds it, brings it forward. */
 void broker_delay(struct broker *b, const int64_t *ids, const int64_t *due_in_ms, size_t n,
                   broker_fn fn, void *arg);
 /* Waves (numbers) that have a hash. SCAN, in pieces. */

@@ -40,18 +40,28 @@ static const char *name_of(const struct call *c)
         return c->script < LUA_COUNT ? lua_texts[c->script].name : "a command";
 }
 
+const char *refusal_passes(const char *text, bool *elsewhere)
+{
+        for (size_t i = 0; i < COUNT_OF(refusals); i++) {
+                if (has_code(text, refusals[i].code)) {
+                        if (elsewhere)
+                                *elsewhere = refusals[i].elsewhere;
+                        return refusals[i].sentence;
+                }
+        }
+        return NULL;
+}
+
 /* True where the connection should be given up for it. */
 static bool read_refusal(const struct call *c, const char *text, struct err *e)
 {
-        const char *what = name_of(c);
-        for (size_t i = 0; i < COUNT_OF(refusals); i++) {
-                if (has_code(text, refusals[i].code)) {
-                        err_set(e, ERR_UNAVAILABLE, "%s", refusals[i].sentence);
-                        return refusals[i].elsewhere;
-                }
-        }
-        err_set(e, ERR_INTERNAL, "redis refused %s: %s", what, text);
-        return false;
+        bool elsewhere = false;
+        const char *sentence = refusal_passes(text, &elsewhere);
+        if (sentence)
+                err_set(e, ERR_UNAVAILABLE, "%s", sentence);
+        else
+                err_set(e, ERR_INTERNAL, "redis refused %s: %s", name_of(c), text);
+        return elsewhere;
 }
 
 /* ---- putting together ---- */
@@ -150,6 +160,12 @@ void call_send(struct call *c, reply_fn fn, void *arg)
                 defer(c);
 }
 
+void call_look_elsewhere(struct broker *b)
+{
+        b->elsewhere = true;
+        loop_timer_start(b->defer_timer, 0);
+}
+
 void call_run_deferred(void *broker)
 {
         struct broker *b = broker;
@@ -232,9 +248,7 @@ static void on_reply(redisReply *reply, const struct err *e, void *arg)
                 if (c->queues)
                         waves_top_up(b, reply, c->queues);
         }
-        if (elsewhere) {
-                b->elsewhere = true;
-                loop_timer_start(b->defer_timer, 0);
-        }
+        if (elsewhere)
+                call_look_elsewhere(b);
         deliver(c, reply, e);
 }

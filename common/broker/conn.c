@@ -169,7 +169,7 @@ static void fail_pending(struct conn *c, const char *reason)
 
 static void start_retry(struct conn *c)
 {
-        static const struct backoff back = {.base_ms = 200, .cap_ms = 5000, .factor = 2};
+        static const struct backoff back = {.base_ms = 200, .cap_ms = 1000, .factor = 2};
         int64_t wait_ms = 0;
         if (c->failures > 0) {
                 int64_t half_ms = backoff_ceiling(&back, c->failures) / 2;
@@ -456,6 +456,12 @@ void conn_close(struct conn *c, const char *reason)
 {
         if (c->state != CONN_WAITING)
                 drop(c, reason);
+}
+
+void conn_hurry(struct conn *c)
+{
+        if (c->state == CONN_WAITING && !c->doomed)
+                loop_timer_start(c->retry, 0);
 }
 
 bool conn_is_open(const struct conn *c)

@@ -44,6 +44,8 @@ void conn_free(struct conn *c);
 void conn_forget(struct conn *c); /* in a child after fork(): closes the descriptor only */
 /* Gives the connection up for a reason of the caller's; it comes back as after any other fault. */
 void conn_close(struct conn *c, const char *reason);
+/* Another connection has found the server: tries again now. */
+void conn_hurry(struct conn *c);
 
 bool conn_is_open(const struct conn *c);
 const char *conn_reason(const struct conn *c); /* why it is not open; "" if it never failed */

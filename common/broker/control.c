@@ -125,6 +125,12 @@ void broker_control_send(struct broker *b, int64_t worker, const char *text)
         publish(b, key_control(b->prefix, worker), text);
 }
 
+void controls_hurry(struct broker *b)
+{
+        LIST_EACH(at, &b->controls)
+        conn_hurry(CONTAINER_OF(at, struct broker_control, link)->conn);
+}
+
 void controls_orphan(struct broker *b)
 {
         struct list *at;

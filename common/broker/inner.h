@@ -36,6 +36,7 @@ struct broker {
         char run_id[SERVER_RUN_ID_SIZE]; /* … with this server … */
         char guard[UUID_SIZE];           /* … and this data set */
         bool guard_asked;
+        char trouble[256];   /* why it takes no writes; "": it does */
         unsigned setup_left; /* answers owed before it is up */
         char setup_reason[256];
         struct loop_timer *guard_timer;
@@ -88,6 +89,12 @@ void call_run_deferred(void *broker);
 /* Errors of what could not be sent; the broker is being freed. */
 void call_fail_deferred(struct broker *b);
 
+/* What an error reply that will pass means, in a sentence; NULL: it is another one. `elsewhere` (may be
+ * NULL): another server may be the right one by now. */
+const char *refusal_passes(const char *text, bool *elsewhere);
+/* Gives the connection up when the loop turns: another server may be the right one by now. */
+void call_look_elsewhere(struct broker *b);
+
 /* An integer, or text of digits; `other` for anything else. */
 int64_t reply_int(const redisReply *r, int64_t other);
 /* The numbers of reply->element[from…]; what is none is left out. *out is the caller's. */
@@ -100,6 +107,9 @@ struct done {
 void reply_done(struct broker *b, const redisReply *reply, const struct err *e, void *done);
 struct done *done_new(broker_fn fn, void *arg);
 
+/* The server is there: theirs try again now. */
+void pops_hurry(struct broker *b);
+void controls_hurry(struct broker *b);
 /* For the end of the life of pops and controls. */
 void pops_orphan(struct broker *b);
 void pops_forget(struct broker *b);

@@ -11,15 +11,16 @@
 #include "broker/inner.h"
 #include "broker/keys.h"
 
-enum { BLOCK_MS = 2000 };
+enum { BLOCK_MS = 2000, REST_MS = 500 };
 
 struct broker_pop {
         struct list link; /* broker.pops */
         struct broker *b; /* NULL: freed before us */
         struct conn *conn;
-        struct loop_timer *idle; /* the next PING */
+        struct loop_timer *idle; /* the next PING, or the end of a rest */
         struct key queue, processing;
         bool wanted, asked;
+        bool resting;      /* the server refuses for now: asked again in a moment */
         bool busy, doomed; /* in on_id, which has freed it */
         void (*on_id)(int64_t id, void *arg);
         void *arg;
@@ -40,6 +41,18 @@ static void hand_out(struct broker_pop *p, const redisReply *reply)
         p->busy = false;
 }
 
+/* Out of memory, busy …: another connection to the same server would be told the same. */
+static void refused(struct broker_pop *p, const char *text)
+{
+        bool elsewhere = false;
+        if (refusal_passes(text, &elsewhere) && !elsewhere) {
+                p->resting = true;
+                loop_timer_start(p->idle, REST_MS);
+        } else {
+                conn_close(p->conn, text);
+        }
+}
+
 static void on_pop(struct redisReply *reply, const struct err *e, void *arg)
 {
         struct broker_pop *p = arg;
@@ -47,7 +60,7 @@ static void on_pop(struct redisReply *reply, const struct err *e, void *arg)
         if (e)
                 return;
         if (reply->type == REDIS_REPLY_ERROR) {
-                conn_close(p->conn, reply->str);
+                refused(p, reply->str);
                 return;
         }
         if (reply->type == REDIS_REPLY_STRING)
@@ -80,8 +93,13 @@ static void on_idle(void *arg)
 {
         struct broker_pop *p = arg;
         struct cmd cmd;
-        if (p->asked || p->wanted || !conn_is_open(p->conn))
+        if (p->asked || !conn_is_open(p->conn))
                 return;
+        p->resting = false;
+        if (p->wanted) {
+                ask(p);
+                return;
+        }
         cmd_init(&cmd);
         cmd_str(&cmd, "PING");
         send(p, on_pong, &cmd);
@@ -91,7 +109,7 @@ static void on_idle(void *arg)
 static void ask(struct broker_pop *p)
 {
         struct cmd cmd;
-        if (p->asked || !p->conn || !conn_is_open(p->conn))
+        if (p->asked || p->resting || !p->conn || !conn_is_open(p->conn))
                 return;
         if (!p->wanted) {
                 loop_timer_start(p->idle, BLOCK_MS);
@@ -109,7 +127,7 @@ static void on_open(void *arg)
 {
         struct broker_pop *p = arg;
         log_info("redis.up", LS("connection", "pop"), LS("queue", p->queue.s));
-        p->asked = false;
+        p->asked = p->resting = false;
         ask(p);
 }
 
@@ -158,6 +176,12 @@ void broker_pop_free(struct broker_pop *p)
         p->doomed = true;
         if (!p->busy)
                 free(p);
+}
+
+void pops_hurry(struct broker *b)
+{
+        LIST_EACH(at, &b->pops)
+        conn_hurry(CONTAINER_OF(at, struct broker_pop, link)->conn);
 }
 
 void pops_orphan(struct broker *b)

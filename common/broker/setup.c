@@ -2,7 +2,8 @@
  * setup.c - what is asked of a server before the broker is up: who it is, whether it can be used,
  * whether it holds the data set that we knew, and that it learns our scripts. The data set is known by
  * a guard key with a random value: it is looked at every second, so that a FLUSHALL is noticed without
- * a new connection.
+ * a new connection. The look begins with making the key where there is none, a write that usually
+ * changes nothing: so a server that takes no writes is noticed too.
  */
 #include "broker/inner.h"
 
@@ -18,7 +19,7 @@
 enum { GUARD_EVERY_MS = 1000 };
 
 static void answered(struct broker *b);
-static void read_guard(struct broker *b);
+static void look_at_guard(struct broker *b);
 
 static void ask(struct broker *b, conn_fn fn, const char *first, const char *second,
                 const char *third)
@@ -129,6 +130,8 @@ static void come_up(struct broker *b, const char *guard)
         loop_timer_every(b->guard_timer, GUARD_EVERY_MS);
         log_info("redis.up", LS("connection", "commands"), LS("server", b->url.shown),
                  LS("version", b->server.version), LS("run_id", b->run_id));
+        pops_hurry(b);
+        controls_hurry(b);
         broker_enter(b);
         if (b->ev.on_up)
                 b->ev.on_up(b->ev.arg);
@@ -154,21 +157,39 @@ static void guard_failed(struct broker *b, const redisReply *reply)
         b->guard_asked = false;
         if (!b->up)
                 conn_close(b->conn, reply->type == REDIS_REPLY_ERROR ? reply->str
+                                    : reply->type == REDIS_REPLY_NIL ? b->trouble
                                                                      : "the guard key is no text");
+}
+
+/* Says once that it takes no writes, once that it does again. */
+static void note_trouble(struct broker *b, const char *trouble)
+{
+        if (strcmp(b->trouble, trouble) == 0)
+                return;
+        snprintf(b->trouble, sizeof(b->trouble), "%s", trouble);
+        if (*trouble)
+                log_warn("redis.trouble", LS("server", b->url.shown), LS("reason", trouble));
+        else
+                log_info("redis.well", LS("server", b->url.shown));
 }
 
 static void on_guard_made(redisReply *reply, const struct err *e, void *arg)
 {
         struct broker *b = arg;
+        bool elsewhere = false;
         if (e)
                 return;
-        if (reply->type == REDIS_REPLY_ERROR)
-                guard_failed(b, reply);
-        else
-                read_guard(b);
+        if (reply->type != REDIS_REPLY_ERROR) {
+                note_trouble(b, "");
+                return;
+        }
+        const char *sentence = refusal_passes(reply->str, &elsewhere);
+        note_trouble(b, sentence ? sentence : reply->str);
+        if (elsewhere)
+                call_look_elsewhere(b);
 }
 
-/* Not there: makes it, and reads again, because another process may have been faster. */
+/* Another process may be faster: what counts is what stands there afterwards. */
 static void make_guard(struct broker *b)
 {
         char value[UUID_SIZE];
@@ -185,17 +206,16 @@ static void on_guard(redisReply *reply, const struct err *e, void *arg)
         struct broker *b = arg;
         if (e)
                 return;
-        if (reply->type == REDIS_REPLY_NIL)
-                make_guard(b);
-        else if (reply->type == REDIS_REPLY_STRING)
+        if (reply->type == REDIS_REPLY_STRING)
                 guard_found(b, reply->str);
         else
                 guard_failed(b, reply);
 }
 
-static void read_guard(struct broker *b)
+static void look_at_guard(struct broker *b)
 {
         struct cmd cmd;
+        make_guard(b);
         cmd_init(&cmd);
         cmd_words(&cmd, "GET", key_guard(b->prefix).s, NULL);
         conn_send(b->conn, &cmd, on_guard, b);
@@ -208,7 +228,7 @@ void setup_guard(void *broker)
         if (!broker_up(b) || b->guard_asked)
                 return;
         b->guard_asked = true;
-        read_guard(b);
+        look_at_guard(b);
 }
 
 /* One answer fewer is owed; the last of them decides. */
@@ -222,5 +242,5 @@ static void answered(struct broker *b)
         if (b->setup_reason[0])
                 conn_close(b->conn, b->setup_reason);
         else
-                read_guard(b);
+                look_at_guard(b);
 }

@@ -143,5 +143,5 @@ void due_look(struct due *d)
         pg_stmt(tx, SQL_WAVES_TO_JUDGE);
         pg_arg_null(tx);
         pg_stmt(tx, SQL_WAVES_DUE);
-        pg_send(d->w->beat, tx, looked, d);
+        pg_send(d->w->look, tx, looked, d);
 }

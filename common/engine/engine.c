@@ -66,6 +66,12 @@ void engine_forget(struct engine *e)
         }
 }
 
+void engine_hurry_connections(struct engine *e)
+{
+        pg_hurry(e->pg);
+        pg_pool_hurry(e->acts);
+}
+
 int engine_shard(const struct engine *e)
 {
         return e->shard;

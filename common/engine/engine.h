@@ -25,6 +25,8 @@ void engine_forget(struct engine *e); /* in a child after fork() */
 
 /* The shard of wave_progress in which acts of this process count. */
 int engine_shard(const struct engine *e);
+/* PostgreSQL is there, as others have found: its connections try again now. */
+void engine_hurry_connections(struct engine *e);
 
 /* After a submission's commit: Redis is told of the wave and of its ids that may be released. */
 void engine_enqueue(struct engine *e, const struct submitted *w);

@@ -170,11 +170,11 @@ static void hand_back(struct engine_worker *w, int64_t id, int32_t attempt)
 }
 
 /*
- * r: worker_rows, asked after check number w->checks. A row that no hand knows at two checks in a row is
+ * A row that no hand knows at two checks in a row is
  * handed back (at one it may just have been settled); bodies that ran before the question and have no
  * row are ended, and so are those that people asked to end.
  */
-void hands_check_rows(struct engine_worker *w, const struct pg_result *r, size_t s)
+void hands_check_rows(struct engine_worker *w, const struct pg_result *r, size_t s, uint64_t check)
 {
         struct map *rows = map_new(), *before = w->stray_rows;
         size_t at = 0;
@@ -196,8 +196,7 @@ void hands_check_rows(struct engine_worker *w, const struct pg_result *r, size_t
                         w->ev.on_cancel(id, h->attempt, note ? note : cancel, w->ev.arg);
         }
         while ((h = map_next(w->hands, &at, &id)))
-                if (h->state == HAND_RUNNING && !h->poll && h->since < w->checks &&
-                    !map_get(rows, id)) {
+                if (h->state == HAND_RUNNING && !h->poll && h->since < check && !map_get(rows, id)) {
                         log_warn("attempt.given_up", LI("id", id), LI("attempt", h->attempt));
                         w->ev.on_cancel(id, h->attempt, "the attempt was given up", w->ev.arg);
                 }

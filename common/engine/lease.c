@@ -138,7 +138,6 @@ struct beat {
         struct engine_worker *w;
         int64_t worker;
         int64_t sent_ms;
-        uint64_t check;
 };
 
 static bool is_paused(const struct pg_result *r, size_t s, const char *queue)
@@ -172,6 +171,20 @@ static void fleet_runners(struct engine_worker *w, const struct pg_result *r, si
         }
 }
 
+/* Answers come through two connections at times: the newest confirmed renewal counts. */
+static void renewed(struct engine_worker *w, int64_t sent_ms)
+{
+        int64_t fence_ms = sent_ms + w->cfg->worker_lease_ms * 4 / 5;
+
+        if (fence_ms > w->fence_ms) {
+                w->fence_ms = fence_ms;
+                w->ev.on_fence(fence_ms, w->ev.arg);
+                if (fence_ms > clock_mono_ms())
+                        loop_timer_start(w->fence, fence_ms - clock_mono_ms());
+        }
+        hands_want(w);
+}
+
 static void beaten(const struct pg_result *r, const struct err *e, void *arg)
 {
         struct beat *b = arg;
@@ -184,39 +197,94 @@ static void beaten(const struct pg_result *r, const struct err *e, void *arg)
                 lease_dead(w, "its row says so");
         } else {
                 FAULT_POINT(beat_committed);
-                w->fence_ms = b->sent_ms + w->cfg->worker_lease_ms * 4 / 5;
-                w->ev.on_fence(w->fence_ms, w->ev.arg);
-                if (w->fence_ms > clock_mono_ms())
-                        loop_timer_start(w->fence, w->fence_ms - clock_mono_ms());
-                hands_check_rows(w, r, 1);
-                fleet_runners(w, r, 2, 3);
-                reap_look(w->reap, r, 2, b->sent_ms);
-                hands_want(w);
+                renewed(w, b->sent_ms);
                 if (pg_bool(r, 0, 0, 1) && !w->draining)
                         w->ev.on_drain(w->ev.arg);
         }
         free(b);
 }
 
-static void leave(struct engine_worker *w);
+/* ---- looking around ---- */
 
-/* One round trip: renew, what runs under our name, who else is there, which queues are paused. */
-static void beat(struct engine_worker *w)
+struct glance {
+        struct engine_worker *w;
+        int64_t worker;
+        uint64_t check;
+};
+
+static void glance(struct engine_worker *w);
+
+static void glanced(const struct pg_result *r, const struct err *e, void *arg)
 {
-        struct beat *b = xmalloc(sizeof(*b));
-        struct pg_tx *tx = pg_tx_new();
+        struct glance *g = arg;
+        struct engine_worker *w = g->w;
 
-        *b = (struct beat){w, w->id, clock_mono_ms(), ++w->checks};
-        pg_stmt(tx, SQL_WORKER_BEAT);
-        pg_arg_int(tx, w->id);
-        pg_arg_bool(tx, w->draining);
+        w->glancing = false;
+        if (!e && w->id == g->worker && !w->dead) {
+                hands_check_rows(w, r, 0, g->check);
+                fleet_runners(w, r, 1, 2);
+                reap_look(w->reap, r, 1);
+        }
+        free(g);
+        if (w->glance_again && !e && w->id && !w->dead)
+                glance(w);
+}
+
+/* What runs under our name, who else is there, which queues are paused. */
+static void glance(struct engine_worker *w)
+{
+        struct glance *g;
+        struct pg_tx *tx;
+
+        w->glance_again = w->glancing;
+        if (w->glancing || !pg_up(w->look))
+                return;
+        w->glancing = true;
+        g = xmalloc(sizeof(*g));
+        *g = (struct glance){w, w->id, ++w->checks};
+        tx = pg_tx_new();
         pg_stmt(tx, SQL_WORKER_ROWS);
         pg_arg_int(tx, w->id);
         pg_stmt(tx, SQL_WORKER_PEERS);
         pg_arg_int(tx, w->id);
         pg_stmt(tx, SQL_QUEUES_PAUSED);
+        pg_send(w->look, tx, glanced, g);
+}
+
+static void leave(struct engine_worker *w);
+
+static void beat_through(struct engine_worker *w, struct pg *pg)
+{
+        struct beat *b;
+        struct pg_tx *tx;
+
+        if (!pg_up(pg))
+                return;
+        b = xmalloc(sizeof(*b));
+        tx = pg_tx_new();
+
+        *b = (struct beat){w, w->id, clock_mono_ms()};
+        pg_stmt(tx, SQL_WORKER_BEAT);
+        pg_arg_int(tx, w->id);
+        pg_arg_bool(tx, w->draining);
         PG_FAULT_SENT(tx, beat_sent);
-        pg_send(w->beat, tx, beaten, b);
+        pg_send(pg, tx, beaten, b);
+}
+
+/* Half of the time that bodies have is gone since the last renewal that was confirmed. */
+static bool is_late(const struct engine_worker *w)
+{
+        return w->fence_ms && w->fence_ms - clock_mono_ms() <= w->cfg->worker_lease_ms * 2 / 5;
+}
+
+/* A connection that hangs looks like a slow answer: rather than to judge which it is, a renewal that is
+ * late goes through another one, too. */
+static void beat(struct engine_worker *w)
+{
+        beat_through(w, w->beat);
+        if (is_late(w))
+                beat_through(w, w->look);
+        glance(w);
         hands_check_list(w, false);
         settings_read(w->settings);
 }
@@ -228,7 +296,7 @@ static void tick(void *arg)
         loop_timer_start(w->tick, beat_every(w));
         if (w->dead || w->left)
                 return;
-        if (!pg_up(w->beat))
+        if (!pg_up(w->beat) && (!w->id || !is_late(w)))
                 return;
         if (!w->id)
                 lease_register(w);

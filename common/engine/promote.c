@@ -137,14 +137,14 @@ static void due(const struct due_entry *v, size_t n, int64_t next_in_ms, const s
         tx = pg_tx_new();
         pg_stmt(tx, SQL_LOOK);
         pg_arg_int8s(tx, ids, p->ndue);
-        pg_send(p->w->beat, tx, looked, p);
+        pg_send(p->w->look, tx, looked, p);
 }
 
 static void look(void *arg)
 {
         struct promote *p = arg;
 
-        if (!broker_up(p->w->broker) || !pg_up(p->w->beat)) {
+        if (!broker_up(p->w->broker) || !pg_up(p->w->look)) {
                 loop_timer_start(p->timer, IDLE_MS);
                 return;
         }

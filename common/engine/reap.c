@@ -14,7 +14,7 @@
 #include "engine/settle.h"
 #include "engine/worker_internal.h"
 
-enum { LOOK_MS = 1000 };
+enum { LOOK_MS = 1000, GONE_MS = 900 };
 
 struct peer {
         int64_t id;
@@ -23,8 +23,8 @@ struct peer {
         int64_t lease_ms;
         int pid;
         int64_t pid_started;
-        bool here; /* its process can be judged from here */
-        int gone;  /* how many looks in a row found no process */
+        bool here;       /* its process can be judged from here */
+        int64_t gone_ms; /* since when no look has found its process; 0: it was there */
         bool alive;
         bool reaping;
         uint64_t round;
@@ -33,12 +33,21 @@ struct peer {
 struct reap {
         struct engine_worker *w;
         struct map *peers;
+        struct map *former; /* our own identities that are not marked yet */
         uint64_t round;
         struct loop_timer *timer;
         int64_t last_answer_ms;
 };
 
-static void look_at_processes(void *arg);
+static void look_at_peers(void *arg);
+
+/* A short lease is looked at as often as it is renewed. */
+static int64_t look_every(const struct reap *r)
+{
+        int64_t beat_ms = r->w->cfg->worker_lease_ms / 5;
+
+        return beat_ms < LOOK_MS ? beat_ms : LOOK_MS;
+}
 
 struct reap *reap_new(struct engine_worker *w)
 {
@@ -46,8 +55,9 @@ struct reap *reap_new(struct engine_worker *w)
 
         r->w = w;
         r->peers = map_new();
-        r->timer = loop_timer_new(w->loop, look_at_processes, r);
-        loop_timer_start(r->timer, LOOK_MS);
+        r->former = map_new();
+        r->timer = loop_timer_new(w->loop, look_at_peers, r);
+        loop_timer_start(r->timer, look_every(r));
         return r;
 }
 
@@ -72,6 +82,7 @@ void reap_free(struct reap *r)
                 return;
         drop_unseen(r, true);
         map_free(r->peers);
+        map_free(r->former);
         loop_timer_free(r->timer);
         free(r);
 }
@@ -123,6 +134,8 @@ static void marked(const struct pg_result *res, const struct err *e, void *arg)
 
         if (p)
                 p->reaping = false;
+        if (!e && w->reap)
+                map_remove(w->reap->former, m->worker);
         if (!w->reap) {
                 /* this process ends: another one empties its list */
         } else if (e) {
@@ -166,8 +179,11 @@ static void mark(struct reap *r, int64_t worker, int64_t beat, const char *reaso
         pg_send(w->pg, tx, marked, m);
 }
 
+/* Should the mark be lost with PostgreSQL, the new identity sees the old one among its peers and marks it
+ * again: what it ran would keep its slots for a whole lease. */
 void reap_former(struct reap *r, int64_t worker)
 {
+        map_put(r->former, worker, r);
         mark(r, worker, -1, "former");
 }
 
@@ -186,17 +202,8 @@ static struct peer *peer_of(struct reap *r, int64_t id)
         return p;
 }
 
-/* A row of this process that could not be marked when its bodies were gone, because PostgreSQL was away:
- * nobody else would see before a whole lease that it is dead, and its windows would be held as long. */
-static bool is_former_self(const struct reap *r, const struct peer *p)
-{
-        const struct identity *me = &r->w->me;
-
-        return p->here && p->pid == me->pid && p->pid_started == me->pid_started;
-}
-
 /* Columns of worker_peers: worker_id, beat, alive, boot_id, pid_ns, pid, pid_started, lease_ms, … */
-static void peer_seen(struct reap *r, const struct pg_result *res, size_t s, int row, int64_t asked)
+static void peer_seen(struct reap *r, const struct pg_result *res, size_t s, int row)
 {
         struct peer *p = peer_of(r, pg_int(res, s, row, 0));
         int64_t beat = pg_int(res, s, row, 1);
@@ -211,53 +218,82 @@ static void peer_seen(struct reap *r, const struct pg_result *res, size_t s, int
                 empty_list(r->w, p->id);
                 return;
         }
-        if (is_former_self(r, p) && !p->reaping) {
-                p->reaping = true;
-                mark(r, p->id, -1, "former");
-        } else if (beat != p->beat) {
+        if (map_get(r->former, p->id))
+                loop_timer_start(r->timer, 0);
+        if (beat != p->beat) {
                 p->beat = beat;
                 p->seen_ms = clock_mono_ms();
-        } else if (!p->reaping && asked - p->seen_ms >= p->lease_ms) {
-                p->reaping = true;
-                mark(r, p->id, p->beat, "lease");
         }
 }
 
-void reap_look(struct reap *r, const struct pg_result *res, size_t s, int64_t asked_at_ms)
+/* A gap in PostgreSQL's answers is nobody's death: they may not have been able to renew. */
+static bool gap(const struct reap *r, int64_t now)
+{
+        return now - r->last_answer_ms > r->w->cfg->worker_lease_ms / 2;
+}
+
+void reap_look(struct reap *r, const struct pg_result *res, size_t s)
 {
         size_t at = 0;
         int64_t id;
         struct peer *p;
         int64_t now = clock_mono_ms();
 
-        /* A gap in PostgreSQL's answers is nobody's death: they may not have been able to renew. */
-        if (now - r->last_answer_ms > r->w->cfg->worker_lease_ms / 2)
+        if (gap(r, now))
                 while ((p = map_next(r->peers, &at, &id)))
                         p->seen_ms = now;
         r->last_answer_ms = now;
         r->round++;
         for (int i = 0; i < pg_rows(res, s); i++)
-                peer_seen(r, res, s, i, asked_at_ms);
+                peer_seen(r, res, s, i);
         drop_unseen(r, false);
 }
 
-static void look_at_processes(void *arg)
+/* Its runners' watchdogs have a moment to follow it. */
+static bool process_gone(const struct reap *r, struct peer *p, int64_t now)
+{
+        if (!p->here || p->pid == r->w->me.pid)
+                return false;
+        if (identity_process_exists(p->pid, p->pid_started))
+                p->gone_ms = 0;
+        else if (!p->gone_ms)
+                p->gone_ms = now;
+        return p->gone_ms && now - p->gone_ms >= GONE_MS;
+}
+
+/* The same beat for a whole lease. The mark asks once more, by its compare-and-set. */
+static bool lease_over(const struct reap *r, const struct peer *p, int64_t now)
+{
+        return !gap(r, now) && p->seen_ms && now - p->seen_ms >= p->lease_ms;
+}
+
+/* NULL: it lives, as far as we know. */
+static const char *why_dead(const struct reap *r, struct peer *p, int64_t now)
+{
+        if (map_get(r->former, p->id))
+                return "former";
+        if (process_gone(r, p, now))
+                return "process_gone";
+        return lease_over(r, p, now) ? "lease" : NULL;
+}
+
+static void look_at_peers(void *arg)
 {
         struct reap *r = arg;
         size_t at = 0;
-        int64_t id;
+        int64_t id, now = clock_mono_ms();
         struct peer *p;
 
-        loop_timer_start(r->timer, LOOK_MS);
+        loop_timer_start(r->timer, look_every(r));
         if (!r->w->id || r->w->dead || !pg_up(r->w->pg))
                 return;
         while ((p = map_next(r->peers, &at, &id))) {
-                if (!p->alive || !p->here || p->reaping || p->pid == r->w->me.pid)
+                if (!p->alive || p->reaping)
                         continue;
-                p->gone = identity_process_exists(p->pid, p->pid_started) ? 0 : p->gone + 1;
-                if (p->gone < 2) /* its runners' watchdogs have a moment to follow it */
+                const char *why = why_dead(r, p, now);
+                if (!why)
                         continue;
                 p->reaping = true;
-                mark(r, p->id, -1, "process_gone");
+                mark(r, p->id, strcmp(why, "lease") == 0 ? p->beat : -1, why);
         }
 }

@@ -242,7 +242,7 @@ static void lead(struct reconcile *r)
         r->asking = true;
         pg_stmt(tx, SQL_RECONCILE_WAVES);
         pg_stmt(tx, SQL_QUEUES_SERVED);
-        pg_send(r->w->beat, tx, waves_seen, r);
+        pg_send(r->w->look, tx, waves_seen, r);
 }
 
 static void tried(const struct pg_result *res, const struct err *e, void *arg)
@@ -277,12 +277,12 @@ static void tick(void *arg)
         int64_t interval = w->cfg->reconciler_interval_ms;
 
         loop_timer_start(r->timer, interval < LOOK_MS ? interval : LOOK_MS);
-        if (r->asking || !pg_up(w->beat))
+        if (r->asking || !pg_up(w->look))
                 return;
         if (r->leader && (!broker_up(w->broker) || w->draining || w->dead || r->leads_as != w->id)) {
                 tx = pg_tx_new(); /* somebody else may be able to */
                 pg_stmt(tx, SQL_LEADER_LEAVE);
-                pg_send(w->beat, tx, ignore, NULL);
+                pg_send(w->look, tx, ignore, NULL);
                 r->leader = false;
                 return;
         }
@@ -294,6 +294,6 @@ static void tick(void *arg)
                 r->leads_as = w->id;
                 pg_stmt(tx, SQL_LEADER_TRY);
                 pg_arg_int(tx, w->id);
-                pg_send(w->beat, tx, tried, r);
+                pg_send(w->look, tx, tried, r);
         }
 }

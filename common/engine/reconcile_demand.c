@@ -61,7 +61,7 @@ static void seen(const int64_t *ids, size_t n, const struct err *e, void *arg)
         pg_stmt(tx, SQL_RECONCILE_DEMAND);
         pg_arg_text(tx, d->queue);
         pg_arg_int8s(tx, ids, n);
-        pg_send(d->w->beat, tx, compared, d);
+        pg_send(d->w->look, tx, compared, d);
 }
 
 void demand_put_right(struct engine_worker *w, const char *queue)

@@ -143,7 +143,8 @@ static void due_seen(const struct pg_result *r, const struct err *e, void *arg)
         ids = xreallocarray(NULL, (size_t)pg_rows(r, 0) + 1, sizeof(*ids));
         due = xreallocarray(NULL, (size_t)pg_rows(r, 0) + 1, sizeof(*due));
         for (int i = 0; i < pg_rows(r, 0); i++) {
-                if (map_get(p->delayed, pg_int(r, 0, i, 0)))
+                /* One that is due and yet stands there: Redis' clock may have been set back since. */
+                if (map_get(p->delayed, pg_int(r, 0, i, 0)) && pg_int(r, 0, i, 1) > 0)
                         continue;
                 ids[n] = pg_int(r, 0, i, 0);
                 due[n++] = pg_int(r, 0, i, 1);
@@ -172,7 +173,7 @@ static void delayed_seen(const int64_t *ids, size_t n, const struct err *e, void
                 map_put(p->delayed, ids[i], p);
         tx = pg_tx_new();
         pg_stmt(tx, SQL_RECONCILE_DUE);
-        pg_send(p->w->beat, tx, due_seen, p);
+        pg_send(p->w->look, tx, due_seen, p);
 }
 
 /* ---- lists of workers that are not alive ---- */
@@ -233,7 +234,7 @@ static void lists_seen(const int64_t *ids, size_t n, const struct err *e, void *
         tx = pg_tx_new();
         pg_stmt(tx, SQL_WORKERS_ALIVE);
         pg_arg_int8s(tx, p->workers, n);
-        pg_send(p->w->beat, tx, alive_seen, p);
+        pg_send(p->w->look, tx, alive_seen, p);
 }
 
 /* ---- keys of waves that are over ---- */
@@ -282,7 +283,7 @@ static void versions_seen(const struct wave_counts *v, size_t n, const struct er
         tx = pg_tx_new();
         pg_stmt(tx, SQL_WAVES_OVER);
         pg_arg_int8s(tx, p->hashes, p->nhashes);
-        pg_send(p->w->beat, tx, over_seen, p);
+        pg_send(p->w->look, tx, over_seen, p);
 }
 
 static void hashes_seen(const int64_t *ids, size_t n, const struct err *e, void *arg)
@@ -345,7 +346,7 @@ static void counts_seen(const struct wave_counts *v, size_t n, const struct err 
                 p->waves[i].redis = v[i];
         tx = pg_tx_new();
         pg_stmt(tx, SQL_RECONCILE_WAVES);
-        pg_send(p->w->beat, tx, waves_seen_again, p);
+        pg_send(p->w->look, tx, waves_seen_again, p);
 }
 
 static void waves_seen(const struct pg_result *r, const struct err *e, void *arg)
@@ -377,5 +378,5 @@ void pass_start(struct engine_worker *w, pass_fn fn, void *arg)
         p->arg = arg;
         p->delayed = map_new();
         pg_stmt(tx, SQL_RECONCILE_WAVES);
-        pg_send(w->beat, tx, waves_seen, p);
+        pg_send(w->look, tx, waves_seen, p);
 }

@@ -118,7 +118,7 @@ static void ask_inflight(struct rebuild *b, pg_fn fn)
 
         pg_stmt(tx, SQL_WAVE_INFLIGHT);
         pg_arg_int(tx, b->v.facts.wave_no);
-        pg_send(b->w->beat, tx, fn, b);
+        pg_send(b->w->look, tx, fn, b);
 }
 
 static void added(const struct err *e, void *arg)
@@ -217,7 +217,7 @@ static void ask_pending(struct rebuild *b)
         pg_arg_int(tx, b->v.facts.wave_no);
         pg_arg_int(tx, b->after_id);
         pg_arg_int(tx, PIECE);
-        pg_send(b->w->beat, tx, pending_seen, b);
+        pg_send(b->w->look, tx, pending_seen, b);
 }
 
 /* ---- what Redis has ---- */

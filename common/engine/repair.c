@@ -57,7 +57,7 @@ static void ask(struct repair *p, pg_fn fn)
 
         pg_stmt(tx, SQL_WAVE_INFLIGHT);
         pg_arg_int(tx, p->facts.wave_no);
-        pg_send(p->w->beat, tx, fn, p);
+        pg_send(p->w->look, tx, fn, p);
 }
 
 static void added(const struct err *e, void *arg)

@@ -82,7 +82,7 @@ void settings_read(struct settings *s)
         tx = pg_tx_new();
         pg_stmt(tx, SQL_SETTINGS_GET);
         pg_arg_texts(tx, keys, COUNT_OF(keys));
-        pg_send(s->w->beat, tx, got, s);
+        pg_send(s->w->look, tx, got, s);
 }
 
 static struct json *parse(const char *text)

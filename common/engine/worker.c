@@ -94,15 +94,37 @@ static void on_dead(void *arg)
 
 /* ---- connections ---- */
 
+/* What one of them has found, the others need not wait to find. */
+static void hurry_all(struct engine_worker *w)
+{
+        struct pg *const all[] = {w->beat, w->pg, w->look, w->stream_pg};
+
+        for (size_t i = 0; i < COUNT_OF(all); i++)
+                if (all[i])
+                        pg_hurry(all[i]);
+}
+
 static void pg_changed(bool up, void *arg)
 {
         struct engine_worker *w = arg;
 
         if (up && w->exchange)
                 exchange_kick(w->exchange);
+        if (up)
+                hurry_all(w);
 }
 
 static void beat_changed(bool up, void *arg)
+{
+        struct engine_worker *w = arg;
+
+        if (up && w->tick)
+                loop_timer_start(w->tick, 0);
+        if (up)
+                hurry_all(w);
+}
+
+static void look_changed(bool up, void *arg)
 {
         struct engine_worker *w = arg;
 
@@ -110,6 +132,8 @@ static void beat_changed(bool up, void *arg)
                 reconcile_forget_lock(w->reconcile);
         if (up && w->tick)
                 loop_timer_start(w->tick, 0);
+        if (up)
+                hurry_all(w);
 }
 
 static void stream_changed(bool up, void *arg)
@@ -118,6 +142,8 @@ static void stream_changed(bool up, void *arg)
 
         if (up && w->stream)
                 stream_kick(w->stream);
+        if (up)
+                hurry_all(w);
 }
 
 static void broker_came_up(void *arg)
@@ -140,13 +166,15 @@ static void broker_other_server(void *arg)
                 reconcile_now(w->reconcile);
 }
 
-static struct pg *connect_pg(struct engine_worker *w, const char *name,
+/* patience_ms: see pg_opts. */
+static struct pg *connect_pg(struct engine_worker *w, const char *name, int64_t patience_ms,
                              void (*changed)(bool up, void *arg))
 {
         struct pg_opts o = {.url = w->cfg->database_url,
                             .name = name,
                             .connect_timeout_ms = w->cfg->database_connect_timeout_ms,
-                            .query_timeout_ms = w->cfg->database_query_timeout_ms};
+                            .query_timeout_ms = w->cfg->database_query_timeout_ms,
+                            .patience_ms = patience_ms};
         return pg_new(w->loop, &o, changed, w);
 }
 
@@ -193,9 +221,12 @@ struct engine_worker *engine_worker_new(struct loop *l, const struct config *cfg
         w->ev = *events;
         split_queues(w);
         hands_new(w);
-        w->pg = connect_pg(w, "wavefleet-worker settle", pg_changed);
-        w->beat = connect_pg(w, "wavefleet-worker lease", beat_changed);
-        w->stream_pg = connect_pg(w, "wavefleet-worker stream", stream_changed);
+        w->pg = connect_pg(w, "wavefleet-worker settle", 0, pg_changed);
+        /* Later answers are of no use. */
+        w->beat =
+                connect_pg(w, "wavefleet-worker lease", cfg->worker_lease_ms * 4 / 5, beat_changed);
+        w->look = connect_pg(w, "wavefleet-worker look", 0, look_changed);
+        w->stream_pg = connect_pg(w, "wavefleet-worker stream", 0, stream_changed);
         w->broker = broker_new(l, &bo, &be);
         make_exchange(w);
         w->settings = settings_new(w);
@@ -217,6 +248,7 @@ void engine_worker_free(struct engine_worker *w)
         reap_free(take(w->reap));
         pg_free(w->pg);
         pg_free(w->beat);
+        pg_free(w->look);
         pg_free(w->stream_pg);
         broker_free(w->broker);
         stream_free(w->stream);
@@ -231,6 +263,7 @@ void engine_worker_forget(struct engine_worker *w)
 {
         pg_forget(w->pg);
         pg_forget(w->beat);
+        pg_forget(w->look);
         pg_forget(w->stream_pg);
         broker_forget(w->broker);
 }

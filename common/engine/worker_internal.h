@@ -40,8 +40,9 @@ struct engine_worker {
         struct loop *loop;
         const struct config *cfg;
         struct engine_worker_events ev;
-        struct pg *pg;        /* claims and settlements */
-        struct pg *beat;      /* lease, looking around, reaping */
+        struct pg *pg;   /* claims and settlements */
+        struct pg *beat; /* the lease, and nothing that could be waited for */
+        struct pg *look; /* what is asked: rows, peers, what is due; the reconciler and its lock */
         struct pg *stream_pg; /* log lines, progress, questions of bodies */
         struct broker *broker;
         struct broker_control *control;
@@ -66,6 +67,8 @@ struct engine_worker {
         struct map *strangers;  /* ids in the processing list that were unknown at the last check */
         struct map *stray_rows; /* id -> attempt of rows that were unknown at the last check */
         uint64_t checks;        /* numbers the checks of hands against PostgreSQL */
+        bool glancing;          /* one is under way … */
+        bool glance_again;      /* … and was asked before something that it must see */
         struct loop_timer *tick;
         struct loop_timer *fence;
 
@@ -92,7 +95,8 @@ void hands_take(struct engine_worker *w, int64_t id);
 void hands_give_back(struct engine_worker *w, const int64_t *ids, size_t n);
 void hands_want(struct engine_worker *w); /* tells the pops whether ids are wanted */
 void hands_check_list(struct engine_worker *w, bool at_once); /* the processing list against ours */
-void hands_check_rows(struct engine_worker *w, const struct pg_result *r, size_t s);
+/* r: worker_rows, asked as check number `check`. */
+void hands_check_rows(struct engine_worker *w, const struct pg_result *r, size_t s, uint64_t check);
 
 /* lease.c: registering, renewing, being found dead, leaving. */
 void lease_start(struct engine_worker *w);
@@ -117,7 +121,7 @@ void reap_free(struct reap *r);
 /* A row of this very process, whose bodies are gone: it need not be watched for a lease. */
 void reap_former(struct reap *r, int64_t worker);
 /* The peers as PostgreSQL showed them just now (worker_peers). */
-void reap_look(struct reap *r, const struct pg_result *res, size_t s, int64_t asked_at_ms);
+void reap_look(struct reap *r, const struct pg_result *res, size_t s);
 
 /* repair.c: a claim was refused for a full window. */
 void repair_window(struct engine_worker *w, int64_t wave_no);

@@ -29,8 +29,10 @@ enum {
         REST_SPREAD_MS = 45,
         ANSWER_GRACE_MS = 5000, /* beyond statement_timeout */
         STEADY_MS = 1000,       /* up for so long: the next attempt is the first one again */
+        TROUBLE_QUIET_MS = 30000,
 };
-static const struct backoff reconnect = {.base_ms = 100, .cap_ms = 5000, .factor = 2};
+/* PostgreSQL is used again within two seconds of its return, and is not stormed while it recovers. */
+static const struct backoff reconnect = {.base_ms = 100, .cap_ms = 2000, .factor = 2};
 
 struct pg {
         struct loop *loop;
@@ -41,9 +43,10 @@ struct pg {
         void *arg;
         struct pg_dial *dial;
         struct pg_pipe *pipe;
-        bool up;           /* as on_change was told; stays so while it is opened anew */
-        bool tell;         /* on_change is due */
-        unsigned attempts; /* to connect, in a row */
+        bool up;             /* as on_change was told; stays so while it is opened anew */
+        bool tell;           /* on_change is due */
+        int64_t patience_ms; /* 0: by the time-out of queries */
+        unsigned attempts;   /* to connect, in a row */
         int64_t up_since_ms;
         int64_t used_ms;
         char reason[PG_REASON_MAX]; /* why it is not up, or was not the last time */
@@ -200,15 +203,28 @@ static void on_rest(void *arg)
         pump(pg);
 }
 
+/* Said once in a while: every transaction meets it. */
+static void note_trouble(struct pg *pg, const struct pg_failure *f)
+{
+        const char *trouble = pg_failure_trouble(f);
+        struct pg_voice *v = pg->voice;
+        if (!trouble)
+                return;
+        int64_t now_ms = clock_mono_ms();
+        if (v->trouble != trouble || now_ms - v->trouble_ms > TROUBLE_QUIET_MS)
+                log_warn("postgres.trouble", LS("name", pg->name), LE(&f->err));
+        v->trouble = trouble;
+        v->trouble_ms = now_ms;
+}
+
 static void take_answered(struct pg *pg)
 {
         struct pg_tx *tx;
         while ((tx = pg_pipe_answered(pg->pipe))) {
                 bool again = tx->failure && (pg_failure_is_conflict(tx->failure) ||
                                              pg_failure_is_stale(tx->failure));
-                if (tx->failure && pg_failure_is_read_only(tx->failure) &&
-                    pg_params_hosts(pg->params) > 1)
-                        pg_pipe_wear_out(pg->pipe); /* another host may be the one by now */
+                if (tx->failure)
+                        note_trouble(pg, tx->failure);
                 if (again && tx->tries < TRIES_MAX)
                         lay_to_rest(pg, tx);
                 else
@@ -255,8 +271,8 @@ static void on_dialled(PGconn *conn, const char *reason, void *arg)
                 loop_timer_start(pg->again, backoff_wait(&reconnect, pg->attempts, rand_u64()));
         } else {
                 pg->up_since_ms = pg->used_ms = clock_mono_ms();
-                pg->pipe = pg_pipe_new(pg->loop, conn,
-                                       pg_params_query_timeout_ms(pg->params) + ANSWER_GRACE_MS,
+                int64_t usual_ms = pg_params_query_timeout_ms(pg->params) + ANSWER_GRACE_MS;
+                pg->pipe = pg_pipe_new(pg->loop, conn, pg->patience_ms ? pg->patience_ms : usual_ms,
                                        on_pipe, pg);
                 set_up(pg, true);
                 pump(pg);
@@ -325,6 +341,7 @@ struct pg *pg_new_member(struct loop *l, const struct pg_opts *opts, struct pg_v
         pg->loop = l;
         pg->name = xstrdup(opts->name ? opts->name : "wavefleet");
         pg->voice = voice ? voice : &pg->own_voice;
+        pg->patience_ms = opts->patience_ms;
         pg->on_change = on_change;
         pg->arg = arg;
         list_init(&pg->waiting);
@@ -393,6 +410,12 @@ void pg_forget(struct pg *pg)
 bool pg_up(const struct pg *pg)
 {
         return pg->up;
+}
+
+void pg_hurry(struct pg *pg)
+{
+        if (pg->params && !pg->pipe && !pg->dial)
+                loop_timer_start(pg->again, 0);
 }
 
 void pg_send(struct pg *pg, struct pg_tx *tx, pg_fn fn, void *arg)

@@ -86,7 +86,9 @@ struct pg_opts {
         const char *url;  /* libpq URI or keywords */
         const char *name; /* application_name */
         int64_t connect_timeout_ms;
-        int64_t query_timeout_ms; /* statement_timeout; and the connection is given up 5 s later */
+        int64_t query_timeout_ms; /* statement_timeout */
+        int64_t patience_ms; /* without a word from PostgreSQL for so long while an answer is owed the
+                                     connection is given up; 0: query_timeout_ms and 5 s */
 };
 /* Begins to connect. `on_change` (may be NULL) is told when the connection is there or gone. */
 struct pg *pg_new(struct loop *l, const struct pg_opts *opts, void (*on_change)(bool up, void *arg),
@@ -99,6 +101,8 @@ void pg_free(struct pg *pg);
 /* In a child after fork(): closes the descriptor without a word to the server. */
 void pg_forget(struct pg *pg);
 bool pg_up(const struct pg *pg);
+/* The server is there, as another connection has found: no more waiting for the next attempt. */
+void pg_hurry(struct pg *pg);
 /*
  * Takes the transaction. Without a connection fn gets ERR_UNAVAILABLE in the next turn. It is an
  * implicit transaction block: what wants BEGIN (LOCK TABLE, SET LOCAL, savepoints) or none at all
@@ -119,6 +123,13 @@ struct pg_pool *pg_pool_new(struct loop *l, const struct pg_opts *opts, size_t s
 void pg_pool_free(struct pg_pool *p);
 void pg_pool_forget(struct pg_pool *p);
 bool pg_pool_up(const struct pg_pool *p); /* at least one connection is there */
+/*
+ * What keeps everybody from working now, or did within the last five seconds (a full disk is only met by
+ * who writes), in a sentence that may be shown to anyone: no addresses, no names. NULL: nothing.
+ */
+const char *pg_pool_trouble(const struct pg_pool *p);
+/* As pg_hurry(). */
+void pg_pool_hurry(struct pg_pool *p);
 /* Through the connection with the fewest transactions in flight. */
 void pg_pool_send(struct pg_pool *p, struct pg_tx *tx, pg_fn fn, void *arg);
 /* Milliseconds the oldest unanswered transaction has been under way; 0: none. */

@@ -13,25 +13,32 @@ static const struct meaning {
         const char *prefix;
         enum err_code code;
         const char *sentence; /* before PostgreSQL's own; NULL: that alone, it was written for people */
+        bool all;             /* it hits whoever asks, not only this one */
 } meanings[] = {
-        {"WF400", ERR_BAD_REQUEST, NULL},
-        {"WF403", ERR_FORBIDDEN, NULL},
-        {"WF404", ERR_NOT_FOUND, NULL},
-        {"WF409", ERR_CONFLICT, NULL},
-        {"WF413", ERR_TOO_LARGE, NULL},
-        {"WF422", ERR_INVALID, NULL},
-        {"WF429", ERR_RATE, NULL},
-        {"WF503", ERR_UNAVAILABLE, NULL},
-        {"08", ERR_UNAVAILABLE, "the connection to PostgreSQL failed"},
-        {"25006", ERR_UNAVAILABLE, "PostgreSQL is read-only for now"},
-        {"25P03", ERR_UNAVAILABLE, "PostgreSQL gave up a transaction that stood still"},
-        {"40001", ERR_UNAVAILABLE, "PostgreSQL rolled it back for a conflict, again and again"},
-        {"40P01", ERR_UNAVAILABLE, "PostgreSQL rolled it back for a deadlock, again and again"},
-        {"53", ERR_UNAVAILABLE, "PostgreSQL is short of something"},
-        {"55P03", ERR_UNAVAILABLE, "PostgreSQL waited too long for a lock that somebody else holds"},
-        {"57014", ERR_UNAVAILABLE, "PostgreSQL did not get it done in time"},
-        {"57P", ERR_UNAVAILABLE, "PostgreSQL is stopping or starting"},
-        {"58", ERR_UNAVAILABLE, "PostgreSQL's own system failed it"},
+        {"WF400", ERR_BAD_REQUEST, NULL, false},
+        {"WF403", ERR_FORBIDDEN, NULL, false},
+        {"WF404", ERR_NOT_FOUND, NULL, false},
+        {"WF409", ERR_CONFLICT, NULL, false},
+        {"WF413", ERR_TOO_LARGE, NULL, false},
+        {"WF422", ERR_INVALID, NULL, false},
+        {"WF429", ERR_RATE, NULL, false},
+        {"WF503", ERR_UNAVAILABLE, NULL, false},
+        {"08", ERR_UNAVAILABLE, "the connection to PostgreSQL failed", false},
+        {"25006", ERR_UNAVAILABLE, "PostgreSQL is read-only for now", true},
+        {"25P03", ERR_UNAVAILABLE, "PostgreSQL gave up a transaction that stood still", false},
+        {"40001", ERR_UNAVAILABLE, "PostgreSQL rolled it back for a conflict, again and again",
+         false},
+        {"40P01", ERR_UNAVAILABLE, "PostgreSQL rolled it back for a deadlock, again and again",
+         false},
+        {"53100", ERR_UNAVAILABLE, "PostgreSQL's disk is full", true},
+        {"53200", ERR_UNAVAILABLE, "PostgreSQL has run out of memory", true},
+        {"53300", ERR_UNAVAILABLE, "PostgreSQL has no connection left", true},
+        {"53", ERR_UNAVAILABLE, "PostgreSQL is short of something", false},
+        {"55P03", ERR_UNAVAILABLE, "PostgreSQL waited too long for a lock that somebody else holds",
+         false},
+        {"57014", ERR_UNAVAILABLE, "PostgreSQL did not get it done in time", false},
+        {"57P", ERR_UNAVAILABLE, "PostgreSQL is stopping or starting", false},
+        {"58", ERR_UNAVAILABLE, "PostgreSQL's own system failed it", true},
 };
 
 static char last_sqlstate[6];
@@ -105,6 +112,37 @@ bool pg_failure_is_stale(const struct pg_failure *f)
 {
         return strcmp(f->sqlstate, "26000") == 0 ||
                (strcmp(f->sqlstate, "0A000") == 0 && strstr(f->err.text, "cached plan"));
+}
+
+const char *pg_failure_trouble(const struct pg_failure *f)
+{
+        const struct meaning *m = f->set ? meaning_of(f->sqlstate) : NULL;
+        return m && m->all ? m->sentence : NULL;
+}
+
+/* What PostgreSQL or libpq say to who cannot connect has no SQLSTATE that libpq would tell. */
+static const struct {
+        const char *part, *sentence;
+} refusals[] = {
+        {"too many clients", "PostgreSQL has no connection left"},
+        {"connection slots are reserved", "PostgreSQL has no connection left"},
+        {"too many connections for", "PostgreSQL has no connection left"},
+        {"session is read-only", "PostgreSQL is read-only for now"},
+        {"hot standby", "PostgreSQL is a standby"},
+        {"starting up", "PostgreSQL is starting"},
+        {"recovery mode", "PostgreSQL is recovering from a crash"},
+        {"not yet accepting", "PostgreSQL is starting"},
+        {"shutting down", "PostgreSQL is shutting down"},
+        {"refused", "PostgreSQL takes no connections"},
+};
+
+const char *pg_trouble_of(const char *reason)
+{
+        for (size_t i = 0; i < COUNT_OF(refusals); i++) {
+                if (strstr(reason, refusals[i].part))
+                        return refusals[i].sentence;
+        }
+        return "PostgreSQL does not answer";
 }
 
 bool pg_failure_is_read_only(const struct pg_failure *f)

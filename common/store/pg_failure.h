@@ -28,6 +28,10 @@ bool pg_failure_is_conflict(const struct pg_failure *f);
 /* The prepared statements of this connection are out of date or gone. */
 bool pg_failure_is_stale(const struct pg_failure *f);
 bool pg_failure_is_read_only(const struct pg_failure *f);
+/* What would hit every other transaction too, in a sentence that may be shown to anyone; NULL: nothing. */
+const char *pg_failure_trouble(const struct pg_failure *f);
+/* The same for the reason why there is no connection; never NULL. */
+const char *pg_trouble_of(const char *reason);
 
 /* What pg_last_sqlstate() says from now on; NULL: nothing. */
 void pg_failure_show_sqlstate(const char *sqlstate);

@@ -13,6 +13,8 @@ struct pg_voice {
         unsigned up; /* connections that are there */
         bool said_up;
         char said[PG_REASON_MAX]; /* the reason that was logged last */
+        const char *trouble;      /* what everybody was refused for last, NULL: nothing … */
+        int64_t trouble_ms;       /* … and when */
 };
 
 /* As pg_new(), with the voice of its pool, which outlives it. */

@@ -233,6 +233,10 @@ static const struct {
         {"keepalives_count", "3"},
 };
 
+/* A standby, or a primary that was made read-only, is none that we can work with: the next host, or the
+ * same one later. */
+static const char sessions[] = "target_session_attrs";
+
 static bool names_a_place(const char *keyword)
 {
         return strcmp(keyword, "host") == 0 || strcmp(keyword, "hostaddr") == 0 ||
@@ -246,6 +250,8 @@ void pg_params_fill(const struct pg_params *p, const struct pg_host *h,
         /* A later value replaces an earlier one of the same keyword. */
         for (size_t i = 0; i < COUNT_OF(defaults); i++)
                 put(&l, defaults[i].keyword, defaults[i].value);
+        if (!given_or_env(p, sessions, "PGTARGETSESSIONATTRS"))
+                put(&l, sessions, "read-write");
         put(&l, "tcp_user_timeout", p->user_timeout_ms);
         put(&l, "connect_timeout", p->connect_timeout_s);
         for (const PQconninfoOption *o = p->url; o->keyword; o++) {

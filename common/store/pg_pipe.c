@@ -288,8 +288,9 @@ static void put_answered(struct pg_pipe *p, struct pg_tx *tx)
 {
         list_push_back(&p->answered, &tx->link);
         p->in_flight--;
-        if (tx->failure && pg_failure_is_stale(tx->failure))
-                p->stale = true;
+        if (tx->failure &&
+            (pg_failure_is_stale(tx->failure) || pg_failure_is_read_only(tx->failure)))
+                p->stale = true; /* read-only: another server may be the one by now */
         if (tx->data.len > LARGE_BYTES || tx->result_bytes > LARGE_BYTES)
                 p->worn = true;
 }
@@ -534,9 +535,4 @@ bool pg_pipe_stale(const struct pg_pipe *p)
 bool pg_pipe_worn(const struct pg_pipe *p)
 {
         return p->worn;
-}
-
-void pg_pipe_wear_out(struct pg_pipe *p)
-{
-        p->worn = true;
 }

@@ -49,6 +49,5 @@ struct pg_tx *pg_pipe_abandoned(struct pg_pipe *p);
 bool pg_pipe_stale(const struct pg_pipe *p);
 /* It once carried something large, and libpq keeps such buffers: to be opened anew when idle. */
 bool pg_pipe_worn(const struct pg_pipe *p);
-void pg_pipe_wear_out(struct pg_pipe *p);
 
 #endif

@@ -12,9 +12,10 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "store/pg.h"
+#include "store/pg_failure.h"
 #include "store/pg_inside.h"
 
-enum { LOOK_MS = 5000, IDLE_MS = 60000, KEPT = 2 };
+enum { LOOK_MS = 5000, IDLE_MS = 60000, KEPT = 2, TROUBLE_MS = 5000 };
 
 struct member {
         struct pg_pool *pool;
@@ -137,6 +138,20 @@ void pg_pool_forget(struct pg_pool *p)
 bool pg_pool_up(const struct pg_pool *p)
 {
         return p->up;
+}
+
+void pg_pool_hurry(struct pg_pool *p)
+{
+        for (size_t i = 0; i < p->count; i++)
+                pg_hurry(p->members[i]->pg);
+}
+
+const char *pg_pool_trouble(const struct pg_pool *p)
+{
+        const struct pg_voice *v = &p->voice;
+        if (!p->up)
+                return pg_trouble_of(v->said);
+        return v->trouble && clock_mono_ms() - v->trouble_ms < TROUBLE_MS ? v->trouble : NULL;
 }
 
 /* Ready ones before others, then by what is under way. */

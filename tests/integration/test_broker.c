@@ -563,11 +563,14 @@ START_TEST(due_entries_and_the_time_to_the_next)
         ck_assert_int_gt(rig.count, 50000);
         OK(broker_due(rig.b, 2, rig_due, NULL));
         ck_assert(rig.n == 2 && rig.count == 0);
-        /* What is there stays as it is. */
+        /* What is there is brought forward, never put off. */
         long long score = rig_int("ZSCORE wavefleet:delayed 4");
-        due_in_ms[3] = 1;
+        due_in_ms[3] = 70000;
         OK(broker_delay(rig.b, ids, due_in_ms, 4, rig_done, NULL));
         ck_assert_int_eq(rig_int("ZSCORE wavefleet:delayed 4"), score);
+        due_in_ms[3] = 20000;
+        OK(broker_delay(rig.b, ids, due_in_ms, 4, rig_done, NULL));
+        ck_assert_int_lt(rig_int("ZSCORE wavefleet:delayed 4"), score - 30000);
         OK(broker_delayed(rig.b, rig_ids, NULL));
         ck_assert_uint_eq(rig.n, 4);
 }

@@ -3,6 +3,8 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -75,6 +77,17 @@ START_TEST(a_port_that_nobody_listens_on)
 }
 END_TEST
 
+/* The socket is there a moment before anybody listens on it. */
+static bool listens(const char *path)
+{
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+        int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+        bool there = connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+        close(fd);
+        return there;
+}
+
 /* A server of our own on a socket, with users and passwords. */
 static pid_t own_server(char *path, size_t size)
 {
@@ -87,7 +100,7 @@ static pid_t own_server(char *path, size_t size)
                        "--save", "", "--requirepass", "pa:ss@word", (char *)NULL);
                 _exit(127);
         }
-        while (access(path, F_OK) < 0)
+        while (!listens(path))
                 rig_turn_for(10);
         return pid;
 }

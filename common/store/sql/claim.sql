@@ -3,6 +3,7 @@
 -- $1 bigint[] ids   $2 worker_id   $3 shard   $4 text[] queues of the worker
 -- What waits behind a canary is answered as blocked: it has no business in Redis yet.
 -- shut: its queue is paused: nothing of it is claimed, due polls go on
+-- A row that was changed in the future is due: the clock was set back since its wait began.
 -- twin: the same source and target run for another migration just now; such a row is not claimed.
 WITH given AS (
     SELECT DISTINCT id FROM unnest($1::bigint[]) id),
@@ -11,7 +12,7 @@ me AS MATERIALIZED (
 seen AS MATERIALIZED (
     SELECT m.id, m.wave_no, m.state, m.attempt, m.project, m.brz_project_id, m.spent,
            m.params, m.memo, m.first_started_at, m.started_at, a.due_at, a.polls, w.batch_size,
-           coalesce(a.due_at <= now(), true) AS due,
+           coalesce(a.due_at <= now() OR m.updated_at > now() + interval '1 minute', true) AS due,
            w.state = 'running' AND w.queue = ANY ($4::text[]) AND NOT coalesce(m.id >= w.gate_id, false)
                AND w.queue <> ALL (ARRAY(SELECT queue FROM queues WHERE paused)) AS open,
            m.state IN ('pending', 'retrying') AND coalesce(m.id >= w.gate_id, false) AS gated,
@@ -56,7 +57,7 @@ counted AS (
         ON CONFLICT (wave_no, shard) DO UPDATE SET claimed = p.claimed + excluded.claimed)
 SELECT g.id, c.attempt AS claimed, (SELECT count(*) FROM me) AS alive, s.wave_no,
        CASE WHEN s.gated THEN 'blocked' ELSE s.state END AS state, s.attempt,
-       s.due, greatest(0, ceil(extract(epoch FROM s.due_at - now()) * 1000))::bigint AS due_in_ms,
+       s.due, CASE WHEN s.due THEN 0 ELSE ceil(extract(epoch FROM s.due_at - now()) * 1000) END::bigint AS due_in_ms,
        s.open, s.twin, s.project, s.brz_project_id, s.spent, s.params::text, s.memo::text, s.polls,
        (extract(epoch FROM coalesce(CASE WHEN c.id IS NULL THEN s.started_at END, now())) * 1000)::bigint
            AS started_ms,

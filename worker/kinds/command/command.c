@@ -228,6 +228,7 @@ static void run(struct command *c, struct outcome *out)
                             .cwd = c->cwd,
                             .input = c->params.input,
                             .timeout_ms = c->params.timeout_s * MS_PER_S,
+                            .memory_max = body_config(c->body)->worker_body_memory,
                             .out = &out_lines,
                             .err = &err_lines};
         enum program_failure failure = program_run(c->body, &p, &end, &error, &e);

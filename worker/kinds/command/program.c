@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -43,6 +44,15 @@ static void fail(struct launch *l, enum program_failure failed)
         _exit(127);
 }
 
+/* What is written to, not what is only reserved: RLIMIT_AS would refuse Java and Go their large
+ * reservations. */
+static void limit_memory(int64_t bytes)
+{
+        const struct rlimit limit = {(rlim_t)bytes, (rlim_t)bytes};
+        if (bytes > 0)
+                setrlimit(RLIMIT_DATA, &limit);
+}
+
 /* In the memory of the parent, which stands still: system calls only. */
 _Noreturn __attribute__((noinline)) static void become(struct launch *l)
 {
@@ -59,6 +69,7 @@ _Noreturn __attribute__((noinline)) static void become(struct launch *l)
                         fail(l, PROGRAM_NO_RESOURCES);
         }
         close_range(3, ~0U, 0);
+        limit_memory(l->program->memory_max);
         if (chdir(l->program->cwd) < 0)
                 fail(l, PROGRAM_NO_CWD);
         sigprocmask(SIG_SETMASK, &l->mask, NULL);

@@ -20,6 +20,7 @@ struct program {
         const char *cwd;
         const char *input;  /* standard input, or NULL: /dev/null */
         int64_t timeout_ms; /* 0: none but the attempt's */
+        int64_t memory_max; /* bytes of data of each of its processes; 0: no limit */
         struct lines *out, *err;
 };
 struct program_end {
