@@ -161,3 +161,8 @@ def fingerprint(sql, redis):
     rows = {t: sql.value(f'SELECT md5(string_agg(x::text, chr(10) ORDER BY x::text)) FROM wavefleet."{t}" x') for t in tables}
     keys = {k: redis.dump(k) for k in redis.scan_iter("*", count=500) if ":depth:" not in k}
     return rows, keys
+
+
+def changed(before, after):
+    """The tables and keys in which two fingerprints differ, by name."""
+    return sorted(k for a, b in zip(before, after) for k in a.keys() | b.keys() if a.get(k) != b.get(k))

@@ -341,6 +341,15 @@ class Fleet:
             raise AssertionError(f"Redis still holds of ended wave {wave_id}: {left()}") from None
         return s
 
+    def at_rest(self):
+        """A fingerprint, once what the programs do by themselves changes it no more."""
+        seen = [None]
+
+        def same():
+            seen.append(invariants.fingerprint(self.sql, self.redis))
+            return seen[-1] if seen[-1] == seen[-2] else None
+        return wait_until(same, 20, "a moment without changes", every_s=0.3)
+
     def sampling(self, *wave_ids, every_s=0.01):
         return invariants.Sampler(self.sql, *wave_ids, every_s=every_s)
 
