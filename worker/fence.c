@@ -137,6 +137,12 @@ static bool supervisor_died(void)
         return getppid() != here.parent;
 }
 
+void fence_hung_up(void)
+{
+        if (supervisor_died())
+                kill_all_bodies();
+}
+
 static void *watch(void *unused)
 {
         (void)unused;
@@ -144,8 +150,7 @@ static void *watch(void *unused)
                 struct pollfd p = {.fd = here.pipe};
                 poll(&p, 1, until_next_look_ms(here.fence));
                 if (p.revents) {
-                        if (supervisor_died())
-                                kill_all_bodies();
+                        fence_hung_up();
                         kill(0, SIGKILL);
                 }
                 if (!fence_open(here.fence))

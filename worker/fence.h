@@ -8,12 +8,12 @@
  *
  * Each runner has a watchdog: a thread that sleeps in poll(2) on the pipe to the supervisor and wakes
  * at the deadline, and at least ten times in a lease. When the deadline is past it kills the group of
- * every runner of this worker that has a body, its own last; when the pipe hangs up, which means that
- * the supervisor is dead, it does the same at once, and ends itself. SIGKILL to the whole group, so the
- * programs of a body go with it, whatever signals they block and whether they are stopped. Because each
- * watches over all, a runner that is stopped, or that died and was not buried by a supervisor that was
- * stopped or dead, is fenced too, by the others. A runner that is woken by SIGCONT looks at the deadline
- * before its body runs on.
+ * every runner of this worker that has a body, its own last. When the pipe hangs up it does the same at once
+ * if the supervisor is dead, and ends itself; if only the body has closed the pipe, it ends its own alone.
+ * SIGKILL to the whole group, so the programs of a body go with it, whatever signals they block and whether
+ * they are stopped. Because each watches over all, a runner that is stopped, or that died and was not buried
+ * by a supervisor that was stopped or dead, is fenced too, by the others. A runner that is woken by SIGCONT
+ * looks at the deadline before its body runs on.
  *
  * A thread, and not a timer's signal: a signal interrupts system calls of libraries that know nothing
  * of it, once in every period and in every body, and waits while a library has blocked it. The thread
@@ -50,6 +50,9 @@ struct fence_left fence_dismiss(struct fence *f, unsigned slot);
 
 /* Starts the watchdog; `pipe` is the socket to the supervisor. -1 with errno. */
 int fence_watch(struct fence *f, unsigned slot, int pipe);
+/* The pipe has hung up: ends all bodies of this worker if its supervisor is dead. For who is about to end
+ * itself, and with it the watchdog. */
+void fence_hung_up(void);
 /* The first bytes of a job are here: from now on the watchdogs count it as running. */
 void fence_begin(struct fence *f, unsigned slot);
 void fence_end(struct fence *f, unsigned slot);

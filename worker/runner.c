@@ -82,5 +82,7 @@ _Noreturn void runner_main(const struct runner *r)
         }
         if (there < 0)
                 log_error("runner.pipe", LE(&e));
+        else
+                fence_hung_up(); /* who waits for a job may be faster than its watchdog */
         _exit(there < 0 ? RUNNER_EXIT_PIPE : 0);
 }

@@ -187,6 +187,11 @@ void reap_former(struct reap *r, int64_t worker)
         mark(r, worker, -1, "former");
 }
 
+bool reap_settled(const struct reap *r)
+{
+        return map_count(r->former) == 0;
+}
+
 /* ---- looking ---- */
 
 static struct peer *peer_of(struct reap *r, int64_t id)

@@ -365,7 +365,7 @@ void engine_worker_drain(struct engine_worker *w)
 
 bool engine_worker_quiet(const struct engine_worker *w)
 {
-        return w->left || (!w->id && !w->dead && !w->registering);
+        return reap_settled(w->reap) && (w->left || (!w->id && !w->dead && !w->registering));
 }
 
 bool engine_worker_ready(const struct engine_worker *w)

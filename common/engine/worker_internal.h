@@ -120,6 +120,7 @@ struct reap *reap_new(struct engine_worker *w);
 void reap_free(struct reap *r);
 /* A row of this very process, whose bodies are gone: it need not be watched for a lease. */
 void reap_former(struct reap *r, int64_t worker);
+bool reap_settled(const struct reap *r); /* every such row is marked */
 /* The peers as PostgreSQL showed them just now (worker_peers). */
 void reap_look(struct reap *r, const struct pg_result *res, size_t s);
 

@@ -144,51 +144,66 @@ def redis_address(place):
 
 
 class PickyGate(Gate):
-    """A gate that can be slow, and let single connections hang: `hang(word)` those that exist and whose
-    first bytes have the word in them (a client's name)."""
+    """A gate that can let single connections hang: `hang(word)` those that exist and whose first bytes
+    have the word in them (a client's name)."""
 
     def __init__(self, target):
-        self.delay_s, self.first, self.hung = 0.0, {}, set()
-        self.free = threading.Condition()
+        self.first, self.hung, self.free = {}, set(), threading.Condition()
         super().__init__(target)
 
-    def join(self, near):
-        self.first[near] = b""
-        super().join(near)
+    def pump(self, pair, name):
+        super().pump(Held(self, pair), name)
 
-    def pump(self, source, sink):
-        with contextlib.suppress(OSError):
-            while True:
-                data = source.recv(65536)
-                self.hold(source, sink, data)
-                if not data:
-                    break
-                sink.sendall(data)
-        for s in (source, sink):
-            with contextlib.suppress(OSError):
-                s.shutdown(socket.SHUT_RDWR)
-            s.close()
-
-    def hold(self, source, sink, data):
-        if source in self.first and len(self.first[source]) < 4096:
-            self.first[source] += data
-        time.sleep(self.delay_s)
+    def hold(self, near, data):
+        if len(self.first.setdefault(near, b"")) < 4096:
+            self.first[near] += data
         with self.free:
-            self.free.wait_for(lambda: not {source, sink} & self.hung)
+            self.free.wait_for(lambda: near not in self.hung)
 
     def hang(self, word):
         """How many connections hang now."""
         with self.lock:
-            found = [near for near, _ in self.pairs if word in self.first.get(near, b"") and near.fileno() >= 0]
+            found = [p.near for p in self.pairs if word in self.first.get(p.near, b"") and p.near.fileno() >= 0]
         self.hung.update(found)
         return len(found)
 
     def mend(self):
         with self.free:
             self.hung.clear()
-            self.delay_s = 0.0
             self.free.notify_all()
         super().mend()
+
+
+class Held:
+    """A pair whose bytes wait while it hangs."""
+
+    def __init__(self, gate, pair):
+        self.gate, self.pair, self.near, self.far, self.lost = gate, pair, pair.near, pair.far, pair.lost
+
+    def ends(self, way):
+        source, sink = self.pair.ends(way)
+        return source, HeldSocket(self.gate, self.near, sink)
+
+    def __eq__(self, other):
+        return other is self.pair or other is self
+
+    def __hash__(self):
+        return hash(self.pair)
+
+
+class HeldSocket:
+    def __init__(self, gate, near, sink):
+        self.gate, self.near, self.sink = gate, near, sink
+
+    def sendall(self, data):
+        self.gate.hold(self.near, data)
+        self.sink.sendall(data)
+
+    def shutdown(self, how):
+        self.sink.shutdown(how)
+
+    def close(self):
+        self.sink.close()
 
 
 class SturdySql(Sql):

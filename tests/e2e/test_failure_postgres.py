@@ -326,7 +326,7 @@ def picky():
 def test_slow_answers(fleet_on, picky):
     gates, gated = picky
     fleet = fleet_on(url=gated)
-    gates[0].delay_s = 0.15
+    gates[0].slow(0.15)
     completes(fleet, *[fleet.submit(f"slow {i}", names(12), batch_size=6, params={"sleep_ms": 20}) for i in range(2)])
 
 

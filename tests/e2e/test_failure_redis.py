@@ -167,7 +167,7 @@ def gate(spare):
 def test_slow_answers(gate, fleet_on):
     server, slow = gate
     fleet = fleet_on(server, url=f"redis://127.0.0.1:{slow.port}/0")
-    slow.delay_s = 0.15
+    slow.slow(0.15)
     waves = [fleet.submit(f"slow {i}", names(15), batch_size=5, params={"sleep_ms": 20}) for i in range(2)]
     completes(fleet, *waves)
 
