@@ -70,6 +70,7 @@ int main(void)
 {
         Suite *s = suite_create("map");
         TCase *t = tcase_create("map");
+        tcase_set_timeout(t, 60); /* on a busy machine */
         suite_add_tcase(s, t);
         tcase_add_test(t, behaves_as_an_array);
         tcase_add_test(t, extreme_ids);
