@@ -80,6 +80,7 @@ _Noreturn void runner_main(const struct runner *r)
                 if (large)
                         malloc_trim(0);
         }
+        fence_leave(r->fence);
         if (there < 0)
                 log_error("runner.pipe", LE(&e));
         else
