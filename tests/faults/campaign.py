@@ -141,6 +141,8 @@ class Campaign:
                     entry["wave_id"] = reply.data["wave_id"]
                     self.people.waves.append(entry["wave_id"])
                     return
+                if reply.status == 422 and "deadline_in_s" in wave["steering"]:
+                    return          # it has passed while nobody answered
                 if reply.status < 500 and reply.status not in (409, 429):
                     self.broken.append(f"{wave['name']} was refused: {reply}")
                     return
