@@ -118,14 +118,6 @@ static void kill_all_bodies(void)
         kill_slot(&f->slots[here.slot]);
 }
 
-void fence_leave(struct fence *f)
-{
-        assert(f == here.fence);
-        struct pollfd p = {.fd = here.pipe};
-        if (poll(&p, 1, 0) > 0 && (p.revents & POLLHUP))
-                kill_all_bodies();
-}
-
 static int until_next_look_ms(const struct fence *f)
 {
         int64_t left = atomic_load(&f->deadline_ms) - clock_mono_ms();

@@ -56,9 +56,6 @@ void fence_hung_up(void);
 /* The first bytes of a job are here: from now on the watchdogs count it as running. */
 void fence_begin(struct fence *f, unsigned slot);
 void fence_end(struct fence *f, unsigned slot);
-/* This runner ends itself. Where that is because the supervisor is dead, all bodies of its worker end too: its
- * watchdog may not have come to it. */
-void fence_leave(struct fence *f);
 /* Whether a body may begin, or go on, now. */
 bool fence_open(const struct fence *f);
 
