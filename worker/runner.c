@@ -80,9 +80,8 @@ _Noreturn void runner_main(const struct runner *r)
                 if (large)
                         malloc_trim(0);
         }
-        if (there < 0)
+        fence_hung_up(); /* who waits for a job may be faster than its watchdog */
+        if (there < 0)   /* that may be a reset: what we said last was not read any more */
                 log_error("runner.pipe", LE(&e));
-        else
-                fence_hung_up(); /* who waits for a job may be faster than its watchdog */
         _exit(there < 0 ? RUNNER_EXIT_PIPE : 0);
 }

@@ -141,11 +141,19 @@ class Campaign:
                     entry["wave_id"] = reply.data["wave_id"]
                     self.people.waves.append(entry["wave_id"])
                     return
+                if self.too_late(wave, reply):
+                    return
                 if reply.status < 500 and reply.status not in (409, 429):
                     self.broken.append(f"{wave['name']} was refused: {reply}")
                     return
             time.sleep(0.3)
         self.broken.append(f"{wave['name']} could not be submitted although everything was mended")
+
+    @staticmethod
+    def too_late(wave, reply):
+        """While nobody answered, its deadline has passed, or the wave that it depends on has ended badly."""
+        return (reply.status == 422 and "deadline_in_s" in wave["steering"]) or (
+            reply.status == 409 and str(reply.json["detail"]).startswith("depends_on: "))
 
     # ---- the whole ----
 

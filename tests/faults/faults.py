@@ -50,7 +50,9 @@ def kill_api(world, dice):
 
 
 def stop_process(world, slot, pid, for_s, what, group=False):
-    """SIGSTOP, and SIGCONT later, to a process or to the group that it leads."""
+    """SIGSTOP, and SIGCONT later, to a process or to the group that it leads. It may just have ended (None)."""
+    if pid is None:
+        return f"no {what} of {slot.name} to stop"
     when = born(pid)
     send(pid, signal.SIGSTOP, group)
     slot.stopped.add(pid)
@@ -116,7 +118,8 @@ def kill_both(world, dice):
     runner, stopped = spare_runner(slot, dice[3]), dice[4] < 0.6
     if stopped:
         stop_process(world, slot, slot.program.pid, 10, "the supervisor")
-    send(runner, signal.SIGKILL)
+    if runner:
+        send(runner, signal.SIGKILL)
     time.sleep(0.3 * dice[1])
     return f"kill -9 of runner {runner}, " + kill_slot(world, slot, between((0.0, 3.0), dice[0]))
 

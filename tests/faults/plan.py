@@ -135,4 +135,4 @@ def events_of(r, who, seconds, weights, gap_s):
             return events
         what = r.choices(list(kinds), list(kinds.values()))[0]
         events.append({"at": round(at, 3), "who": who, "what": what,
-                       "dice": [round(r.random(), 4) for _ in range(DICE)]})
+                       "dice": [int(10_000 * r.random()) / 10_000 for _ in range(DICE)]})

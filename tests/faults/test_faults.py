@@ -9,7 +9,7 @@ from campaign import Campaign
 from wavefleet import BIN
 
 SEEDS = [int(s) for s in os.environ.get("WAVEFLEET_FAULTS_SEEDS", "101,7,21").split(",")]
-SECONDS = float(os.environ.get("WAVEFLEET_FAULTS_SECONDS", "20"))
+SECONDS = float(os.environ.get("WAVEFLEET_FAULTS_SECONDS", "15"))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
