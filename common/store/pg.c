@@ -80,6 +80,14 @@ static const char *result_name(const struct pg_tx *tx)
         return names[tx->outcome];
 }
 
+/* Without where the server is: that stands in the log, and clients have no business with it. */
+static const char *without_address(const char *reason)
+{
+        static const char begin[] = "connection to server ", end[] = " failed: ";
+        const char *at = strstr(reason, end);
+        return at && strncmp(reason, begin, sizeof(begin) - 1) == 0 ? at + sizeof(end) - 1 : reason;
+}
+
 static void describe(const struct pg *pg, const struct pg_tx *tx, struct err *e)
 {
         if (tx->outcome == PG_FAILED)
@@ -88,7 +96,8 @@ static void describe(const struct pg *pg, const struct pg_tx *tx, struct err *e)
                 err_set(e, ERR_LOST, "the connection to PostgreSQL broke before the answer: %s",
                         pg->reason);
         else
-                err_set(e, ERR_UNAVAILABLE, "could not reach PostgreSQL: %s", pg->reason);
+                err_set(e, ERR_UNAVAILABLE, "could not reach PostgreSQL: %s",
+                        without_address(pg->reason));
 }
 
 static void call_back(struct pg *pg, struct pg_tx *tx)

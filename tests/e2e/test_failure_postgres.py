@@ -174,7 +174,7 @@ def test_read_only(fleet_on):
     wait_done(fleet, wave, 8)
     with read_only(fleet):
         says(fleet, "PostgreSQL is read-only")
-        name = refuses(fleet, "PostgreSQL is read-only")
+        name = refuses(fleet, "read-only")
         for program in ("wavefleet-api", "wavefleet-worker"):
             logged(fleet, "postgres.trouble", "read-only", program=program)
             logged(fleet, "postgres.down", "session is read-only", program=program)
@@ -344,4 +344,5 @@ def test_connections_hang(fleet_on, picky, connections):
         assert gates[0].hang(name.encode()) == 2
     wait_until(lambda: given_up() == wanted, 15, f"{wanted} given up")
     completes(fleet, wave, fleet.submit("new", ["n"]))
-    assert identities(fleet) == before and outcomes(fleet) == {"completed"}
+    assert identities(fleet) == before
+    assert outcomes(fleet) <= {"completed", "handed_back"}, "a claim whose answer hung is handed back, nothing is lost"
