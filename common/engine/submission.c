@@ -4,6 +4,7 @@
  */
 #include "engine/submission.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <sodium.h>
 #include <stdarg.h>
@@ -284,6 +285,7 @@ static struct submission_project *add_project(struct reading *r, size_t place, c
         r->starved |= s->count == r->cap && !grow_projects(r);
         if (r->starved)
                 return NULL;
+        assert(r->places);
         r->places[s->count] = (uint32_t)place;
         struct submission_project *p = &s->projects[s->count++];
         *p = (struct submission_project){.name = arena_strndup(s->arena, name, len)};
@@ -459,6 +461,7 @@ static uint64_t hash_of(const char *name, const unsigned char *key)
 static void blame_twin(struct reading *r, size_t twin, size_t first)
 {
         const char *name = r->s->projects[twin].name;
+        assert(r->places); /* as many as there are projects */
         size_t shown = 0;
         for (size_t n; name[shown] && (n = utf8_step(name + shown, 4)) && shown + n <= SHOWN_BYTES;)
                 shown += n;
