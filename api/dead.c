@@ -99,8 +99,8 @@ static const struct json_field many_fields[] = {
 static void read_ids(struct request *rq, const struct json *list, struct dead_wish *w)
 {
         struct mistakes *m = request_mistakes(rq);
-        int64_t *ids = ARENA_ARRAY(request_arena(rq), int64_t, json_count(list) + 1);
-        for (const struct json *i = json_first(list); i; i = json_next(i)) {
+        int64_t *ids = arena_try(request_arena(rq), (json_count(list) + 1) * sizeof(*ids));
+        for (const struct json *i = json_first(list); ids && i; i = json_next(i)) {
                 const char *text = json_str(i);
                 int64_t id = text ? parse_id(text) : 0;
                 const char *at = json_pointer_at(request_arena(rq), "#/ids", w->n);
@@ -143,6 +143,10 @@ static void act_on_many(struct request *rq, bool restart)
         if (mistakes_check(request_mistakes(rq), &e) == 0)
                 check_many(rq, &b, &w.filter);
         if (mistakes_check(request_mistakes(rq), &e) < 0) {
+                respond_error(rq, &e);
+                return;
+        }
+        if (arena_check(request_arena(rq), "the ids", &e) < 0) {
                 respond_error(rq, &e);
                 return;
         }

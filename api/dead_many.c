@@ -73,6 +73,8 @@ static void write_data(struct deal *d, struct buf *out)
         json_out_raw(&o, "waves", buf_str(&d->done_text));
         json_out_raw(&o, "refused", buf_str(&d->refused_text));
         json_out_object_end(&o);
+        /* A list of which a part is missing is no answer. */
+        out->failed |= !buf_ok(&d->done_text) || !buf_ok(&d->refused_text);
 }
 
 static const char *message(const struct deal *d)
@@ -194,7 +196,7 @@ static void read_waves(struct deal *d, const struct pg_result *r)
                 const char *ids = pg_text(r, 0, i, PICK_IDS);
                 d->waves[i] =
                         (struct wave){.wave_id = arena_strdup(a, pg_text(r, 0, i, PICK_WAVE_ID)),
-                                      .ids = ids ? arena_strdup(a, ids) : NULL,
+                                      .ids = ids ? arena_try_strndup(a, ids, SIZE_MAX) : NULL,
                                       .n = pg_int(r, 0, i, PICK_N),
                                       .classes = arena_strdup(a, pg_text(r, 0, i, PICK_CLASSES))};
                 d->matched = pg_int(r, 0, i, PICK_ALL);
@@ -230,6 +232,12 @@ static void picked(const struct pg_result *r, const struct err *e, void *arg)
         json_out_init(&d->refused_out, &d->refused_text);
         json_out_array(&d->refused_out, NULL);
         read_waves(d, r);
+        if (arena_failed(request_arena(d->rq))) { /* never act on more than was meant */
+                buf_fini(&d->done_text);
+                buf_fini(&d->refused_text);
+                respond_starved(d->rq);
+                return;
+        }
         if (d->wish.n)
                 read_missing(d, r);
         for (; d->wish.dry_run && d->at < d->n; d->at++)

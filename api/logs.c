@@ -28,7 +28,7 @@ static void add_line(struct log_request *l, const char *text, size_t len)
         struct arena *a = request_arena(l->rq);
         if (l->count == SERVER_LINES_MAX)
                 return;
-        char *line = arena_strndup(a, text, len);
+        char *line = arena_try_strndup(a, text, len);
         if (!line)
                 return; /* and no answer is made of the rest */
         bool valid = utf8_valid(line, len);

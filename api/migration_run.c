@@ -83,7 +83,7 @@ static const char *trimmed(struct arena *a, const char *s)
         size_t len = strlen(s);
         while (len && strchr(spaces, s[len - 1]))
                 len--;
-        return arena_strndup(a, s, len);
+        return arena_try_strndup(a, s, len);
 }
 
 static const char *wave_name(struct arena *a, const char *project)

@@ -181,7 +181,7 @@ static int hex_value(char c)
 
 const char *request_decode(struct arena *a, const char *s, size_t len, bool plus)
 {
-        char *out = arena_alloc(a, len + 1);
+        char *out = arena_try(a, len + 1);
         size_t n = 0;
         if (!out)
                 return NULL;

@@ -154,13 +154,13 @@ static const char *trimmed(struct arena *a, const char *name)
                 name++;
         for (len = strlen(name); len && isspace((unsigned char)name[len - 1]);)
                 len--;
-        return arena_strndup(a, name, len);
+        return arena_try_strndup(a, name, len);
 }
 
 static void add_names(struct pg_tx *tx, struct request *rq, const struct json *uuids)
 {
         size_t n = 0, count = json_count(uuids);
-        const char **names = ARENA_ARRAY(request_arena(rq), const char *, count);
+        const char **names = arena_try(request_arena(rq), count * sizeof(*names));
         for (const struct json *i = json_first(uuids); names && i; i = json_next(i))
                 names[n++] = trimmed(request_arena(rq), json_str(i));
         if (arena_failed(request_arena(rq)))

@@ -6,6 +6,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "worker/inbox.h"
 #include "worker/kinds/body.h"
 
@@ -67,6 +68,7 @@ _Noreturn void runner_main(const struct runner *r)
         struct message m;
         struct err e = ERR_INIT;
         int there;
+        mem_insist();
         body_init(&body, r->pipe, r->cfg);
         inbox_init(&in, r->pipe);
         body_say_ready(&body);

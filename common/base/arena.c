@@ -68,18 +68,18 @@ void arena_reset(struct arena *a)
         a->current = first;
 }
 
-/* A large block where there is memory for one, else just what is needed. */
-static struct block *block_alloc(struct arena *a, size_t need, size_t *size)
+/* A large block where there is memory for one, else just what is needed. NULL only where it may fail. */
+static struct block *block_alloc(struct arena *a, size_t need, size_t *size, bool may_fail)
 {
         struct block *b = mem_try(NULL, sizeof(*b) + *size);
-        if (!b && need + sizeof(*b) <= MEM_SMALL_BYTES)
+        if (!b && (!may_fail || need + sizeof(*b) <= MEM_SMALL_BYTES))
                 b = xmalloc(sizeof(*b) + (*size = need));
         a->starved |= !b;
         return b;
 }
 
 /* A block for at least `need` bytes, or NULL where the limit or the memory has no room for it. */
-static struct block *block_new(struct arena *a, size_t need)
+static struct block *block_new(struct arena *a, size_t need, bool may_fail)
 {
         size_t size = a->next_size > need ? a->next_size : need;
         if (a->max) {
@@ -89,9 +89,9 @@ static struct block *block_new(struct arena *a, size_t need)
                 if (size > left - sizeof(struct block))
                         size = left - sizeof(struct block);
         } else if (need > SIZE_MAX - sizeof(struct block)) {
-                return NULL;
+                size = need = SIZE_MAX - sizeof(struct block); /* there is no such memory */
         }
-        struct block *b = block_alloc(a, need, &size);
+        struct block *b = block_alloc(a, need, &size, may_fail || a->max);
         if (!b)
                 return NULL;
         *b = (struct block){.size = size};
@@ -114,7 +114,7 @@ static void block_link(struct arena *a, struct block *b)
         }
 }
 
-void *arena_alloc(struct arena *a, size_t size_bytes)
+static void *alloc(struct arena *a, size_t size_bytes, bool may_fail)
 {
         const size_t align = _Alignof(max_align_t);
         size_t need = size_bytes ? size_bytes : 1;
@@ -130,7 +130,7 @@ void *arena_alloc(struct arena *a, size_t size_bytes)
                 b->used += need;
                 return p;
         }
-        b = block_new(a, need);
+        b = block_new(a, need, may_fail);
         if (!b) {
                 a->failed = true;
                 return NULL;
@@ -140,21 +140,41 @@ void *arena_alloc(struct arena *a, size_t size_bytes)
         return b->data;
 }
 
+void *arena_alloc(struct arena *a, size_t size_bytes)
+{
+        return alloc(a, size_bytes, false);
+}
+
+void *arena_try(struct arena *a, size_t size_bytes)
+{
+        return alloc(a, size_bytes, true);
+}
+
 void *arena_zalloc(struct arena *a, size_t size_bytes)
 {
         void *p = arena_alloc(a, size_bytes);
         return p ? memset(p, 0, size_bytes) : NULL;
 }
 
+static char *copy(char *to, const char *s, size_t len)
+{
+        if (!to)
+                return NULL;
+        memcpy(to, s, len);
+        to[len] = '\0';
+        return to;
+}
+
 char *arena_strndup(struct arena *a, const char *s, size_t len)
 {
         size_t n = strnlen(s, len);
-        char *copy = arena_alloc(a, n + 1);
-        if (!copy)
-                return NULL;
-        memcpy(copy, s, n);
-        copy[n] = '\0';
-        return copy;
+        return copy(arena_alloc(a, n + 1), s, n);
+}
+
+char *arena_try_strndup(struct arena *a, const char *s, size_t len)
+{
+        size_t n = strnlen(s, len);
+        return copy(arena_try(a, n + 1), s, n);
 }
 
 char *arena_strdup(struct arena *a, const char *s)
@@ -180,7 +200,7 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
 char *arena_text(struct arena *a, const struct buf *b)
 {
         if (buf_ok(b))
-                return arena_strndup(a, buf_str(b), b->len);
+                return arena_try_strndup(a, buf_str(b), b->len);
         a->failed = true;
         a->starved |= b->starved;
         return NULL;

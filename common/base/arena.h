@@ -1,9 +1,9 @@
 /*
  * arena.h - memory of one request or one attempt, freed in one go.
  *
- * Allocations are aligned for any type and never returned singly. With a limit, an allocation past it
- * gives NULL; with or without, so does one of more than MEM_SMALL_BYTES for which there is no memory.
- * The arena is failed then. Smaller ones never fail without a limit (max 0).
+ * Allocations are aligned for any type and never returned singly. With a limit, an allocation past
+ * it gives NULL and the arena is failed; without one (max 0) allocation never fails, but for those that
+ * are tried: what input can make large.
  */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
@@ -23,6 +23,9 @@ void arena_free(struct arena *a);
 void arena_reset(struct arena *a);
 void *arena_alloc(struct arena *a, size_t size_bytes); /* not cleared */
 void *arena_zalloc(struct arena *a, size_t size_bytes);
+/* NULL, and the arena is failed, where there is no memory for more than MEM_SMALL_BYTES. */
+void *arena_try(struct arena *a, size_t size_bytes);
+char *arena_try_strndup(struct arena *a, const char *s, size_t len);
 char *arena_strdup(struct arena *a, const char *s);
 char *arena_strndup(struct arena *a, const char *s, size_t len);
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -29,7 +29,7 @@ void mistake_add(struct mistakes *m, enum err_code code, const char *pointer, co
         va_end(ap);
         struct mistake *at = &m->list[m->count++];
         at->code = code;
-        at->pointer = arena_strdup(m->arena, pointer);
+        at->pointer = arena_try_strndup(m->arena, pointer, SIZE_MAX);
         at->detail = arena_strdup(m->arena, detail);
         if (!at->pointer || !at->detail)
                 m->count--;
@@ -85,8 +85,7 @@ const char *json_pointer(struct arena *a, const char *pointer, const char *name)
 
 const char *json_pointer_at(struct arena *a, const char *pointer, size_t index)
 {
-        const char *text = arena_printf(a, "%s/%zu", pointer, index);
-        return text ? text : pointer;
+        return arena_printf(a, "%s/%zu", pointer, index);
 }
 
 /* ---- fields ---- */

@@ -76,11 +76,21 @@ bool mem_denied(void)
 }
 #endif
 
+static bool insisting;
+
+void mem_insist(void)
+{
+        insisting = true;
+}
+
 void *mem_try(void *p, size_t size_bytes)
 {
         if (size_bytes <= MEM_SMALL_BYTES)
                 return xrealloc(p, size_bytes);
-        return mem_denied() ? NULL : realloc(p, size_bytes);
+        void *q = mem_denied() ? NULL : realloc(p, size_bytes);
+        if (!q && insisting)
+                out_of_memory();
+        return q;
 }
 
 void *mem_try_array(void *p, size_t count, size_t size_bytes)
@@ -94,9 +104,8 @@ void *mem_try_zeroed(size_t count, size_t size_bytes)
         size_t total;
         if (__builtin_mul_overflow(count, size_bytes, &total))
                 return NULL;
-        if (total <= MEM_SMALL_BYTES)
-                return xcalloc(count, size_bytes);
-        return mem_denied() ? NULL : calloc(count, size_bytes);
+        void *p = mem_try(NULL, total);
+        return p ? memset(p, 0, total) : NULL;
 }
 
 char *mem_try_strdup(const char *s)

@@ -30,6 +30,12 @@ void *mem_try_array(void *p, size_t count, size_t size_bytes);
 void *mem_try_zeroed(size_t count, size_t size_bytes);
 char *mem_try_strdup(const char *s);
 
+/*
+ * From now on this process ends rather than to be told that there is no memory: for bodies, which have a
+ * process of their own for that.
+ */
+void mem_insist(void);
+
 #ifdef WAVEFLEET_FAULTS
 /* Tests: the n-th of the allocations from now on that may fail does (1: the next one); 0: none. */
 void mem_fail(unsigned n);

@@ -114,7 +114,7 @@ void steering_read_waves(const struct json *v, const char *pointer, struct arena
                 return;
         }
         out->depends_on = ARENA_ARRAY(a, const char *, n + 1);
-        for (const struct json *i = json_first(v); out->depends_on && i; i = json_next(i), at++) {
+        for (const struct json *i = json_first(v); i; i = json_next(i), at++) {
                 const char *id = json_str(i), *where = json_pointer_at(a, pointer, at);
                 if (!id)
                         mistake_add(m, ERR_WRONG_TYPE, where, "must be a string");

@@ -368,7 +368,7 @@ static void read_dependencies(struct reading *r, size_t place, const struct json
                               struct submission_project *p)
 {
         size_t n = json_count(list);
-        const char **names = n ? ARENA_ARRAY(r->s->arena, const char *, n) : NULL;
+        const char **names = n ? arena_try(r->s->arena, n * sizeof(*names)) : NULL;
         for (const struct json *i = json_first(list); names && i; i = json_next(i)) {
                 const char *name = json_str(i);
                 if (!name) {
@@ -376,7 +376,7 @@ static void read_dependencies(struct reading *r, size_t place, const struct json
                         return;
                 }
                 size_t len = trim(&name, strlen(name));
-                names[p->ndepends_on++] = arena_strndup(r->s->arena, name, len);
+                names[p->ndepends_on++] = arena_try_strndup(r->s->arena, name, len);
         }
         p->depends_on = names;
         r->has_dependencies |= n > 0;

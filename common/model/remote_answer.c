@@ -190,7 +190,7 @@ static struct json *object_of(const char *text, size_t len, enum err_code code, 
 
 static const char *as_it_came(struct arena *a, const char *text, size_t len)
 {
-        return arena_strndup(a, text, len);
+        return arena_try_strndup(a, text, len);
 }
 
 int remote_answer_parse(const char *text, size_t len, struct arena *a, struct remote_answer *out,

@@ -284,6 +284,20 @@ START_TEST(many_are_restarted)
 }
 END_TEST
 
+START_TEST(dead_letters_are_named)
+{
+        struct trial t;
+        autobuf body = BUF_INIT(TEXT_MOST);
+        begin(&t, "POST /api/dead/restart", 200);
+        buf_adds(&body, "{\"dry_run\":true,\"ids\":[1");
+        for (int i = 0; i < 900; i++)
+                buf_addf(&body, ",\"m%d\"", i + 1000000);
+        buf_adds(&body, "]}");
+        add_body(&t, &body);
+        run(&t, true, 10);
+}
+END_TEST
+
 START_TEST(what_comes_with_long_headers_and_queries)
 {
         struct trial t;
@@ -393,6 +407,7 @@ int main(void)
         tcase_add_test(t, a_wave_is_submitted_in_chunks);
         tcase_add_test(t, a_wave_is_shown);
         tcase_add_test(t, many_are_restarted);
+        tcase_add_test(t, dead_letters_are_named);
         tcase_add_test(t, what_comes_with_long_headers_and_queries);
         tcase_add_test(t, mistakes_are_told);
         tcase_add_test(t, what_was_sent_is_shown);

@@ -20,6 +20,28 @@ START_TEST(strings_are_copied)
 }
 END_TEST
 
+START_TEST(what_is_tried_may_not_be_there)
+{
+        autofree char *p = mem_try(NULL, 100000);
+        ck_assert_ptr_nonnull(p);
+        ck_assert_ptr_null(mem_try(NULL, SIZE_MAX / 2));
+        ck_assert_ptr_null(mem_try_array(NULL, SIZE_MAX / 2, 3));
+        autofree char *zeros = mem_try_zeroed(50, 1000);
+        for (size_t i = 0; i < 50000; i++)
+                ck_assert_int_eq(zeros[i], 0);
+        autofree char *copy = mem_try_strdup("wave");
+        ck_assert_str_eq(copy, "wave");
+}
+END_TEST
+
+/* In a process that insists it is the end. */
+START_TEST(insisting_ends_the_process)
+{
+        mem_insist();
+        mem_try(NULL, SIZE_MAX / 2);
+}
+END_TEST
+
 START_TEST(nothing_is_something)
 {
         autofree void *a = xmalloc(0);
@@ -134,6 +156,8 @@ int main(void)
         tcase_add_test(t, arrays_grow);
         tcase_add_test_raise_signal(t, overflow_aborts, SIGABRT);
         tcase_add_test_raise_signal(t, exhaustion_aborts, SIGABRT);
+        tcase_add_test(t, what_is_tried_may_not_be_there);
+        tcase_add_test_raise_signal(t, insisting_ends_the_process, SIGABRT);
         tcase_add_test(t, take_hands_on);
         tcase_add_test(t, lists_keep_order);
         SRunner *r = srunner_create(s);

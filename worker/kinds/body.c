@@ -142,8 +142,6 @@ static const char *clean_text(struct body *b, const char *s, size_t most)
 static void check_outcome(struct body *b, struct outcome *o)
 {
         struct err e = ERR_INIT;
-        if (o->kind == OUTCOME_COMPLETED && arena_failed(b->arena))
-                outcome_failed(b, o, CLASS_TEMPORARY, "out of memory");
         if (o->result && !is_object(o->result, &e)) {
                 if (e.code == ERR_UNAVAILABLE)
                         outcome_failed(b, o, CLASS_TEMPORARY, "the result: %s", e.text);
@@ -165,12 +163,8 @@ void body_end(struct body *b, struct outcome *o, bool leftovers)
                 .outcome = *o, .leftovers = leftovers, .lines_dropped = b->dropped};
         b->corked = false;
         if (say(b, MESSAGE_OUTCOME, &m) < 0) {
-                if (b->out.starved)
-                        outcome_failed(b, &m.outcome, CLASS_TEMPORARY,
-                                       "the result could not be told: out of memory");
-                else
-                        outcome_failed(b, &m.outcome, CLASS_DATA,
-                                       "the result is larger than %d bytes", MESSAGE_MAX_BYTES);
+                outcome_failed(b, &m.outcome, CLASS_DATA, "the result is larger than %d bytes",
+                               MESSAGE_MAX_BYTES);
                 m.outcome.memo = NULL;
                 say(b, MESSAGE_OUTCOME, &m);
         }

@@ -217,7 +217,7 @@ int http_call(struct http *h, const struct http_request *q, struct arena *a,
         long status = 0;
         curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
         int64_t date_ms = header_date_ms(c, "Date");
-        char *copy = arena_alloc(a, body.len + 1);
+        char *copy = arena_try(a, body.len + 1);
         if (!copy)
                 return err_set(e, ERR_UPSTREAM, "the answer of %s is too large for the attempt",
                                http_url_shown(q->url, a));
