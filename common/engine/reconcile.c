@@ -20,7 +20,6 @@ struct reconcile {
         struct engine_worker *w;
         struct loop_timer *timer;
         bool leader, asking, passing, closing;
-        int64_t leads_as; /* the worker's id when it took the lead */
         int64_t pass_at_ms, depths_at_ms, upkeep_at_ms;
         struct due *due;
         int64_t *wave_nos; /* the open waves of the last pass or look, by queue */
@@ -286,7 +285,7 @@ static void tick(void *arg)
         loop_timer_start(r->timer, interval < LOOK_MS ? interval : LOOK_MS);
         if (r->asking || !pg_up(w->look))
                 return;
-        if (r->leader && (!broker_up(w->broker) || w->draining || w->dead || r->leads_as != w->id)) {
+        if (r->leader && (!broker_up(w->broker) || w->draining || w->dead)) {
                 tx = pg_tx_new(); /* somebody else may be able to */
                 pg_stmt(tx, SQL_LEADER_LEAVE);
                 pg_send(w->look, tx, ignore, NULL);
@@ -298,9 +297,7 @@ static void tick(void *arg)
         } else if (broker_up(w->broker) && w->id && !w->draining && !w->dead) {
                 r->asking = true;
                 tx = pg_tx_new();
-                r->leads_as = w->id;
                 pg_stmt(tx, SQL_LEADER_TRY);
-                pg_arg_int(tx, w->id);
                 pg_send(w->look, tx, tried, r);
         }
 }
