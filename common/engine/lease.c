@@ -71,6 +71,7 @@ static void registered(const struct pg_result *r, const struct err *e, void *arg
         FAULT_POINT(register_committed);
         w->id = pg_int(r, 1, 0, 0);
         w->shard = (int)pg_int(r, 1, 0, 1);
+        sessions_name(w);
         exchange_renew(w->exchange, w->id, w->shard);
         w->control = broker_control_new(w->broker, w->id, on_control, w);
         for (size_t i = 0; i < w->nqueues; i++)

@@ -119,6 +119,8 @@ static void empty_list(struct engine_worker *w, int64_t worker)
 
 /* ---- marking ---- */
 
+enum { SESSIONS, MARK, LOCK, SETTLE };
+
 struct marking {
         struct engine_worker *w;
         int64_t worker;
@@ -140,10 +142,10 @@ static void marked(const struct pg_result *res, const struct err *e, void *arg)
                 /* this process ends: another one empties its list */
         } else if (e) {
                 log_warn("reap.failed", LI("worker", m->worker), LE(e));
-        } else if (pg_rows(res, 0) > 0) {
+        } else if (pg_rows(res, MARK) > 0) {
                 FAULT_POINT(reap_committed);
                 after_init(&a);
-                settle_read(res, 2, &a);
+                settle_read(res, SETTLE, &a);
                 log_warn("worker.reaped", LI("worker", m->worker), LS("reason", m->reason),
                          LI("lost", a.ndeliveries));
                 metric_add(METRIC_REAPED, 1, m->reason, NULL);
@@ -164,6 +166,10 @@ static void mark(struct reap *r, int64_t worker, int64_t beat, const char *reaso
         m->w = w;
         m->worker = worker;
         snprintf(m->reason, sizeof(m->reason), "%s", reason);
+        pg_stmt(tx, SQL_REAP_SESSIONS);
+        pg_arg_int(tx, worker);
+        pg_arg_int(tx, beat);
+        pg_arg_text(tx, reason);
         pg_stmt(tx, SQL_REAP_MARK);
         pg_arg_int(tx, worker);
         pg_arg_int(tx, beat);
@@ -171,10 +177,6 @@ static void mark(struct reap *r, int64_t worker, int64_t beat, const char *reaso
         pg_stmt(tx, SQL_REAP_LOCK);
         pg_arg_int(tx, worker);
         settle_add(tx, NULL, 0, &by);
-        if (worker != w->id) { /* our own former self has left the lead already */
-                pg_stmt(tx, SQL_LEADER_DEPOSE);
-                pg_arg_int(tx, worker);
-        }
         PG_FAULT_SENT(tx, reap_sent);
         pg_send(w->pg, tx, marked, m);
 }

@@ -20,7 +20,6 @@ struct reconcile {
         struct engine_worker *w;
         struct loop_timer *timer;
         bool leader, asking, passing, closing;
-        int64_t leads_as; /* the worker's id when it took the lead */
         int64_t pass_at_ms, depths_at_ms, upkeep_at_ms;
         struct due *due;
         int64_t *wave_nos; /* the open waves of the last pass or look, by queue */
@@ -59,6 +58,16 @@ static void really_free(struct reconcile *r)
         free(r);
 }
 
+/* The last answer that is owed frees it. */
+static bool closing(struct reconcile *r)
+{
+        if (!r->closing)
+                return false;
+        if (!r->asking && !r->passing)
+                really_free(r);
+        return true;
+}
+
 void reconcile_free(struct reconcile *r)
 {
         if (!r)
@@ -66,8 +75,7 @@ void reconcile_free(struct reconcile *r)
         loop_timer_free(r->timer);
         due_free(r->due);
         r->closing = true;
-        if (!r->asking && !r->passing)
-                really_free(r);
+        closing(r);
 }
 
 void reconcile_now(struct reconcile *r)
@@ -157,10 +165,8 @@ static void passed(bool complete, const struct wave_view *waves, size_t n, void 
         struct reconcile *r = arg;
 
         r->passing = false;
-        if (r->closing) {
-                really_free(r);
+        if (closing(r))
                 return;
-        }
         if (!complete) {
                 r->pass_at_ms = clock_mono_ms() + 1000;
                 return;
@@ -188,10 +194,8 @@ static void waves_seen(const struct pg_result *res, const struct err *e, void *a
         autofree struct wave_view *v = xcalloc(n ? n : 1, sizeof(*v));
 
         r->asking = false;
-        if (r->closing) {
-                really_free(r);
+        if (closing(r))
                 return;
-        }
         if (e)
                 return;
         for (size_t i = 0; i < n; i++) {
@@ -220,6 +224,17 @@ static void upkeep(struct reconcile *r)
         pg_send(r->w->stream_pg, tx, upkept, NULL);
 }
 
+static void look_at_depths(struct reconcile *r)
+{
+        struct pg_tx *tx = pg_tx_new();
+
+        r->asking = true;
+        pg_stmt(tx, SQL_RECONCILE_WAVES);
+        pg_stmt(tx, SQL_QUEUES_SERVED);
+        pg_send(r->w->look, tx, waves_seen, r);
+}
+
+/* Passes do not take the place of looks: only those learn which queues are served. */
 static void lead(struct reconcile *r)
 {
         int64_t now = clock_mono_ms();
@@ -227,22 +242,15 @@ static void lead(struct reconcile *r)
         if (now >= r->upkeep_at_ms)
                 upkeep(r);
         due_look(r->due);
-        if (r->passing)
-                return;
-        if (now >= r->pass_at_ms) {
+        if (now >= r->depths_at_ms) {
+                r->depths_at_ms = now + r->w->cfg->monitoring_interval_s * 1000 - LOOK_MS / 2;
+                look_at_depths(r);
+        }
+        if (!r->passing && now >= r->pass_at_ms) {
                 r->passing = true;
                 r->pass_at_ms = now + r->w->cfg->reconciler_interval_ms;
                 pass_start(r->w, passed, r);
-                return;
         }
-        if (now < r->depths_at_ms)
-                return;
-        struct pg_tx *tx = pg_tx_new();
-        r->depths_at_ms = now + r->w->cfg->monitoring_interval_s * 1000 - LOOK_MS / 2;
-        r->asking = true;
-        pg_stmt(tx, SQL_RECONCILE_WAVES);
-        pg_stmt(tx, SQL_QUEUES_SERVED);
-        pg_send(r->w->look, tx, waves_seen, r);
 }
 
 static void tried(const struct pg_result *res, const struct err *e, void *arg)
@@ -250,10 +258,8 @@ static void tried(const struct pg_result *res, const struct err *e, void *arg)
         struct reconcile *r = arg;
 
         r->asking = false;
-        if (r->closing) {
-                really_free(r);
+        if (closing(r))
                 return;
-        }
         if (e || !pg_bool(res, 0, 0, 0))
                 return;
         FAULT_POINT(leader_chosen);
@@ -279,7 +285,7 @@ static void tick(void *arg)
         loop_timer_start(r->timer, interval < LOOK_MS ? interval : LOOK_MS);
         if (r->asking || !pg_up(w->look))
                 return;
-        if (r->leader && (!broker_up(w->broker) || w->draining || w->dead || r->leads_as != w->id)) {
+        if (r->leader && (!broker_up(w->broker) || w->draining || w->dead)) {
                 tx = pg_tx_new(); /* somebody else may be able to */
                 pg_stmt(tx, SQL_LEADER_LEAVE);
                 pg_send(w->look, tx, ignore, NULL);
@@ -291,9 +297,7 @@ static void tick(void *arg)
         } else if (broker_up(w->broker) && w->id && !w->draining && !w->dead) {
                 r->asking = true;
                 tx = pg_tx_new();
-                r->leads_as = w->id;
                 pg_stmt(tx, SQL_LEADER_TRY);
-                pg_arg_int(tx, w->id);
                 pg_send(w->look, tx, tried, r);
         }
 }

@@ -104,10 +104,38 @@ static void hurry_all(struct engine_worker *w)
                         pg_hurry(all[i]);
 }
 
+static void ignore(const struct pg_result *r, const struct err *e, void *arg)
+{
+        (void)r;
+        (void)e;
+        (void)arg;
+}
+
+static void name_session(struct engine_worker *w, struct pg *pg)
+{
+        struct pg_tx *tx;
+
+        if (!w->id || !pg || !pg_up(pg))
+                return;
+        tx = pg_tx_new();
+        pg_stmt(tx, SQL_WORKER_SESSION);
+        pg_arg_int(tx, w->id);
+        pg_send(pg, tx, ignore, NULL);
+}
+
+void sessions_name(struct engine_worker *w)
+{
+        name_session(w, w->beat);
+        name_session(w, w->pg);
+        name_session(w, w->look);
+        name_session(w, w->stream_pg);
+}
+
 static void pg_changed(bool up, void *arg)
 {
         struct engine_worker *w = arg;
 
+        name_session(w, w->pg);
         if (up && w->exchange)
                 exchange_kick(w->exchange);
         if (up)
@@ -118,6 +146,7 @@ static void beat_changed(bool up, void *arg)
 {
         struct engine_worker *w = arg;
 
+        name_session(w, w->beat);
         if (up && w->tick)
                 loop_timer_start(w->tick, 0);
         if (up)
@@ -128,6 +157,7 @@ static void look_changed(bool up, void *arg)
 {
         struct engine_worker *w = arg;
 
+        name_session(w, w->look);
         if (!up && w->reconcile)
                 reconcile_forget_lock(w->reconcile);
         if (up && w->tick)
@@ -140,6 +170,7 @@ static void stream_changed(bool up, void *arg)
 {
         struct engine_worker *w = arg;
 
+        name_session(w, w->stream_pg);
         if (up && w->stream)
                 stream_kick(w->stream);
         if (up)

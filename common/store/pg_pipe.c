@@ -206,6 +206,8 @@ static void flush(struct pg_pipe *p)
         }
         if (left == 0)
                 pass_faults(p);
+        else
+                FAULT_POINT(half_sent);
         if (p->blocked == (left > 0))
                 return;
         p->blocked = left > 0;

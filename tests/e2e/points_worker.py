@@ -369,3 +369,29 @@ def it_stands_still(x):
     x.passed(victim)
     x.worker(2, **env)
     goes_on_later(x, victim, wave)
+
+
+LARGE = {"sleep_ms": 400, "result": {"pages": ["x" * 1000] * 900}}
+
+
+@passes("half_sent")
+def half_a_settlement(x):
+    """Results of a megabyte each go together."""
+    victim = x.victim(24)
+    x.fleet.wait_worker(victim)
+    wave = x.submit(24, batch_size=24, params=LARGE)
+    x.dies(victim)
+    x.worker(8)
+    x.ends(wave)
+
+
+@passes("half_sent", variant="and stands still")
+def half_a_settlement_that_stands_still(x):
+    """PostgreSQL has locked the wave for it, and waits for the rest."""
+    env = {"WAVEFLEET_WORKER_LEASE_MS": 2000}
+    victim = x.victim(24, act="stop", **env)
+    x.fleet.wait_worker(victim)
+    wave = x.submit(24, batch_size=24, params=LARGE)
+    x.passed(victim)
+    x.worker(8, **env)
+    goes_on_later(x, victim, wave)

@@ -1,2 +1,1 @@
--- Both locks of leader_try, and no others are held by a session.
-SELECT pg_advisory_unlock_all()
+SELECT pg_advisory_unlock(7309452310003)
