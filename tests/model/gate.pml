@@ -149,16 +149,14 @@ inline write(de, dl, do_, dh, pushes) {
 	:: de -> if :: wave != WEND -> wave = WEND; ver++; ended++; assert(ended <= opened) :: else fi
 	:: else ->
 		if
-		:: do_ -> if :: shut -> assert(CANARYDONE); shut = 0; ver++; let = 1; pushes = 1 :: else fi
-		:: else
-		fi;
-		if
 		:: (dl || dh) && wave == WRUN ->
 			assert(dh || F >= seen + LIMIT);      /* not for failures that were seen */
 			assert(dh || NEWF >= LIMIT || WORDS);
 			/* nor again for a canary that a person has seen fail */
 			assert(dl || new[0] || (K > 1 && new[1]) || RESTARTS || CANCELS);
 			wave = WPAUSE; ver++
+		:: !((dl || dh) && wave == WRUN) && do_ && shut ->
+			assert(CANARYDONE); shut = 0; ver++; let = 1; pushes = 1
 		:: else
 		fi
 	fi;
