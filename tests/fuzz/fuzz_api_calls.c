@@ -125,6 +125,13 @@ bool __wrap_broker_up(const struct broker *b)
         return true;
 }
 
+const char *__wrap_health_problem(const struct app *a);
+const char *__wrap_health_problem(const struct app *a)
+{
+        (void)a;
+        return NULL;
+}
+
 void __wrap_migration_find(struct request *rq, migration_fn fn);
 void __wrap_migration_find(struct request *rq, migration_fn fn)
 {

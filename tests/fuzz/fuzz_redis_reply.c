@@ -228,7 +228,7 @@ static void add_welcome(struct buf *out)
         buf_adds(out, "*2\r\n$4\r\nsave\r\n$0\r\n\r\n");
         for (int i = 0; i < LUA_COUNT; i++)
                 buf_adds(out, "$40\r\n0123456789abcdef0123456789abcdef01234567\r\n");
-        buf_adds(out, "$4\r\nsame\r\n");
+        buf_adds(out, "$-1\r\n$4\r\nsame\r\n"); /* SET NX, GET */
 }
 
 /* The next connection that somebody makes; -1: nobody does. */
