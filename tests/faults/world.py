@@ -119,7 +119,8 @@ class World:
 
     def bury(self, program):
         code = program.process.poll()
-        if program.expected_exit == "drained" and code not in (0, 1):
+        # one that has only just begun has no handler for SIGTERM yet
+        if program.expected_exit == "drained" and code not in (0, 1, -signal.SIGTERM):
             self.unexpected.append(f"{program.name} was drained and ended with {code}:\n{program.tail()}")
         if program.expected_exit is None and code is not None:
             self.unexpected.append(f"{program.name} ended by itself with {code}:\n{program.tail()}")
