@@ -233,6 +233,21 @@ static void peer_seen(struct reap *r, const struct pg_result *res, size_t s, int
         }
 }
 
+/* Former selves that were marked all the same: by somebody else, or the answer to our mark was lost. */
+static void forget_marked(struct reap *r)
+{
+        size_t at = 0;
+        int64_t id;
+
+        while (map_next(r->former, &at, &id)) {
+                const struct peer *p = map_get(r->peers, id);
+                if (p && p->round == r->round && p->alive)
+                        continue;
+                map_remove(r->former, id);
+                at = 0;
+        }
+}
+
 /* A gap in PostgreSQL's answers is nobody's death: they may not have been able to renew. */
 static bool gap(const struct reap *r, int64_t now)
 {
@@ -253,6 +268,7 @@ void reap_look(struct reap *r, const struct pg_result *res, size_t s)
         r->round++;
         for (int i = 0; i < pg_rows(res, s); i++)
                 peer_seen(r, res, s, i);
+        forget_marked(r);
         drop_unseen(r, false);
 }
 

@@ -390,6 +390,26 @@ def test_former_identities_are_given_up_at_once(make_own_fleet):
     assert fleet.sql.value("SELECT end_reason FROM workers WHERE worker_id = %s", former) == "former"
 
 
+def test_a_former_identity_that_somebody_else_gave_up(make_own_fleet):
+    """A worker comes back from a long cut, and others have declared its former self dead: it ends with 0 when
+    it is told to, since nothing of it is unsettled."""
+    fleet = make_own_fleet(api=False)
+    gate = Gate(server_address(fleet.place.database_url, 5432))
+    fleet.start_api()
+    worker = fleet.start_worker(3, WAVEFLEET_DATABASE_URL=moved_to(fleet.place.database_url, gate.port))
+    fleet.start_worker(3)
+    former = fleet.worker_id(worker)
+    gate.cut()
+    wait_until(lambda: not fleet.sql.value("SELECT alive FROM workers WHERE worker_id = %s", former), 30, "it declared dead")
+    wait_until(lambda: "reap.failed" in worker.text(), 20, "it to fail to say so itself")
+    gate.mend()
+    wait_until(lambda: fleet.worker_id(worker) not in (None, former), 20, "a new identity")
+    wait_until(lambda: fleet.sql.value("SELECT beat FROM workers WHERE worker_id = %s", fleet.worker_id(worker)) >= 3, 20, "renewals")
+    worker.signal(signal.SIGTERM)
+    worker.expected_exit = 0
+    assert worker.process.wait(20 * SLOW) == 0, worker.tail()
+
+
 def test_programs_started_before_their_servers(make_own_fleet):
     fleet = make_own_fleet(api=False)
     gates = [Gate(server_address(fleet.place.database_url, 5432)), Gate(server_address(fleet.place.redis_url, 6379))]
