@@ -125,7 +125,6 @@ static void name_session(struct engine_worker *w, struct pg *pg)
 
 void sessions_name(struct engine_worker *w)
 {
-        name_session(w, w->beat);
         name_session(w, w->pg);
         name_session(w, w->look);
         name_session(w, w->stream_pg);

@@ -86,7 +86,8 @@ bool identity_process_exists(int pid, int64_t started);
 /* Whether a process of that boot and namespace can be judged from here. */
 bool identity_same_table(const struct identity *me, const char *boot_id, const char *pid_ns);
 
-/* worker.c: says in each session whose it is, so that who reaps this worker can end them. */
+/* worker.c: says in each session whose it is, so that who reaps this worker can end them. The one that
+ * registers knows already: the first renewal must not wait. */
 void sessions_name(struct engine_worker *w);
 
 /* hands.c: taking ids up and ending their deliveries. */
