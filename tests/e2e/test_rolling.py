@@ -139,7 +139,6 @@ def schema_version(fleet):
 def test_a_new_release_beside_the_old_one(fleet, old, tmp_path):
     old_api = fleet.start_api(programs=old)
     old_workers = [fleet.start_worker(4, programs=old) for _ in range(2)]
-    old_schema = schema_version(fleet)
     bodies = submit(old_api, "bodies that leave traces", 60, "command", batch_size=5, params=traced(tmp_path, 300))
     long = submit(old_api, "longer than the grace", 4, batch_size=2, params={"sleep_ms": 6000})
     feeder = Feeder(fleet, old_api)
@@ -148,7 +147,6 @@ def test_a_new_release_beside_the_old_one(fleet, old, tmp_path):
     since = now(fleet)
 
     new_api = start_new_api(fleet)
-    print(f"schema {old_schema} -> {schema_version(fleet)}")
     goes_on(fleet, "the new API brought the schema forward")
     feeder.send_to(old_api, new_api)
     new_workers = [fleet.start_worker(4) for _ in range(2)]
@@ -173,6 +171,7 @@ def test_a_new_release_beside_the_old_one(fleet, old, tmp_path):
     assert outcomes.get("handed_back", 0) >= 1, "no body was longer than the grace: the test shows nothing"
     assert_no_two_lived_at_once(tmp_path)
     pause = longest_pause(fleet, since, until)
+    print(f"schema {schema_version(fleet)}, {len(fed) + 4} waves, {outcomes}, longest pause {pause:.2f} s")
     assert pause < PAUSE_S * SLOW, f"for {pause:.1f} s nothing was settled"
     assert all(w.alive for w in new_workers)
 
