@@ -222,6 +222,7 @@ static void peer_seen(struct reap *r, const struct pg_result *res, size_t s, int
         p->pid_started = pg_int(res, s, row, 6);
         p->lease_ms = pg_int(res, s, row, 7);
         if (!p->alive) {
+                map_remove(r->former, p->id); /* somebody else has marked it */
                 empty_list(r->w, p->id);
                 return;
         }
