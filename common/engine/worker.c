@@ -130,11 +130,20 @@ void sessions_name(struct engine_worker *w)
         name_session(w, w->stream_pg);
 }
 
+/* The lock of the leader is one of its session. */
+static void session_opened(struct pg *pg, void *arg)
+{
+        struct engine_worker *w = arg;
+
+        name_session(w, pg);
+        if (pg == w->look && w->reconcile)
+                reconcile_forget_lock(w->reconcile);
+}
+
 static void pg_changed(bool up, void *arg)
 {
         struct engine_worker *w = arg;
 
-        name_session(w, w->pg);
         if (up && w->exchange)
                 exchange_kick(w->exchange);
         if (up)
@@ -145,7 +154,6 @@ static void beat_changed(bool up, void *arg)
 {
         struct engine_worker *w = arg;
 
-        name_session(w, w->beat);
         if (up && w->tick)
                 loop_timer_start(w->tick, 0);
         if (up)
@@ -156,9 +164,6 @@ static void look_changed(bool up, void *arg)
 {
         struct engine_worker *w = arg;
 
-        name_session(w, w->look);
-        if (!up && w->reconcile)
-                reconcile_forget_lock(w->reconcile);
         if (up && w->tick)
                 loop_timer_start(w->tick, 0);
         if (up)
@@ -169,7 +174,6 @@ static void stream_changed(bool up, void *arg)
 {
         struct engine_worker *w = arg;
 
-        name_session(w, w->stream_pg);
         if (up && w->stream)
                 stream_kick(w->stream);
         if (up)
@@ -205,7 +209,10 @@ static struct pg *connect_pg(struct engine_worker *w, const char *name, int64_t 
                             .connect_timeout_ms = w->cfg->database_connect_timeout_ms,
                             .query_timeout_ms = w->cfg->database_query_timeout_ms,
                             .patience_ms = patience_ms};
-        return pg_new(w->loop, &o, changed, w);
+        struct pg *pg = pg_new(w->loop, &o, changed, w);
+
+        pg_on_session(pg, session_opened, w);
+        return pg;
 }
 
 static void split_queues(struct engine_worker *w)

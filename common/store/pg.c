@@ -41,6 +41,8 @@ struct pg {
         struct pg_params *params; /* NULL: the URL is no good, and it will never be up */
         void (*on_change)(bool up, void *arg);
         void *arg;
+        void (*on_session)(struct pg *pg, void *arg);
+        void *session_arg;
         struct pg_dial *dial;
         struct pg_pipe *pipe;
         bool up;             /* as on_change was told; stays so while it is opened anew */
@@ -266,6 +268,18 @@ static void set_up(struct pg *pg, bool up)
         v->said_up = v->up > 0;
 }
 
+/* What its owner has to say on a new session goes first. */
+static void greet(struct pg *pg)
+{
+        struct list held;
+        if (!pg->on_session)
+                return;
+        list_init(&held);
+        list_splice(&held, &pg->waiting);
+        pg->on_session(pg, pg->session_arg);
+        list_splice(&pg->waiting, &held);
+}
+
 static void dial(struct pg *pg);
 
 static void on_dialled(PGconn *conn, const char *reason, void *arg)
@@ -284,6 +298,7 @@ static void on_dialled(PGconn *conn, const char *reason, void *arg)
                 pg->pipe = pg_pipe_new(pg->loop, conn, pg->patience_ms ? pg->patience_ms : usual_ms,
                                        on_pipe, pg);
                 set_up(pg, true);
+                greet(pg);
                 pump(pg);
         }
         run_callbacks(pg);
@@ -452,6 +467,12 @@ void pg_send(struct pg *pg, struct pg_tx *tx, pg_fn fn, void *arg)
 size_t pg_in_flight(const struct pg *pg)
 {
         return pg->waiting_count + pg->resting_count + (pg->pipe ? pg_pipe_in_flight(pg->pipe) : 0);
+}
+
+void pg_on_session(struct pg *pg, void (*fn)(struct pg *pg, void *arg), void *arg)
+{
+        pg->on_session = fn;
+        pg->session_arg = arg;
 }
 
 /* ---- for the pool ---- */

@@ -101,6 +101,12 @@ void pg_free(struct pg *pg);
 /* In a child after fork(): closes the descriptor without a word to the server. */
 void pg_forget(struct pg *pg);
 bool pg_up(const struct pg *pg);
+/*
+ * fn is called when a session has been opened, also when it replaces another one of which nobody was told
+ * (after a large transaction), and may send: that goes before all that waits. What belongs to a session, such
+ * as its advisory locks, is gone with the one before. Set it before the loop turns.
+ */
+void pg_on_session(struct pg *pg, void (*fn)(struct pg *pg, void *arg), void *arg);
 /* The server is there, as another connection has found: no more waiting for the next attempt. */
 void pg_hurry(struct pg *pg);
 /*

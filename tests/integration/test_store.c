@@ -238,6 +238,32 @@ START_TEST(large_parameters_and_results)
 }
 END_TEST
 
+static void take_lock(struct pg *of, void *arg)
+{
+        pg_send(of, one("lock", "SELECT pg_advisory_lock_shared(77, 1)"), on_answer, arg);
+}
+
+/* What waits when a session is replaced goes behind what its owner has to say on the new one. */
+START_TEST(each_session_is_greeted_first)
+{
+        static const char held[] = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND"
+                                   " classid = 77 AND pid = pg_backend_pid()";
+        struct answer greeting = {0};
+        autofree char *text = xcalloc(1, 2 * 1024 * 1024);
+        memset(text, 'x', 2 * 1024 * 1024 - 1);
+        pg_on_session(pg, take_lock, &greeting);
+        ck_assert_str_eq(run_text("held", held).first, "0"); /* it was open already */
+        struct pg_tx *tx = one("large", "SELECT length($1::text)");
+        pg_arg_text(tx, text);
+        ck_assert_int_eq(run(tx).code, ERR_OK);
+        ck_assert_str_eq(run_text("held", held).first, "1");
+        ck_assert_uint_eq(greeting.calls, 1);
+        sql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE classid = 77");
+        ck_assert(turn_until(loop, &greeting.calls, 2, 10000));
+        ck_assert_str_eq(run_text("held", held).first, "1");
+}
+END_TEST
+
 START_TEST(large_ones_in_both_directions_do_not_lock_up)
 {
         enum { SIZE = 2 * 1024 * 1024, N = 12 };
@@ -545,6 +571,7 @@ static Suite *suite(void)
         tcase_add_test(t, session_is_as_our_statements_expect);
         tcase_add_test(t, arrays_arrive_as_they_are);
         tcase_add_test(t, large_parameters_and_results);
+        tcase_add_test(t, each_session_is_greeted_first);
         tcase_add_test(t, large_ones_in_both_directions_do_not_lock_up);
         tcase_add_test(t, too_many_parameters_are_not_sent);
         tcase_add_test(t, a_failing_statement_takes_all_with_it);
