@@ -302,7 +302,7 @@ static void tick(void *arg)
         if (!w->id)
                 lease_register(w);
         else if (w->draining && !map_count(w->hands) && !exchange_waiting(w->exchange) &&
-                 stream_quiet(w->stream))
+                 stream_quiet(w->stream) && reap_settled(w->reap))
                 leave(w);
         else
                 beat(w);
