@@ -76,10 +76,12 @@ def test_a_poison_pill_does_not_tour_the_fleet(make_own_fleet):
 
 def test_kill_a_worker(make_own_fleet):
     fleet = make_own_fleet(workers=2, concurrency=4)
-    wave = fleet.submit("worker", names(60), batch_size=8, params={"sleep_ms": 100})
+    wave = fleet.submit("worker", names(60), batch_size=8, params={"sleep_ms": 400})
     wait_done(fleet, wave, 10)
     victim = fleet.workers[0]
     victim_id = fleet.worker_id(victim)
+    young = "SELECT count(*) FROM migrations WHERE state = 'running' AND worker_id = %s AND started_at > now() - interval '0.1 s'"
+    wait_until(lambda: fleet.sql.value(young, victim_id), 20, "a body that has just begun on it", every_s=0.005)
     victim.kill()
     fleet.forget(victim)
     completes(fleet, wave)

@@ -233,7 +233,8 @@ def test_a_wave_waits_for_another(fleet):
 
 
 def test_a_failed_wave_cancels_what_hangs_on_it_by_name(fleet):
-    first = fleet.submit("base", [failing("p000")(n) for n in names(2)])
+    bad = {"sleep_ms": 1500, "fail": {"times": 1, "class": "data"}}
+    first = fleet.submit("base", [{"project": "p000", "params": bad}, {"project": "p001"}])
     second = fleet.submit("upper", names(3), depends_on=[first])
     third = fleet.submit("uppermost", names(3), depends_on=[second])
     assert fleet.wait_wave(second) == "stopped" and fleet.wait_wave(third) == "stopped"

@@ -51,12 +51,16 @@ def test_two_workers_settle_the_last_two_at_the_same_instant(make_own_fleet):
     """Each wave has two migrations of one length, one for each worker: its end is missed by neither
     and found by both at most once."""
     fleet = make_own_fleet(workers=2, concurrency=1)
-    waves = [fleet.submit(f"twins {i}", ["left", "right"], params={"sleep_ms": 30}, batch_size=2) for i in range(40)]
-    for wave in waves:
-        assert fleet.wait_wave(wave) == "completed"
-        fleet.check_wave(wave, "completed")
-    shared = fleet.sql.rows("""SELECT wave_no FROM migrations GROUP BY wave_no
-        HAVING count(DISTINCT worker_id) = 2 AND max(finished_at) - min(finished_at) < interval '20 ms'""")
+    shared = []
+    for _ in range(8):          # on a busy machine few of them meet
+        waves = [fleet.submit(f"twins {i}", ["left", "right"], params={"sleep_ms": 30}, batch_size=2) for i in range(40)]
+        for wave in waves:
+            assert fleet.wait_wave(wave) == "completed"
+            fleet.check_wave(wave, "completed")
+        shared = fleet.sql.rows("""SELECT wave_no FROM migrations GROUP BY wave_no
+            HAVING count(DISTINCT worker_id) = 2 AND max(finished_at) - min(finished_at) < interval '20 ms'""")
+        if len(shared) >= 5:
+            break
     assert len(shared) >= 5, "too few of them ended at the same time on two workers to show anything"
 
 
