@@ -12,10 +12,11 @@ ATTEMPTS_FOR_EVER = 1000        # kill -9 of a runner spends an attempt; what is
 BODY_COST_MS = 15_000           # of a wave, by its window: what it takes at least
 
 # How the migration server treats a project (tests/fakes/behaviour.py), and how often. Each of them begins
-# exactly once, however often it is asked.
+# exactly once, however often it is asked. Not `notimes`: where a server tells no times and sends no webhook, a project
+# that a person restarts looks finished as before, and is tried again until its attempts are used up.
 MANNERS = {"plain": 6, "twice": 2, "never": 2, "late": 1, "early": 1, "hang": 1, "hangnobegin": 1, "start503": 1,
            "reset": 1, "resetnobegin": 1, "status500": 1, "statushtml": 1, "statusreset": 1, "status404once": 1,
-           "notimes": 1}
+           "statustruncated": 1}
 
 
 def rng(seed, *what):
