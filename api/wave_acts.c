@@ -18,7 +18,7 @@
 
 CLEANUP_DEFINE(json, struct json *, json_free)
 
-static bool names_wave(struct request *rq)
+bool wave_named(struct request *rq)
 {
         const char *id = request_param(rq, "id");
         if (wave_id_ok(id))
@@ -30,7 +30,7 @@ static bool names_wave(struct request *rq)
 /* Most acts need Redis too: what is restarted shall start. */
 static bool can_act(struct request *rq)
 {
-        if (!names_wave(rq))
+        if (!wave_named(rq))
                 return false;
         if (broker_up(request_app(rq)->broker))
                 return true;
@@ -215,7 +215,7 @@ void waves_restart_all(struct request *rq)
 {
         struct restart b;
         const char *params;
-        if (!names_wave(rq) || read_restart(rq, true, &b, &params) < 0)
+        if (!wave_named(rq) || read_restart(rq, true, &b, &params) < 0)
                 return;
         if (b.dry_run) {
                 preview_restart(rq, &b);
@@ -292,7 +292,7 @@ void waves_unlock(struct request *rq)
 
 void waves_cancel_one(struct request *rq)
 {
-        if (!names_wave(rq) || act_read(rq, NULL, 0, NULL) < 0)
+        if (!wave_named(rq) || act_read(rq, NULL, 0, NULL) < 0)
                 return;
         struct engine *engine = request_app(rq)->engine;
         struct act *a = ARENA_NEW(request_arena(rq), struct act);

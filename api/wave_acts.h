@@ -1,10 +1,12 @@
-/* wave_acts.h - how an act on a wave begins and is answered. */
+/* wave_acts.h - how a call on a wave begins, and how an act on it is answered. */
 #ifndef API_WAVE_ACTS_H
 #define API_WAVE_ACTS_H
 
 #include "api/request.h"
 #include "store/pg.h"
 
+/* Whether the path names what can be a wave: what is no id is not looked for. False: it has been answered (404). */
+bool wave_named(struct request *rq);
 /* The statement that locks the wave of the request, then the act with its first parameter, the wave. */
 struct pg_tx *wave_act_on(struct request *rq, enum sql_id act);
 /* An engine_act_fn: answers with the act's data. */

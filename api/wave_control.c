@@ -11,23 +11,12 @@
 #include "base/mem.h"
 #include "engine/steering.h"
 #include "engine/submission.h"
-#include "model/wave_id.h"
-
-static bool known(struct request *rq)
-{
-        const char *id = request_param(rq, "id");
-
-        if (wave_id_ok(id))
-                return true;
-        respond_errorf(rq, ERR_NOT_FOUND, "there is no wave \"%s\"", id);
-        return false;
-}
 
 void waves_pause(struct request *rq)
 {
         struct pg_tx *tx;
 
-        if (!known(rq))
+        if (!wave_named(rq))
                 return;
         tx = wave_act_on(rq, SQL_ACT_PAUSE);
         pg_arg_text(tx, request_principal(rq));
@@ -39,7 +28,7 @@ void waves_resume(struct request *rq)
 {
         struct pg_tx *tx;
 
-        if (!known(rq))
+        if (!wave_named(rq))
                 return;
         tx = wave_act_on(rq, SQL_ACT_RESUME);
         pg_arg_text(tx, request_principal(rq));
@@ -57,7 +46,7 @@ void waves_stop(struct request *rq)
 {
         struct pg_tx *tx;
 
-        if (!known(rq))
+        if (!wave_named(rq))
                 return;
         tx = wave_act_on(rq, SQL_ACT_STOP);
         pg_arg_int(tx, engine_shard(request_app(rq)->engine));
@@ -154,7 +143,7 @@ void waves_change(struct request *rq)
         const struct json *body;
         struct pg_tx *tx;
 
-        if (!known(rq) || !(body = request_json(rq)))
+        if (!wave_named(rq) || !(body = request_json(rq)))
                 return;
         json_read(body, change_fields, COUNT_OF(change_fields), &c, "#", request_mistakes(rq));
         print_change(rq, &c, &text);

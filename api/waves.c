@@ -7,9 +7,9 @@
 #include "api/app.h"
 #include "api/page.h"
 #include "api/routes.h"
+#include "api/wave_acts.h"
 #include "base/mem.h"
 #include "model/state.h"
-#include "model/wave_id.h"
 
 enum { LOG_LIMIT = 1000, LOG_LIMIT_MAX = 5000 };
 
@@ -40,15 +40,6 @@ static void no_migration(struct request *rq)
 {
         respond_errorf(rq, ERR_NOT_FOUND, "there is no migration \"%s\" in wave \"%s\"",
                        request_param(rq, "mb_uuid"), request_param(rq, "id"));
-}
-
-/* What is no id of a wave is not looked for. */
-static bool names_wave(struct request *rq)
-{
-        if (wave_id_ok(request_param(rq, "id")))
-                return true;
-        no_wave(rq);
-        return false;
 }
 
 /* A refused or unanswered question, or one about a wave that is not there, is answered here. */
@@ -127,7 +118,7 @@ static void status_read(const struct pg_result *r, const struct err *e, void *ar
 
 void waves_status(struct request *rq)
 {
-        if (!names_wave(rq))
+        if (!wave_named(rq))
                 return;
         struct pg_tx *tx = pg_tx_new();
         pg_stmt(tx, SQL_WAVE_STATUS);
@@ -186,7 +177,7 @@ void waves_migrations(struct request *rq)
         struct reading *g = reading_new(rq);
         struct filter f = {0};
         struct err e = ERR_INIT;
-        if (!names_wave(rq))
+        if (!wave_named(rq))
                 return;
         if (page_read(rq, 0, &g->page, &e) < 0 || read_filter(rq, &f, &e) < 0) {
                 respond_error(rq, &e);
@@ -222,7 +213,7 @@ void waves_show(struct request *rq)
 {
         static const struct filter all;
         struct reading *g = reading_new(rq);
-        if (!names_wave(rq))
+        if (!wave_named(rq))
                 return;
         g->page = (struct page){.limit = LIST_WHOLE};
         struct pg_tx *tx = pg_tx_new();
@@ -247,7 +238,7 @@ static void migration_read(const struct pg_result *r, const struct err *e, void 
 
 void waves_migration(struct request *rq)
 {
-        if (!names_wave(rq))
+        if (!wave_named(rq))
                 return;
         struct pg_tx *tx = pg_tx_new();
         pg_stmt(tx, SQL_WAVE_MIGRATION);
@@ -280,7 +271,7 @@ void waves_logs(struct request *rq)
 {
         struct log_query q;
         struct err e = ERR_INIT;
-        if (!names_wave(rq))
+        if (!wave_named(rq))
                 return;
         if (read_log_query(rq, &q, &e) < 0) {
                 respond_error(rq, &e);
@@ -309,7 +300,7 @@ void waves_migration_logs(struct request *rq)
 {
         struct log_query q;
         struct err e = ERR_INIT;
-        if (!names_wave(rq))
+        if (!wave_named(rq))
                 return;
         if (read_log_query(rq, &q, &e) < 0) {
                 respond_error(rq, &e);
