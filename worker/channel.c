@@ -24,6 +24,7 @@ struct channel {
         struct buf out; /* what the runner has not taken yet */
         size_t wanted;  /* size of the message that `in` begins, where it is known */
         bool secret;    /* `out` holds one */
+        bool posted;    /* on_writable comes in this turn of the loop */
         bool ended;
 };
 
@@ -196,11 +197,14 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
         (void)fd;
         (void)what;
         struct channel *c = arg;
-        ssize_t n = send_some(c, c->out.data, c->out.len);
+        ssize_t n = c->out.len > 0 ? send_some(c, c->out.data, c->out.len) : 0;
+        c->posted = false;
         if (n < 0)
                 event_del(c->writable); /* the reading end will say so */
         else if (n > 0)
                 forget_out(c, (size_t)n);
+        if (n >= 0 && c->out.len > 0)
+                event_add(c->writable, NULL);
 }
 
 static int send_frame(struct channel *c, const struct buf *frame, bool secret, struct err *e)
@@ -218,6 +222,27 @@ static int send_frame(struct channel *c, const struct buf *frame, bool secret, s
         }
         event_add(c->writable, NULL);
         return 0;
+}
+
+int channel_post(struct channel *c, const char *frame, size_t len, bool secret, struct err *e)
+{
+        if (c->ended)
+                return err_set(e, ERR_LOST, "the runner is gone");
+        c->secret |= secret;
+        buf_add(&c->out, frame, len);
+        if (!buf_ok(&c->out)) {
+                end(c, "it does not take what it is told");
+                return err_set(e, ERR_LOST, "the runner does not listen");
+        }
+        if (!c->posted)
+                event_active(c->writable, EV_WRITE, 0);
+        c->posted = true;
+        return 0;
+}
+
+size_t channel_pending(const struct channel *c)
+{
+        return c->out.len;
 }
 
 int channel_send(struct channel *c, enum message_type type, const void *body, bool secret,

@@ -67,6 +67,12 @@ static void set_failed(struct outcome *o, enum error_class class, const char *er
                 .kind = OUTCOME_FAILED, .class = class, .error = error, .due_in_ms = -1};
 }
 
+/* Whether it was ended for the job in hand, or for one that was over by then. */
+static bool is_blamed(const struct child *c)
+{
+        return c->blamed == 0 || c->blamed == c->number;
+}
+
 /* How the job of a dead runner ends, where the body has not said it. */
 static void judge(const struct child *c, struct outcome *o, char text[TEXT_BYTES])
 {
@@ -74,6 +80,8 @@ static void judge(const struct child *c, struct outcome *o, char text[TEXT_BYTES
                 set_failed(o, CLASS_LOST,
                            "the worker's lease ran out before it was renewed: the body "
                            "was ended");
+        } else if (c->number > c->left.begun || !is_blamed(c)) {
+                *o = (struct outcome){.kind = OUTCOME_HANDED_BACK, .due_in_ms = -1};
         } else if (c->why == CHILD_DUE) {
                 snprintf(text, TEXT_BYTES, "ran longer than its %.10g s and was ended",
                          (double)c->timeout_ms / 1000);
@@ -81,7 +89,7 @@ static void judge(const struct child *c, struct outcome *o, char text[TEXT_BYTES
         } else if (c->why == CHILD_CANCEL) {
                 snprintf(text, TEXT_BYTES, "ended: %s", c->detail);
                 set_failed(o, CLASS_TEMPORARY, text);
-        } else if (c->why == CHILD_HAND_BACK || c->left.begun < c->jobs) {
+        } else if (c->why == CHILD_HAND_BACK) {
                 *o = (struct outcome){.kind = OUTCOME_HANDED_BACK, .due_in_ms = -1};
         } else if (c->why == CHILD_RUBBISH) {
                 snprintf(text, TEXT_BYTES, "the runner was killed, it sent rubbish: %s", c->detail);
@@ -98,17 +106,33 @@ static void judge(const struct child *c, struct outcome *o, char text[TEXT_BYTES
 /* What was on its way to be completed or parked is; a failure under SIGTERM is ours. */
 static bool word_counts(const struct child *c, const struct outcome *o)
 {
-        bool ended = c->why == CHILD_DUE || c->why == CHILD_CANCEL || c->why == CHILD_HAND_BACK;
+        bool ended = is_blamed(c) && (c->why == CHILD_DUE || c->why == CHILD_CANCEL ||
+                                      c->why == CHILD_HAND_BACK);
         return !ended || o->kind == OUTCOME_COMPLETED || o->kind == OUTCOME_PARKED;
 }
 
 /* ---- its job ---- */
 
-static void clear_job(struct child *c)
+static void take_in_hand(struct child *c, const struct parcel *p)
 {
+        c->id = p->id;
+        c->attempt = p->attempt;
+        c->timeout_ms = p->timeout_ms;
+        c->number = p->number;
+        c->begun_ms = clock_mono_ms();
+}
+
+/* The next one in its pipe is in hand now, if there is any. */
+static void advance(struct child *c)
+{
+        struct list *l = list_pop_front(&c->behind);
         c->id = 0;
-        c->due_ms = INT64_MAX;
-        buf_fini(&c->word);
+        if (!l)
+                return;
+        struct parcel *next = CONTAINER_OF(l, struct parcel, link);
+        c->behind_count--;
+        take_in_hand(c, next);
+        parcel_free(next);
 }
 
 static void settle(struct child *c, const struct outcome *o)
@@ -117,7 +141,33 @@ static void settle(struct child *c, const struct outcome *o)
         c->id = 0;
         if (id != 0 && c->why != CHILD_FENCE)
                 c->owner->on_settle(id, c->attempt, o, c->owner->arg);
-        clear_job(c);
+        buf_fini(&c->word);
+        advance(c);
+}
+
+static void drop_behind(struct child *c)
+{
+        struct list *l;
+        while ((l = list_pop_front(&c->behind)))
+                parcel_free(CONTAINER_OF(l, struct parcel, link));
+        c->behind_count = 0;
+}
+
+void child_recall(struct child *c, struct list *to)
+{
+        if (list_empty(&c->behind))
+                return;
+        uint32_t begun = fence_recall(c->owner->fence, c->slot, c->number, c->jobs);
+        LIST_EACH(l, &c->behind)
+        {
+                struct parcel *p = CONTAINER_OF(l, struct parcel, link);
+                if (p->number <= begun)
+                        continue;
+                list_remove(l);
+                c->behind_count--;
+                p->number = 0;
+                list_push_back(to, l);
+        }
 }
 
 static void settle_dead(struct child *c)
@@ -164,6 +214,11 @@ static void keep_word(struct child *c, const struct message *m)
         message_encode(&c->word, MESSAGE_OUTCOME, &m->u.outcome);
 }
 
+static void begin(struct child *c)
+{
+        c->due_ms = c->timeout_ms > 0 ? c->begun_ms + c->timeout_ms : INT64_MAX;
+}
+
 /* c->state is the new one already. */
 static void act(struct child *c, enum action action, const struct message *m)
 {
@@ -174,10 +229,14 @@ static void act(struct child *c, enum action action, const struct message *m)
         case RUBBISH:
                 break;
         case BEGIN:
-                c->due_ms = c->timeout_ms > 0 ? now + c->timeout_ms : INT64_MAX;
+                begin(c);
                 break;
         case SETTLE:
                 settle(c, &m->u.outcome.outcome);
+                if (c->id != 0) {
+                        c->state = CHILD_BUSY;
+                        begin(c);
+                }
                 break;
         case KEEP:
                 keep_word(c, m);
@@ -200,6 +259,8 @@ static void act(struct child *c, enum action action, const struct message *m)
                 signal_group(c, SIGKILL);
                 c->due_ms = INT64_MAX;
                 c->killed = true;
+                if (action == DISOWN)
+                        drop_behind(c);
                 break;
         }
 }
@@ -250,6 +311,7 @@ static void note_why(struct child *c, enum child_event event, enum action action
                 c->why = CHILD_FENCE;
         } else if (ends_it && c->why == CHILD_EXIT && event != CHILD_OUTCOME) {
                 c->why = event;
+                c->blamed = event == CHILD_CANCEL || event == CHILD_DUE ? c->number : 0;
                 set_detail(c, detail);
         }
 }
@@ -259,6 +321,10 @@ static void step(struct child *c, enum child_event event, const char *detail,
 {
         const struct step *s = &steps[event][c->state];
         assert(s->action != BUG);
+        if (event == CHILD_OUTCOME && c->state > CHILD_BUSY && !list_empty(&c->behind)) {
+                settle(c, &m->u.outcome.outcome); /* it was over before the end began */
+                return;
+        }
         if (s->action == RUBBISH) {
                 step(c, CHILD_RUBBISH, "a word out of turn", NULL);
                 return;
@@ -329,6 +395,7 @@ struct child *child_new(struct loop *l, pid_t pid, int pipe, unsigned slot,
                             .owner = owner,
                             .due_ms = clock_mono_ms() + START_GRACE_MS};
         list_init(&c->link);
+        list_init(&c->behind);
         struct channel_events events = {.on_message = on_message, .on_end = on_end, .arg = c};
         c->channel = channel_new(l, pipe, &events);
         return c;
@@ -339,29 +406,27 @@ void child_free(struct child *c)
         if (!c)
                 return;
         list_remove(&c->link);
+        drop_behind(c);
         channel_free(c->channel);
         buf_fini(&c->word);
         free(c);
 }
 
-void child_give(struct child *c, const struct job *job)
+int child_give(struct child *c, struct parcel *p)
 {
         struct err e = ERR_INIT;
-        if (channel_send(c->channel, MESSAGE_JOB, job, job->site_secret != NULL, &e) < 0) {
-                char text[TEXT_BYTES];
-                struct outcome o = {.kind = OUTCOME_HANDED_BACK, .due_in_ms = -1};
-                if (e.code == ERR_TOO_LARGE) {
-                        snprintf(text, sizeof(text), "cannot be given to a runner: %s", e.text);
-                        set_failed(&o, CLASS_DATA, text);
-                }
-                c->owner->on_settle(job->id, job->attempt, &o, c->owner->arg);
-                return;
+        if (channel_post(c->channel, p->frame, p->len, p->secret, &e) < 0)
+                return -1;
+        p->number = ++c->jobs;
+        if (c->state == CHILD_BUSY) {
+                list_push_back(&c->behind, &p->link);
+                c->behind_count++;
+                return 0;
         }
-        c->jobs++;
-        c->id = job->id;
-        c->attempt = job->attempt;
-        c->timeout_ms = job->timeout_ms;
+        take_in_hand(c, p);
+        parcel_free(p);
         step(c, CHILD_JOB, NULL, NULL);
+        return 0;
 }
 
 /* ---- its death ---- */
@@ -403,6 +468,7 @@ bool child_settled(struct child *c)
                 c->due_ms = c->settle_by_ms;
                 return false;
         }
-        settle_dead(c);
+        while (c->id != 0)
+                settle_dead(c);
         return true;
 }

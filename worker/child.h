@@ -10,6 +10,10 @@
  * Its job is settled exactly once: by its outcome, or at its death. Where processes of the body may
  * outlive the runner, that waits until its process group is empty, so that no two runs of a migration
  * overlap.
+ *
+ * Behind the job that it runs, further ones may stand in its pipe: it begins the next without waiting for
+ * anybody. As long as it has not begun one, that can be taken back (child_recall), which its owner does at
+ * once when it is to be ended.
  */
 #ifndef WORKER_CHILD_H
 #define WORKER_CHILD_H
@@ -19,6 +23,7 @@
 #include "base/list.h"
 #include "worker/channel.h"
 #include "worker/fence.h"
+#include "worker/parcel.h"
 
 enum child_state {
         CHILD_STARTING,
@@ -31,7 +36,7 @@ enum child_state {
 };
 enum child_event {
         CHILD_READY,     /* its first word */
-        CHILD_JOB,       /* gets one; only when idle */
+        CHILD_JOB,       /* gets one to begin at once; only when idle */
         CHILD_OUTCOME,   /* of its body, which has ended clean */
         CHILD_LEFTOVERS, /* outcome of a body whose processes live on */
         CHILD_RETIRE,    /* has done enough jobs */
@@ -55,6 +60,7 @@ struct child_owner {
         /* LOG, PROGRESS, ASK of its job. */
         void (*on_word)(struct child *c, const struct message *m, void *arg);
         void *arg;
+        struct fence *fence;
         int64_t kill_grace_ms;
         int64_t recycle_jobs;
 };
@@ -69,10 +75,15 @@ struct child {
         struct channel *channel;
         const struct child_owner *owner;
         int64_t due_ms; /* clock_mono_ms() of CHILD_DUE; INT64_MAX: none */
-        uint64_t jobs;  /* given to it */
+        uint32_t jobs;  /* given to it */
         int64_t id;     /* of the migration in hand; 0: none */
         int32_t attempt;
-        int64_t timeout_ms; /* of that body */
+        int64_t timeout_ms;  /* of that body */
+        uint32_t number;     /* of that job */
+        int64_t begun_ms;    /* when it came to be in hand */
+        struct list behind;  /* parcels in its pipe, in order */
+        unsigned behind_count;
+        uint32_t blamed;    /* the job for which it was ended, of CANCEL and DUE */
         char detail[160];   /* rubbish: what was wrong; cancel: the reason */
         bool offered;       /* its owner counts it among the idle */
         bool asking;        /* a question of its body is not answered yet */
@@ -90,8 +101,13 @@ void child_free(struct child *c);
 
 /* Something happened; `detail` for CANCEL and RUBBISH. */
 void child_happens(struct child *c, enum child_event event, const char *detail);
-/* Hands it a job. Only when idle. */
-void child_give(struct child *c, const struct job *job);
+/*
+ * Hands it a job, which it takes over: when idle, to begin at once; when busy, to stand behind. -1, and
+ * nothing is taken over: it is gone.
+ */
+int child_give(struct child *c, struct parcel *p);
+/* Takes back what it has not begun, and adds it to the end of `to`. */
+void child_recall(struct child *c, struct list *to);
 /*
  * Its process has ended; not reaped yet. Kills its group, reads its last words, writes its obituary.
  * Then the caller reaps it.

@@ -26,7 +26,10 @@ struct slot {
         _Atomic pid_t pgid; /* 0: nobody */
         _Atomic bool running;
         _Atomic bool fenced;
-        _Atomic uint64_t begun;
+        /* Who is faster, the runner that begins a job or the supervisor that takes it back, is decided in
+         * this one word: the number of the last job begun, and above it the last one taken back. */
+        _Atomic uint64_t jobs;
+        _Atomic uint32_t head; /* is not taken back; set before the word is */
 };
 struct fence {
         _Atomic int64_t deadline_ms;
@@ -78,15 +81,40 @@ void fence_enlist(struct fence *f, unsigned slot, pid_t pgid)
         struct slot *s = &f->slots[slot];
         atomic_store(&s->running, false);
         atomic_store(&s->fenced, false);
-        atomic_store(&s->begun, 0);
+        atomic_store(&s->jobs, 0);
         atomic_store(&s->pgid, pgid);
+}
+
+static uint64_t jobs_word(uint32_t begun, uint32_t recalled)
+{
+        return (uint64_t)recalled << 32 | begun;
+}
+
+static uint32_t begun_of(uint64_t word)
+{
+        return (uint32_t)word;
+}
+
+static uint32_t recalled_of(uint64_t word)
+{
+        return (uint32_t)(word >> 32);
+}
+
+uint32_t fence_recall(struct fence *f, unsigned slot, uint32_t head, uint32_t given)
+{
+        _Atomic uint64_t *jobs = &f->slots[slot].jobs;
+        uint64_t word = atomic_load(jobs);
+        atomic_store(&f->slots[slot].head, head);
+        while (!atomic_compare_exchange_weak(jobs, &word, jobs_word(begun_of(word), given)))
+                ;
+        return begun_of(word);
 }
 
 struct fence_left fence_dismiss(struct fence *f, unsigned slot)
 {
         struct slot *s = &f->slots[slot];
         atomic_store(&s->pgid, 0);
-        return (struct fence_left){.begun = atomic_load(&s->begun),
+        return (struct fence_left){.begun = begun_of(atomic_load(&s->jobs)),
                                    .fenced = atomic_load(&s->fenced)};
 }
 
@@ -194,10 +222,17 @@ int fence_watch(struct fence *f, unsigned slot, int pipe)
         return failed ? -1 : 0;
 }
 
-void fence_begin(struct fence *f, unsigned slot)
+bool fence_begin(struct fence *f, unsigned slot, uint32_t number)
 {
-        atomic_fetch_add(&f->slots[slot].begun, 1);
-        atomic_store(&f->slots[slot].running, true);
+        struct slot *s = &f->slots[slot];
+        uint64_t word = atomic_load(&s->jobs);
+        do
+                if (number <= recalled_of(word) && number != atomic_load(&s->head))
+                        return false;
+        while (!atomic_compare_exchange_weak(&s->jobs, &word,
+                                             jobs_word(number, recalled_of(word))));
+        atomic_store(&s->running, true);
+        return true;
 }
 
 void fence_end(struct fence *f, unsigned slot)

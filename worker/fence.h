@@ -39,9 +39,14 @@ void fence_free(struct fence *f);
 void fence_set(struct fence *f, int64_t deadline_mono_ms);
 /* The runner of a slot is this process group, and has begun nothing yet. */
 void fence_enlist(struct fence *f, unsigned slot, pid_t pgid);
+/*
+ * Takes back the jobs of a runner that it has not begun: of those up to number `given` it begins no further
+ * one, except `head`. Returns the number of the last that it has begun.
+ */
+uint32_t fence_recall(struct fence *f, unsigned slot, uint32_t head, uint32_t given);
 /* What a dead runner left behind. Before its process id can be used again, that is: before waitpid(). */
 struct fence_left {
-        uint64_t begun; /* jobs whose bytes it has begun to read */
+        uint32_t begun; /* number of the last job whose bytes it has begun to read */
         bool fenced;    /* a watchdog killed it for the deadline */
 };
 struct fence_left fence_dismiss(struct fence *f, unsigned slot);
@@ -53,8 +58,11 @@ int fence_watch(struct fence *f, unsigned slot, int pipe);
 /* The pipe has hung up: ends all bodies of this worker if its supervisor is dead. For who is about to end
  * itself, and with it the watchdog. */
 void fence_hung_up(void);
-/* The first bytes of a job are here: from now on the watchdogs count it as running. */
-void fence_begin(struct fence *f, unsigned slot);
+/*
+ * The first bytes of a job are here: from now on the watchdogs count it as running. `number`: of the jobs
+ * that came to this runner, from 1. False: it was taken back, and is somebody else's.
+ */
+bool fence_begin(struct fence *f, unsigned slot, uint32_t number);
 void fence_end(struct fence *f, unsigned slot);
 /* Whether a body may begin, or go on, now. */
 bool fence_open(const struct fence *f);

@@ -102,6 +102,7 @@ static const struct field outcome_fields[] = {
         F(TEXT, message_outcome, outcome.domain),
         F(BOOL, message_outcome, leftovers),
         F(INT64, message_outcome, lines_dropped),
+        F(INT64, message_outcome, outcome.took_us),
 };
 /* Enumerations travel as int. */
 _Static_assert(sizeof(enum outcome_kind) == sizeof(int) &&

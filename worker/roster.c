@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,6 +19,12 @@
 /* A runner that dies before its first word, or cannot be forked, is not tried again at once. */
 static const struct backoff start_backoff = {.base_ms = 100, .cap_ms = 10000, .factor = 2};
 
+enum {
+        LOOK_MS = 2,
+        WAIT_MS = 50,             /* without a runner, beyond worker.ahead_ms */
+        BEHIND_BYTES = 64 * 1024, /* that its runner has not taken, or one of them has */
+};
+
 struct roster {
         struct loop *loop;
         const struct config *cfg;
@@ -27,7 +34,12 @@ struct roster {
         size_t count;
         struct child **places; /* by slot; NULL: to be filled */
         struct list idle;      /* child.link */
-        unsigned idle_count, idle_told;
+        unsigned idle_count, idle_told, behind_told;
+        struct list waiting; /* parcel.link: no runner has them */
+        unsigned waiting_count;
+        size_t turn;   /* the place that is the next to get one behind its own */
+        bool looking;  /* the timer runs */
+        struct loop_timer *look;
         struct list dead;       /* child.link: their groups are waited for */
         unsigned failed_starts; /* in a row */
         bool closed;
@@ -75,7 +87,231 @@ static void on_due(void *arg)
 
 /* ---- the owner of each ---- */
 
-/* Moves it into or out of the idle ones, and tells when their number is another one. */
+/* ---- dealing out ---- */
+
+/* Its body has begun so short a time ago that the next job may stand behind it. */
+static bool is_fresh(const struct roster *r, const struct child *c)
+{
+        return clock_mono_ms() - c->begun_ms < r->cfg->worker_ahead_ms;
+}
+
+static unsigned room_behind(const struct roster *r, const struct child *c, unsigned depth)
+{
+        if (!c || c->state > CHILD_BUSY || c->state == CHILD_STARTING || c->behind_count >= depth ||
+            c->jobs >= r->cfg->worker_recycle_jobs || (c->state == CHILD_BUSY && !is_fresh(r, c)))
+                return 0;
+        return depth - c->behind_count;
+}
+
+void roster_tell(struct roster *r)
+{
+        unsigned depth = r->events.depth(r->events.arg), behind = 0;
+        for (size_t i = 0; depth > 0 && r->waiting_count == 0 && i < r->count; i++)
+                behind += room_behind(r, r->places[i], depth);
+        r->idle_told = r->idle_count;
+        r->behind_told = behind;
+        r->events.on_room(r->idle_count, behind, r->events.arg);
+}
+
+/* The runner that was the last to become idle, else the next that has room behind its job. */
+static struct child *find_place(struct roster *r, const struct parcel *p)
+{
+        if (!list_empty(&r->idle))
+                return CONTAINER_OF(r->idle.next, struct child, link);
+        if (p->len > BEHIND_BYTES)
+                return NULL;
+        for (size_t i = 0; i < r->count; i++) {
+                struct child *c = r->places[r->turn++ % r->count];
+                if (c && c->state == CHILD_BUSY && channel_pending(c->channel) < BEHIND_BYTES &&
+                    room_behind(r, c, (unsigned)r->cfg->worker_ahead_jobs) > 0)
+                        return c;
+        }
+        return NULL;
+}
+
+static void look_soon(struct roster *r)
+{
+        if (!r->looking)
+                loop_timer_start(r->look, LOOK_MS);
+        r->looking = true;
+}
+
+/* False: nobody takes it just now. */
+static bool deal(struct roster *r, struct parcel *p)
+{
+        struct child *c = find_place(r, p);
+        if (!c || child_give(c, p) < 0)
+                return false;
+        if (c->behind_count > 0)
+                look_soon(r);
+        return true;
+}
+
+static void add_waiting(struct roster *r, struct list *parcels)
+{
+        LIST_EACH(l, parcels)
+        r->waiting_count++;
+        list_splice(&r->waiting, parcels);
+        if (r->waiting_count > 0)
+                look_soon(r);
+}
+
+static void deal_waiting(struct roster *r)
+{
+        while (!list_empty(&r->waiting)) {
+                struct list *l = list_pop_front(&r->waiting);
+                if (!deal(r, CONTAINER_OF(l, struct parcel, link))) {
+                        list_push_front(&r->waiting, l);
+                        return;
+                }
+                r->waiting_count--;
+        }
+}
+
+static void settle_unbegun(struct roster *r, int64_t id, int32_t attempt, const struct outcome *o)
+{
+        r->events.on_settle(id, attempt, o, r->events.arg);
+}
+
+static void hand_back(struct roster *r, struct parcel *p)
+{
+        const struct outcome o = {.kind = OUTCOME_HANDED_BACK, .due_in_ms = -1};
+        int64_t id = p->id;
+        int32_t attempt = p->attempt;
+        parcel_free(p);
+        settle_unbegun(r, id, attempt, &o);
+}
+
+static void recall(struct roster *r, struct child *c)
+{
+        struct list back;
+        list_init(&back);
+        child_recall(c, &back);
+        add_waiting(r, &back);
+}
+
+/* What stands behind a long body goes to whoever is idle; what has waited for too long goes back. */
+static void on_look(void *arg)
+{
+        struct roster *r = arg;
+        int64_t now = clock_mono_ms();
+        unsigned behind = 0;
+        r->looking = false;
+        for (size_t i = 0; i < r->count; i++) {
+                struct child *c = r->places[i];
+                if (!c || c->behind_count == 0)
+                        continue;
+                if (!is_fresh(r, c) || (r->idle_count > 0 && now - c->begun_ms >= LOOK_MS))
+                        recall(r, c);
+                behind += c->behind_count;
+        }
+        deal_waiting(r);
+        while (!list_empty(&r->waiting)) {
+                struct parcel *p = CONTAINER_OF(r->waiting.next, struct parcel, link);
+                if (now - p->since_ms < r->cfg->worker_ahead_ms + WAIT_MS)
+                        break;
+                list_remove(&p->link);
+                r->waiting_count--;
+                hand_back(r, p);
+        }
+        if (behind > 0 || r->waiting_count > 0)
+                look_soon(r);
+        roster_tell(r);
+}
+
+void roster_give(struct roster *r, const struct job *job)
+{
+        struct err e = ERR_INIT;
+        struct parcel *p = parcel_pack(job, &e);
+        char text[ERR_TEXT_MAX + 64];
+        struct outcome o = {.kind = OUTCOME_HANDED_BACK, .due_in_ms = -1};
+        struct list one;
+        if (p && !deal(r, p)) {
+                list_init(&one);
+                list_push_back(&one, &p->link);
+                add_waiting(r, &one);
+        }
+        if (p)
+                return;
+        if (e.code == ERR_TOO_LARGE) {
+                snprintf(text, sizeof(text), "cannot be given to a runner: %s", e.text);
+                o.kind = OUTCOME_FAILED;
+                o.class = CLASS_DATA;
+                o.error = text;
+        }
+        settle_unbegun(r, job->id, job->attempt, &o);
+}
+
+static void recall_all(struct roster *r)
+{
+        for (size_t i = 0; i < r->count; i++) {
+                if (r->places[i])
+                        recall(r, r->places[i]);
+        }
+}
+
+void roster_return(struct roster *r)
+{
+        struct list *l;
+        recall_all(r);
+        while ((l = list_pop_front(&r->waiting)))
+                hand_back(r, CONTAINER_OF(l, struct parcel, link));
+        r->waiting_count = 0;
+}
+
+void roster_drop(struct roster *r)
+{
+        struct list *l;
+        recall_all(r);
+        while ((l = list_pop_front(&r->waiting)))
+                parcel_free(CONTAINER_OF(l, struct parcel, link));
+        r->waiting_count = 0;
+}
+
+/* The one that has this attempt in hand, and lives. */
+static struct child *find_busy(const struct roster *r, int64_t id, int32_t attempt)
+{
+        for (size_t i = 0; i < r->count; i++) {
+                struct child *c = r->places[i];
+                if (c && c->id == id && c->attempt == attempt)
+                        return c;
+        }
+        return NULL;
+}
+
+static struct parcel *find_in(const struct list *parcels, int64_t id, int32_t attempt)
+{
+        LIST_EACH(l, parcels)
+        {
+                struct parcel *p = CONTAINER_OF(l, struct parcel, link);
+                if (p->id == id && p->attempt == attempt)
+                        return p;
+        }
+        return NULL;
+}
+
+void roster_cancel(struct roster *r, int64_t id, int32_t attempt, const char *reason)
+{
+        struct child *c = find_busy(r, id, attempt);
+        if (c) {
+                child_happens(c, CHILD_CANCEL, reason);
+                return;
+        }
+        for (size_t i = 0; i < r->count; i++) {
+                c = r->places[i];
+                if (c && find_in(&c->behind, id, attempt))
+                        recall(r, c);
+        }
+        struct parcel *p = find_in(&r->waiting, id, attempt);
+        if (p) {
+                list_remove(&p->link);
+                r->waiting_count--;
+                hand_back(r, p);
+        }
+        deal_waiting(r);
+}
+
+/* Moves it into or out of the idle ones, and tells when there is more or less room. */
 static void on_change(struct child *c, void *arg)
 {
         struct roster *r = arg;
@@ -91,10 +327,10 @@ static void on_change(struct child *c, void *arg)
         c->offered = is_idle;
         if (c->state != CHILD_DEAD)
                 wake_at(r, c->due_ms);
-        if (r->idle_count != r->idle_told) {
-                r->idle_told = r->idle_count;
-                r->events.on_idle(r->idle_count, r->events.arg);
-        }
+        if (c->state > CHILD_BUSY)
+                recall(r, c);
+        deal_waiting(r);
+        roster_tell(r);
 }
 
 static void on_settle(int64_t id, int32_t attempt, const struct outcome *o, void *arg)
@@ -157,6 +393,7 @@ struct roster *roster_new(struct loop *l, const struct config *cfg, struct fence
                           .on_settle = on_settle,
                           .on_word = on_word,
                           .arg = r,
+                          .fence = fence,
                           .kill_grace_ms = cfg->worker_kill_grace_ms,
                           .recycle_jobs = cfg->worker_recycle_jobs},
                 .count = (size_t)cfg->worker_concurrency,
@@ -164,6 +401,8 @@ struct roster *roster_new(struct loop *l, const struct config *cfg, struct fence
         };
         list_init(&r->idle);
         list_init(&r->dead);
+        list_init(&r->waiting);
+        r->look = loop_timer_new(l, on_look, r);
         r->places = xcalloc(r->count, sizeof(struct child *));
         r->refill = loop_timer_new(l, fill_all, r);
         r->due = loop_timer_new(l, on_due, r);
@@ -191,8 +430,11 @@ void roster_free(struct roster *r)
         }
         LIST_EACH(at, &r->dead)
         end_at_once(CONTAINER_OF(at, struct child, link));
+        LIST_EACH(at, &r->waiting)
+        parcel_free(CONTAINER_OF(at, struct parcel, link));
         loop_timer_free(r->refill);
         loop_timer_free(r->due);
+        loop_timer_free(r->look);
         free(r->places);
         free(r);
 }
@@ -272,26 +514,6 @@ void roster_reap(struct roster *r)
 }
 
 /* ---- looking ---- */
-
-void roster_tell(struct roster *r)
-{
-        r->events.on_idle(r->idle_count, r->events.arg);
-}
-
-struct child *roster_idle(const struct roster *r)
-{
-        return list_empty(&r->idle) ? NULL : CONTAINER_OF(r->idle.next, struct child, link);
-}
-
-struct child *roster_find(const struct roster *r, int64_t id, int32_t attempt)
-{
-        for (size_t i = 0; i < r->count; i++) {
-                struct child *c = r->places[i];
-                if (c && c->id == id && c->attempt == attempt)
-                        return c;
-        }
-        return NULL;
-}
 
 struct child *roster_find_no(const struct roster *r, uint64_t no)
 {

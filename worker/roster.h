@@ -1,6 +1,11 @@
 /*
- * roster.h - all runners of a worker: forks them, replaces the dead at once, reaps, and drives what is
- * due in their lives with one timer.
+ * roster.h - all runners of a worker: forks them, replaces the dead at once, reaps, drives what is due in
+ * their lives with one timer, and deals out the jobs.
+ *
+ * A job goes to a runner that is idle; where none is, behind the job of one that has begun its own a moment
+ * ago, so that short bodies follow one another without waiting for anybody. What stands behind a job that
+ * turns out to be long is taken back and given to another; what finds no runner within a moment is handed
+ * back unbegun.
  *
  * The worker is a subreaper: what a dead runner's body leaves behind becomes its child, so that it
  * sees when the last process of a group is gone.
@@ -13,7 +18,10 @@
 
 struct roster;
 struct roster_events {
-        void (*on_idle)(unsigned idle, void *arg); /* so many are idle now */
+        /* So many are idle now, and so many jobs may stand behind those of the others. */
+        void (*on_room)(unsigned idle, unsigned behind, void *arg);
+        /* How many may stand behind each; asked before on_room. */
+        unsigned (*depth)(void *arg);
         /* as struct child_owner */
         void (*on_settle)(int64_t id, int32_t attempt, const struct outcome *o, void *arg);
         void (*on_word)(struct child *c, const struct message *m, void *arg);
@@ -32,16 +40,19 @@ void roster_close(struct roster *r);
 /* After SIGCHLD. */
 void roster_reap(struct roster *r);
 
-/* Calls on_idle once more. */
+/* Calls on_room once more. */
 void roster_tell(struct roster *r);
-/* The runner that was the last to become idle; NULL: none is. */
-struct child *roster_idle(const struct roster *r);
-/* The one that has this attempt in hand, and lives. */
-struct child *roster_find(const struct roster *r, int64_t id, int32_t attempt);
+/* Takes a job; it is settled by on_settle, whatever happens. Valid during the call. */
+void roster_give(struct roster *r, const struct job *job);
+/* Hands back what no runner has begun, whose worker stops; drop: forgets it, whose worker is dead. */
+void roster_return(struct roster *r);
+void roster_drop(struct roster *r);
+/* Ends the body of this attempt, or hands it back where it is not begun. */
+void roster_cancel(struct roster *r, int64_t id, int32_t attempt, const char *reason);
 struct child *roster_find_no(const struct roster *r, uint64_t no);
 /* Happens to each. */
 void roster_each(struct roster *r, enum child_event event);
-/* Jobs in hand, those of the dead whose groups are waited for included. */
+/* Runners with a job in hand, the dead whose groups are waited for included. */
 size_t roster_bodies(const struct roster *r);
 /* METRIC_RUNNERS. */
 void roster_measure(const struct roster *r);

@@ -33,15 +33,24 @@ struct supervisor {
         struct loop_timer *tick, *grace, *quiet, *listen;
 };
 
-static const struct outcome handed_back = {.kind = OUTCOME_HANDED_BACK, .due_in_ms = -1};
-
 /* ---- from the runners ---- */
 
-static void on_idle(unsigned idle, void *arg)
+static bool takes_jobs(const struct supervisor *s)
+{
+        return s->phase == PHASE_RUNNING && !s->dead;
+}
+
+static void on_room(unsigned idle, unsigned behind, void *arg)
 {
         struct supervisor *s = arg;
         if (s->engine)
-                engine_worker_idle(s->engine, s->phase == PHASE_RUNNING && !s->dead ? idle : 0);
+                engine_worker_room(s->engine, takes_jobs(s) ? idle : 0, takes_jobs(s) ? behind : 0);
+}
+
+static unsigned depth(void *arg)
+{
+        const struct supervisor *s = arg;
+        return s->engine ? engine_worker_depth(s->engine) : 0;
 }
 
 static void on_settle(int64_t id, int32_t attempt, const struct outcome *o, void *arg)
@@ -110,9 +119,9 @@ static void on_word(struct child *c, const struct message *m, void *arg)
 static void on_job(const struct job *job, void *arg)
 {
         struct supervisor *s = arg;
-        struct child *c = roster_idle(s->roster);
-        if (c && s->phase == PHASE_RUNNING && !s->dead && fence_open(s->fence))
-                child_give(c, job);
+        static const struct outcome handed_back = {.kind = OUTCOME_HANDED_BACK, .due_in_ms = -1};
+        if (takes_jobs(s) && fence_open(s->fence))
+                roster_give(s->roster, job);
         else
                 engine_worker_settle(s->engine, job->id, job->attempt, &handed_back);
         FAULT_POINT(job_given);
@@ -141,6 +150,7 @@ static void on_dead(void *arg)
         log_warn("worker.dead", LI("bodies", roster_bodies(s->roster)));
         s->dead = true;
         fence_set(s->fence, 0);
+        roster_drop(s->roster);
         roster_each(s->roster, CHILD_FENCE);
         loop_defer(s->loop, look_for_bodies, s);
 }
@@ -148,9 +158,7 @@ static void on_dead(void *arg)
 static void on_cancel(int64_t id, int32_t attempt, const char *reason, void *arg)
 {
         struct supervisor *s = arg;
-        struct child *c = roster_find(s->roster, id, attempt);
-        if (c)
-                child_happens(c, CHILD_CANCEL, reason);
+        roster_cancel(s->roster, id, attempt, reason);
 }
 
 /* ---- the end ---- */
@@ -195,6 +203,7 @@ static void drain(void *arg)
                  LI("grace_ms", s->cfg->worker_shutdown_grace_ms));
         FAULT_POINT(drain_begun);
         roster_close(s->roster);
+        roster_return(s->roster);
         engine_worker_drain(s->engine);
         loop_timer_start(s->grace, s->cfg->worker_shutdown_grace_ms);
         loop_timer_every(s->quiet, QUIET_LOOK_MS);
@@ -236,7 +245,8 @@ struct supervisor *supervisor_new(struct loop *l, const struct config *cfg)
         s->loop = l;
         s->cfg = cfg;
         s->fence = fence_new((unsigned)cfg->worker_concurrency, cfg->worker_lease_ms);
-        struct roster_events events = {.on_idle = on_idle,
+        struct roster_events events = {.on_room = on_room,
+                                       .depth = depth,
                                        .on_settle = on_settle,
                                        .on_word = on_word,
                                        .on_gone = look_for_bodies,

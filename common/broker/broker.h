@@ -21,7 +21,7 @@
 #include "base/err.h"
 #include "base/loop.h"
 
-enum { QUEUE_NAME_MAX = 63, PRIORITY_MAX = 9, BROKER_BATCH_MAX = 100 };
+enum { QUEUE_NAME_MAX = 63, PRIORITY_MAX = 9, BROKER_BATCH_MAX = 250 };
 
 struct broker_opts {
         const char *url;    /* redis://[user:password@]host[:port][/db], unix:///path[?db=N] */

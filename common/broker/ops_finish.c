@@ -8,7 +8,7 @@
 #include "broker/pieces.h"
 #include "broker/waves.h"
 
-enum { WANT_MAX = 1000, PROMOTE_LIMIT = 4 };
+enum { WANT_MAX = 500, PROMOTE_LIMIT = 4 };
 
 /* One item of a piece, on its way into the order in which the script wants it. */
 struct item {

@@ -83,6 +83,7 @@ static void ask_to_judge(struct act *a)
         struct pg_tx *tx = pg_tx_new();
         pg_stmt(tx, SQL_WAVES_TO_JUDGE);
         pg_arg_int8s(tx, ids, a->after.ndeliveries);
+        pg_arg_null(tx);
         pg_send(a->by.pg, tx, to_judge_known, a);
 }
 

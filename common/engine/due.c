@@ -142,6 +142,7 @@ void due_look(struct due *d)
         tx = pg_tx_new();
         pg_stmt(tx, SQL_WAVES_TO_JUDGE);
         pg_arg_null(tx);
+        pg_arg_null(tx);
         pg_stmt(tx, SQL_WAVES_DUE);
         pg_send(d->w->look, tx, looked, d);
 }

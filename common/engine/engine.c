@@ -126,13 +126,14 @@ static void settle_refused(void *arg)
 void engine_settle(struct engine *e, int64_t id, int32_t attempt, const struct outcome *o,
                    engine_settled_fn fn, void *arg)
 {
+        const struct attempt of = {.id = id, .number = attempt, .poll = true};
         struct settling *s = xmalloc(sizeof(*s));
         *s = (struct settling){fn, arg, false};
         if (!pg_up(e->pg)) {
                 loop_defer(e->loop, settle_refused, s);
                 return;
         }
-        if (exchange_settle(e->exchange, id, attempt, true, o, on_settled, s, NULL) < 0) {
+        if (exchange_settle(e->exchange, &of, o, on_settled, s, NULL) < 0) {
                 s->starved = true;
                 loop_defer(e->loop, settle_refused, s);
                 return;

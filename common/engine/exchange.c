@@ -15,21 +15,26 @@
 #include "base/metrics.h"
 #include "engine/claim_answer.h"
 #include "engine/look.h"
+#include "engine/pace.h"
 #include "engine/settle.h"
 
-enum { CLAIMS_MAX = 200, AGAIN_MS = 500, APART = 50 };
+enum { CLAIMS_MAX = 500, AGAIN_MS = 500, APART = 50 };
 
 struct item {
         struct list link;
-        int64_t id;
-        int32_t attempt;
-        bool poll;
+        struct attempt of;
         bool alone; /* was in a batch that PostgreSQL refused as a mistake of ours */
         bool bare;  /* was refused alone too: goes without its JSON */
         struct outcome o;
         char *error, *result, *memo; /* what o points to */
         exchange_fn fn;
         void *arg;
+};
+
+/* Waves, and ids whose wave is not known here. */
+struct touched {
+        int64_t ids[SETTLE_MAX], waves[SETTLE_MAX];
+        size_t nids, nwaves;
 };
 
 struct batch {
@@ -42,8 +47,7 @@ struct batch {
         bool has_settle, has_claim, failed;
         bool done;  /* its transaction was answered */
         bool early; /* the question behind it was answered first: a deadlock had sent it back */
-        int64_t *settled; /* ids of its outcomes, for that question */
-        size_t nsettled;
+        struct touched touched; /* what its outcomes are of, for that question */
         struct after after;
 };
 
@@ -123,12 +127,19 @@ size_t exchange_claiming(const struct exchange *x)
         return x->nclaims + x->taking + (x->busy ? x->busy->nids : 0);
 }
 
-/* Ids to take together with a finish: what would find an idle runner. */
+static size_t room_for(const struct exchange *x)
+{
+        struct room room = x->o.room(x->o.arg);
+
+        return room.idle + room.behind;
+}
+
+/* Ids to take together with a finish: what there would be room for. */
 static size_t to_take(struct exchange *x)
 {
-        size_t idle = x->o.idle(x->o.arg), claiming = exchange_claiming(x);
+        size_t room = room_for(x), claiming = exchange_claiming(x);
 
-        return idle > claiming ? idle - claiming : 0;
+        return room > claiming ? room - claiming : 0;
 }
 
 void exchange_claim(struct exchange *x, int64_t id)
@@ -167,15 +178,13 @@ static char *copy_text(const char *s)
         return t;
 }
 
-int exchange_settle(struct exchange *x, int64_t id, int32_t attempt, bool poll,
-                    const struct outcome *o, exchange_fn fn, void *arg, struct err *e)
+int exchange_settle(struct exchange *x, const struct attempt *of, const struct outcome *o,
+                    exchange_fn fn, void *arg, struct err *e)
 {
         struct item *it = xcalloc(1, sizeof(*it));
 
         list_init(&it->link);
-        it->id = id;
-        it->attempt = attempt;
-        it->poll = poll;
+        it->of = *of;
         it->o = *o;
         it->o.error = it->error = copy_text(o->error);
         it->o.result = it->result = o->result ? mem_try_strdup(o->result) : NULL;
@@ -277,6 +286,7 @@ void exchange_after(struct exchange *x, struct after *a, int64_t list, bool sett
         tx = pg_tx_new();
         pg_stmt(tx, SQL_WAVES_TO_JUDGE);
         pg_arg_int8s(tx, ids, en->a.ndeliveries);
+        pg_arg_null(tx);
         free(ids);
         pg_send(x->o.pg, tx, to_judge_known, en);
 }
@@ -352,17 +362,21 @@ static void read_settled(struct exchange *x, struct batch *b, const struct pg_re
         enum { SETTLE_AT = 1 };
         int64_t refused[SETTLE_MAX];
         size_t nrefused = 0;
+        int next = 0;
         struct list *l;
 
         FAULT_POINT(settle_committed);
         settle_read(r, SETTLE_AT, &b->after);
         while ((l = list_pop_front(&b->items))) {
                 struct item *it = CONTAINER_OF(l, struct item, link);
-                int row = settle_find(r, SETTLE_AT, it->id, it->attempt);
-                if (row < 0) {
-                        refused[nrefused++] = it->id;
+                int row = settle_find(r, SETTLE_AT, next, it->of.id, it->of.number);
+                if (row >= 0) {
+                        next = row + 1;
+                } else {
+                        refused[nrefused++] = it->of.id;
                         metric_add(METRIC_SETTLE_REFUSED, 1, NULL);
-                        log_info("settle.refused", LI("id", it->id), LI("attempt", it->attempt));
+                        log_info("settle.refused", LI("id", it->of.id),
+                                 LI("attempt", it->of.number));
                 }
                 if (it->fn)
                         it->fn(row >= 0, row >= 0 ? settle_state(r, SETTLE_AT, row) : NULL, it->arg);
@@ -473,7 +487,6 @@ static void batch_free(struct batch *b)
                 item_free(CONTAINER_OF(l, struct item, link));
         after_fini(&b->after);
         free(b->ids);
-        free(b->settled);
         free(b);
 }
 
@@ -509,12 +522,30 @@ static void batch_to_judge(const struct pg_result *r, const struct err *e, void 
 
 /* ---- sending ---- */
 
+static void touch(struct touched *m, const struct attempt *of)
+{
+        if (!of->wave_no) {
+                m->ids[m->nids++] = of->id;
+                return;
+        }
+        for (size_t i = 0; i < m->nwaves; i++)
+                if (m->waves[i] == of->wave_no)
+                        return;
+        m->waves[m->nwaves++] = of->wave_no;
+}
+
+static void add_touched(struct pg_tx *tx, const struct touched *m)
+{
+        pg_arg_int8s(tx, m->ids, m->nids);
+        pg_arg_int8s(tx, m->waves, m->nwaves);
+}
+
 static void ask_to_judge(struct batch *b)
 {
         struct pg_tx *tx = pg_tx_new();
 
         pg_stmt(tx, SQL_WAVES_TO_JUDGE);
-        pg_arg_int8s(tx, b->settled, b->nsettled);
+        add_touched(tx, &b->touched);
         pg_send(b->x->o.pg, tx, batch_to_judge, b);
 }
 
@@ -537,22 +568,24 @@ static void add_settle(struct exchange *x, struct batch *b, struct pg_tx *tx)
 {
         struct settle_row rows[SETTLE_MAX];
         struct settle_by by = {.cfg = x->o.cfg, .worker = x->o.worker, .shard = x->o.shard};
+        size_t n = 0;
 
-        b->settled = xcalloc(b->nitems, sizeof(*b->settled));
         LIST_EACH(l, &b->items)
         {
                 const struct item *it = CONTAINER_OF(l, struct item, link);
-                rows[b->nsettled] = (struct settle_row){it->id, it->attempt, it->poll, &it->o};
-                b->settled[b->nsettled++] = it->id;
+                rows[n++] = (struct settle_row){it->of.id, it->of.number, it->of.poll, &it->o};
+                touch(&b->touched, &it->of);
         }
         pg_stmt(tx, SQL_SETTLE_LOCK);
-        pg_arg_int8s(tx, b->settled, b->nsettled);
-        settle_add(tx, rows, b->nsettled, &by);
+        add_touched(tx, &b->touched);
+        settle_add(tx, rows, n, &by);
         PG_FAULT_SENT(tx, settle_sent);
 }
 
 static void add_claim(struct exchange *x, struct batch *b, struct pg_tx *tx)
 {
+        int64_t brief[PACE_WAVES_MAX];
+
         pg_stmt(tx, SQL_CLAIM_LOCK);
         pg_arg_int8s(tx, b->ids, b->nids);
         pg_arg_int(tx, x->o.worker);
@@ -563,6 +596,8 @@ static void add_claim(struct exchange *x, struct batch *b, struct pg_tx *tx)
         pg_arg_int(tx, x->o.worker);
         pg_arg_int(tx, x->o.shard);
         pg_arg_texts(tx, x->o.queues, x->o.nqueues);
+        pg_arg_int8s(tx, brief, x->o.short_waves(brief, x->o.arg));
+        pg_arg_int(tx, (int64_t)x->o.room(x->o.arg).idle);
         PG_FAULT_SENT(tx, claim_sent);
 }
 
@@ -575,12 +610,12 @@ static void claims_done(const struct pg_result *r, const struct err *e, void *ar
 
 static size_t claims_to_send(const struct exchange *x)
 {
-        size_t n = x->nclaims < CLAIMS_MAX ? x->nclaims : CLAIMS_MAX, idle;
+        size_t n = x->nclaims < CLAIMS_MAX ? x->nclaims : CLAIMS_MAX, room;
 
         if (!n)
                 return 0;
-        idle = x->o.idle(x->o.arg);
-        return n < idle ? n : idle;
+        room = room_for(x);
+        return n < room ? n : room;
 }
 
 static void send_batch(struct exchange *x)

@@ -32,6 +32,10 @@ struct claim_row {
         struct delivery delivery; /* refused: how its delivery ends */
 };
 
+struct room {
+        size_t idle;   /* runners */
+        size_t behind; /* behind the jobs of the others */
+};
 struct exchange_opts {
         struct loop *loop;
         const struct config *cfg;
@@ -47,9 +51,18 @@ struct exchange_opts {
         void (*on_dead)(void *arg);                    /* the claim found this worker dead */
         void (*on_finished)(int64_t id, void *arg); /* its delivery is over, Redis has been told */
         void (*on_ids)(const int64_t *ids, size_t n, void *arg); /* taken together with a finish */
-        /* How many bodies could begin now: as many ids are claimed, and taken with a finish. */
-        size_t (*idle)(void *arg);
+        /* How many jobs there is room for: as many ids are claimed, and taken with a finish. */
+        struct room (*room)(void *arg);
+        /* The waves of which more may be claimed than runners are idle, into out[PACE_WAVES_MAX]. */
+        size_t (*short_waves)(int64_t *out, void *arg);
         void *arg;
+};
+/* Whose outcome it is. */
+struct attempt {
+        int64_t id;
+        int64_t wave_no; /* 0: not known here */
+        int32_t number;
+        bool poll;
 };
 /* settled false: refused. state: what the row is now; NULL when refused. */
 typedef void (*exchange_fn)(bool settled, const char *state, void *arg);
@@ -67,8 +80,8 @@ size_t exchange_unclaim(struct exchange *x, int64_t *out, size_t max);
  * Everything is copied. fn may be NULL. -1, and nothing is done (ERR_UNAVAILABLE): there is no memory
  * for it, which does not happen to outcomes without result and memo and with a short error.
  */
-int exchange_settle(struct exchange *x, int64_t id, int32_t attempt, bool poll,
-                    const struct outcome *o, exchange_fn fn, void *arg, struct err *e);
+int exchange_settle(struct exchange *x, const struct attempt *of, const struct outcome *o,
+                    exchange_fn fn, void *arg, struct err *e);
 /*
  * Ends deliveries by what the rows are now: asks PostgreSQL, then tells Redis. `list`: the worker whose
  * processing list they stand in, 0: none.

@@ -84,7 +84,7 @@ static void give_spare_back(void *arg)
         int64_t ids[64];
         size_t n;
 
-        if (w->idle)
+        if (w->idle + w->behind > 0)
                 return;
         while ((n = exchange_unclaim(w->exchange, ids, COUNT_OF(ids))))
                 hands_give_back(w, ids, n);
@@ -166,7 +166,8 @@ static void hand_back(struct engine_worker *w, int64_t id, int32_t attempt)
         log_warn("attempt.handed_back", LI("id", id), LI("attempt", attempt),
                  LS("why", "the answer to its claim was lost"));
         FAULT_POINT(stray_row_found);
-        exchange_settle(w->exchange, id, attempt, false, &o, NULL, NULL, NULL);
+        exchange_settle(w->exchange, &(struct attempt){.id = id, .number = attempt}, &o, NULL, NULL,
+                        NULL);
 }
 
 /*

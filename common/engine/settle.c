@@ -76,11 +76,15 @@ void settle_read(const struct pg_result *r, size_t s, struct after *a)
         }
 }
 
-int settle_find(const struct pg_result *r, size_t s, int64_t id, int32_t attempt)
+int settle_find(const struct pg_result *r, size_t s, int next, int64_t id, int32_t attempt)
 {
-        for (int i = 0; i < pg_rows(r, s); i++)
+        int rows = pg_rows(r, s);
+
+        for (int n = 0; n < rows; n++) {
+                int i = (next + n) % rows;
                 if (pg_int(r, s, i, 0) == id && pg_int(r, s, i, 1) == attempt)
                         return i;
+        }
         return -1;
 }
 

@@ -10,7 +10,7 @@
 #include "model/job.h"
 #include "store/pg.h"
 
-enum { SETTLE_MAX = 200 }; /* outcomes in one transaction */
+enum { SETTLE_MAX = 500 }; /* outcomes in one transaction */
 
 struct settle_row {
         int64_t id;
@@ -29,8 +29,8 @@ void settle_add(struct pg_tx *tx, const struct settle_row *rows, size_t n,
                 const struct settle_by *by);
 /* Turns each row of the answer into a delivery and facts. */
 void settle_read(const struct pg_result *r, size_t s, struct after *a);
-/* The row of the answer for this attempt, or -1: it was refused. */
-int settle_find(const struct pg_result *r, size_t s, int64_t id, int32_t attempt);
+/* The row of the answer for this attempt, or -1: it was refused. Looks at `next` first, where it usually is. */
+int settle_find(const struct pg_result *r, size_t s, int next, int64_t id, int32_t attempt);
 const char *settle_state(const struct pg_result *r, size_t s, int row);
 
 #endif

@@ -250,16 +250,19 @@ static void wake(struct stream *l)
         }
 }
 
+bool stream_written(const struct stream *l, int64_t id)
+{
+        const struct counted *c = map_get(l->counts, id);
+
+        return !c || c->last <= l->written;
+}
+
 void stream_after_lines(struct stream *l, int64_t id, void (*fn)(bool written, void *arg), void *arg)
 {
         struct counted *c = map_get(l->counts, id);
         uint64_t last = c ? c->last : 0;
         struct waiting *w;
 
-        if (last <= l->written) {
-                fn(true, arg);
-                return;
-        }
         w = xmalloc(sizeof(*w));
         *w = (struct waiting){NULL, last, clock_mono_ms(), fn, arg};
         *l->end = w;

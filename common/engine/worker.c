@@ -14,6 +14,11 @@
 
 /* ---- from the exchange ---- */
 
+static unsigned room(const struct engine_worker *w)
+{
+        return w->idle + w->behind;
+}
+
 static void on_claim(const struct claim_row *row, void *arg)
 {
         struct engine_worker *w = arg;
@@ -28,18 +33,19 @@ static void on_claim(const struct claim_row *row, void *arg)
                 return;
         }
         h->attempt = row->job.attempt;
+        h->wave_no = row->job.wave_no;
         h->poll = row->job.poll;
-        if (!w->idle || w->draining || clock_mono_ms() >= w->fence_ms) {
-                struct outcome o = {.kind = OUTCOME_HANDED_BACK, .due_in_ms = -1};
-                if (h->poll)
-                        o = (struct outcome){.kind = OUTCOME_PARKED, .due_in_ms = 1000};
-                h->state = HAND_RUNNING;
+        h->state = HAND_RUNNING;
+        h->since = w->checks;
+        if (!room(w) || w->draining || clock_mono_ms() >= w->fence_ms) {
+                const struct outcome o = {.kind = OUTCOME_HANDED_BACK, .due_in_ms = -1};
                 engine_worker_settle(w, h->id, h->attempt, &o);
                 return;
         }
-        h->state = HAND_RUNNING;
-        h->since = w->checks;
-        w->idle--;
+        if (w->idle)
+                w->idle--;
+        else
+                w->behind--;
         struct job job = row->job;
         settings_dress(w->settings, &job, row->stored);
         w->ev.on_job(&job, w->ev.arg);
@@ -71,11 +77,19 @@ static void on_ids(const int64_t *ids, size_t n, void *arg)
         exchange_kick(w->exchange);
 }
 
-static size_t idle(void *arg)
+static struct room ask_room(void *arg)
 {
         const struct engine_worker *w = arg;
 
-        return w->draining || w->dead || !w->id ? 0 : w->idle;
+        return w->draining || w->dead || !w->id ? (struct room){0, 0}
+                                                : (struct room){w->idle, w->behind};
+}
+
+static size_t short_waves(int64_t *out, void *arg)
+{
+        const struct engine_worker *w = arg;
+
+        return pace_short(w->pace, out);
 }
 
 /* Before the ids are given back: none of them comes again. The next renewals say so, too. */
@@ -238,7 +252,8 @@ static void make_exchange(struct engine_worker *w)
                                   .on_dead = on_dead,
                                   .on_finished = on_finished,
                                   .on_ids = on_ids,
-                                  .idle = idle,
+                                  .room = ask_room,
+                                  .short_waves = short_waves,
                                   .arg = w};
         w->exchange = exchange_new(&o);
 }
@@ -258,6 +273,7 @@ struct engine_worker *engine_worker_new(struct loop *l, const struct config *cfg
         w->ev = *events;
         split_queues(w);
         hands_new(w);
+        w->pace = pace_new(cfg->worker_ahead_ms, cfg->worker_ahead_jobs);
         w->pg = connect_pg(w, "wavefleet-worker settle", 0, pg_changed);
         /* Later answers are of no use. */
         w->beat =
@@ -292,6 +308,7 @@ void engine_worker_free(struct engine_worker *w)
         settings_free(w->settings);
         exchange_free(w->exchange);
         hands_free(w);
+        pace_free(w->pace);
         free(w->queue_names);
         free(w);
 }
@@ -307,23 +324,18 @@ void engine_worker_forget(struct engine_worker *w)
 
 /* ---- from the supervisor ---- */
 
-void engine_worker_idle(struct engine_worker *w, unsigned runners)
+unsigned engine_worker_depth(const struct engine_worker *w)
+{
+        return pace_depth(w->pace);
+}
+
+void engine_worker_room(struct engine_worker *w, unsigned runners, unsigned behind)
 {
         w->idle = runners;
+        w->behind = behind;
         hands_want(w);
         exchange_kick(w->exchange);
 }
-
-/* An outcome on its way to the exchange: whoever reads it in PostgreSQL finds its lines there too. */
-struct settling {
-        struct engine_worker *w;
-        int64_t worker; /* the identity that ran it */
-        int64_t id;
-        int32_t attempt;
-        bool poll;
-        struct outcome o;
-        char *error, *result, *memo;
-};
 
 /*
  * What remains of an outcome that there is no memory for: the attempt has failed, and is made again if
@@ -343,47 +355,73 @@ static void become_bare(struct outcome *o)
         o->error = "the outcome could not be held: out of memory";
 }
 
-static void settle_now(bool written, void *arg)
+static void settle_now(struct engine_worker *w, const struct attempt *of, struct outcome *o)
+{
+        stream_end(w->stream, of->id);
+        if (exchange_settle(w->exchange, of, o, NULL, NULL, NULL) < 0) {
+                become_bare(o);
+                exchange_settle(w->exchange, of, o, NULL, NULL, NULL);
+        }
+        exchange_kick(w->exchange);
+        if (o->kind == OUTCOME_PARKED || o->kind == OUTCOME_FAILED)
+                promote_within(w->promote, o->due_in_ms >= 0 ? o->due_in_ms : 0);
+}
+
+/* An outcome that waits for its lines: whoever reads it in PostgreSQL finds them there too. */
+struct settling {
+        struct engine_worker *w;
+        int64_t worker; /* the identity that ran it */
+        struct attempt of;
+        struct outcome o;
+        char *error, *result, *memo;
+};
+
+static void lines_written(bool written, void *arg)
 {
         struct settling *s = arg;
-        struct engine_worker *w = s->w;
 
-        if (written)
-                stream_end(w->stream, s->id);
-        if (written && w->id == s->worker && !w->dead) {
-                if (exchange_settle(w->exchange, s->id, s->attempt, s->poll, &s->o, NULL, NULL,
-                                    NULL) < 0) {
-                        become_bare(&s->o);
-                        exchange_settle(w->exchange, s->id, s->attempt, s->poll, &s->o, NULL, NULL,
-                                        NULL);
-                }
-                exchange_kick(w->exchange);
-                if (s->o.kind == OUTCOME_PARKED || s->o.kind == OUTCOME_FAILED)
-                        promote_within(w->promote, s->o.due_in_ms >= 0 ? s->o.due_in_ms : 0);
-        }
+        if (written && s->w->id == s->worker && !s->w->dead)
+                settle_now(s->w, &s->of, &s->o);
+        else if (written)
+                stream_end(s->w->stream, s->of.id);
         free(s->error);
         free(s->result);
         free(s->memo);
         free(s);
 }
 
-void engine_worker_settle(struct engine_worker *w, int64_t id, int32_t attempt,
-                          const struct outcome *o)
+static void settle_later(struct engine_worker *w, const struct attempt *of, const struct outcome *o)
 {
-        struct hand *h = map_get(w->hands, id);
-        struct settling *s;
+        struct settling *s = xcalloc(1, sizeof(*s));
 
-        if (!h || h->state != HAND_RUNNING || h->attempt != attempt)
-                return; /* of an identity that is gone, or ended already */
-        h->state = HAND_SETTLING;
-        s = xcalloc(1, sizeof(*s));
-        *s = (struct settling){w, w->id, id, attempt, h->poll, *o, NULL, NULL, NULL};
+        *s = (struct settling){w, w->id, *of, *o, NULL, NULL, NULL};
         s->o.error = s->error = o->error ? mem_try_strdup(o->error) : NULL;
         s->o.result = s->result = o->result ? mem_try_strdup(o->result) : NULL;
         s->o.memo = s->memo = o->memo ? mem_try_strdup(o->memo) : NULL;
         if (!s->error != !o->error || !s->result != !o->result || !s->memo != !o->memo)
                 become_bare(&s->o);
-        stream_after_lines(w->stream, id, settle_now, s);
+        stream_after_lines(w->stream, of->id, lines_written, s);
+}
+
+void engine_worker_settle(struct engine_worker *w, int64_t id, int32_t attempt,
+                          const struct outcome *o)
+{
+        enum { POLL_AGAIN_MS = 1000 };
+        struct hand *h = map_get(w->hands, id);
+        struct outcome said = *o;
+
+        if (!h || h->state != HAND_RUNNING || h->attempt != attempt)
+                return; /* of an identity that is gone, or ended already */
+        h->state = HAND_SETTLING;
+        if (o->took_us > 0)
+                pace_note(w->pace, h->wave_no, o->took_us);
+        if (h->poll && o->kind == OUTCOME_HANDED_BACK)
+                said = (struct outcome){.kind = OUTCOME_PARKED, .due_in_ms = POLL_AGAIN_MS};
+        struct attempt of = {id, h->wave_no, attempt, h->poll};
+        if (stream_written(w->stream, id))
+                settle_now(w, &of, &said);
+        else
+                settle_later(w, &of, &said);
 }
 
 void engine_worker_drain(struct engine_worker *w)

@@ -16,8 +16,8 @@
 struct engine_worker;
 
 struct engine_worker_events {
-        /* A claimed job (or a due poll) for an idle runner. Valid during the call. Never more than
-         * engine_worker_idle() said. */
+        /* A claimed job (or a due poll) for a runner. Valid during the call. Never more than
+         * engine_worker_room() said. */
         void (*on_job)(const struct job *job, void *arg);
         /* The lease was renewed: bodies may live until this moment of the monotonic clock. */
         void (*on_fence)(int64_t deadline_mono_ms, void *arg);
@@ -38,8 +38,13 @@ void engine_worker_free(struct engine_worker *w);
 /* In a forked runner: closes what it inherited. */
 void engine_worker_forget(struct engine_worker *w);
 
-/* How many runners are idle now, claims in flight not considered; called at every change. */
-void engine_worker_idle(struct engine_worker *w, unsigned idle);
+/*
+ * How many runners are idle now, and how many jobs may stand behind the short ones of the others, claims
+ * in flight not considered; called at every change.
+ */
+void engine_worker_room(struct engine_worker *w, unsigned idle, unsigned behind);
+/* How many jobs may stand behind that of one runner, going by how long the latest bodies took. */
+unsigned engine_worker_depth(const struct engine_worker *w);
 /* The end of a run; everything is copied. A poll's outcome too. Settled exactly once or refused. */
 void engine_worker_settle(struct engine_worker *w, int64_t id, int32_t attempt,
                           const struct outcome *o);

@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "broker/broker.h"
 #include "engine/exchange.h"
+#include "engine/pace.h"
 #include "engine/worker.h"
 #include "store/pg.h"
 
@@ -23,6 +24,7 @@ struct hand {
         int64_t id;
         int32_t attempt;
         enum hand_state state;
+        int64_t wave_no;
         bool poll;
         bool again;     /* delivered once more meanwhile: claim again after the end */
         uint64_t since; /* the number of the last check before it ran */
@@ -60,7 +62,8 @@ struct engine_worker {
         struct broker_pop *pops[QUEUES_MAX];
 
         struct map *hands;        /* id -> struct hand */
-        unsigned idle;            /* runners, as told */
+        unsigned idle, behind;    /* runners, and places behind their jobs, as told */
+        struct pace *pace;
         struct loop_timer *spare; /* ids that find no runner soon go back */
 
         struct map *repairs;    /* wave_no -> a repair of its window under way */
@@ -135,6 +138,7 @@ struct stream *stream_new(struct engine_worker *w);
 void stream_free(struct stream *l);
 void stream_kick(struct stream *l);
 bool stream_quiet(const struct stream *l);
+bool stream_written(const struct stream *l, int64_t id); /* all lines of this attempt so far */
 /* Calls fn once, when the lines of this attempt are written or were waited for long enough; with false
  * when the stream ends before that. */
 void stream_after_lines(struct stream *l, int64_t id, void (*fn)(bool written, void *arg),

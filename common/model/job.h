@@ -48,6 +48,7 @@ struct outcome {
         int64_t due_in_ms; /* parked: next poll; failed dependency/temporary: at least so long (Retry-After); -1: by backoff */
         int64_t brz_project_id; /* learnt target; 0: none */
         const char *domain;     /* brizy_project_domain learnt, or NULL */
+        int64_t took_us;        /* how long the body ran; 0: nobody knows */
 };
 
 #endif

@@ -105,7 +105,7 @@ static void decide_completed(const struct held *h, struct outcome *o)
 
 static void tell_idle(struct fake *f)
 {
-        engine_worker_idle(f->w, f->concurrency - (unsigned)f->n);
+        engine_worker_room(f->w, f->concurrency - (unsigned)f->n, 0);
 }
 static void on_job(const struct job *j, void *arg)
 {

@@ -62,7 +62,8 @@ static struct {
         size_t lines;
         char last_line[256];
         bool full, drained, loud;
-        int gone; /* calls of bodies_gone */
+        unsigned depth; /* jobs that may stand behind a runner's */
+        int gone;       /* calls of bodies_gone */
         int asked;
         char question[256];
 } engine;
@@ -92,9 +93,14 @@ void engine_worker_free(struct engine_worker *w)
 
 void engine_worker_forget(struct engine_worker *w) {}
 
-void engine_worker_idle(struct engine_worker *w, unsigned idle)
+unsigned engine_worker_depth(const struct engine_worker *w)
 {
-        w->idle = idle;
+        return engine.depth;
+}
+
+void engine_worker_room(struct engine_worker *w, unsigned idle, unsigned behind)
+{
+        w->idle = idle + behind;
         give_some(w);
 }
 

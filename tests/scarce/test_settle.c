@@ -76,7 +76,7 @@ static void on_job(const struct job *j, void *arg)
         (void)arg;
         ck_assert_uint_lt(count, JOBS);
         held[count++] = (struct held){j->id, j->attempt};
-        engine_worker_idle(worker, JOBS - count);
+        engine_worker_room(worker, JOBS - count, 0);
 }
 
 static void on_fence(int64_t deadline_ms, void *arg)
@@ -119,7 +119,7 @@ static void settle_all(void)
                 engine_worker_settle(worker, held[i].id, held[i].attempt, &o);
         }
         count = 0;
-        engine_worker_idle(worker, JOBS);
+        engine_worker_room(worker, JOBS, 0);
 }
 
 static bool all_ended(void)
@@ -195,7 +195,7 @@ START_TEST(every_allocation_of_a_settlement)
 {
         struct engine_worker_events ev = {on_job, on_fence, on_dead, on_cancel, on_drain, NULL};
         worker = engine_worker_new(loop, &cfg, &ev);
-        engine_worker_idle(worker, JOBS);
+        engine_worker_room(worker, JOBS, 0);
         bool met = true;
         for (failing = 1; met; failing++) {
                 run_wave(false, NULL);
@@ -227,7 +227,7 @@ START_TEST(progress_that_there_is_no_memory_for)
 {
         struct engine_worker_events ev = {on_job, on_fence, on_dead, on_cancel, on_drain, NULL};
         worker = engine_worker_new(loop, &cfg, &ev);
-        engine_worker_idle(worker, JOBS);
+        engine_worker_room(worker, JOBS, 0);
         submit();
         turn_until(all_held, WITHIN_MS);
         bool met = true;

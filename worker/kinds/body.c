@@ -75,7 +75,7 @@ void body_init(struct body *b, int pipe, const struct config *cfg)
                            .out = BUF_INIT(OUT_MAX_BYTES),
                            .scratch = BUF_INIT(LOG_TEXT_MAX_BYTES)};
         b->arena = arena_new(0);
-        inbox_init(&b->replies, pipe);
+        inbox_init(&b->in, pipe);
 }
 
 void body_fini(struct body *b)
@@ -83,7 +83,7 @@ void body_fini(struct body *b)
         arena_free(b->arena);
         buf_fini(&b->out);
         buf_fini(&b->scratch);
-        inbox_fini(&b->replies);
+        inbox_fini(&b->in);
 }
 
 void body_say_ready(struct body *b)
@@ -239,11 +239,11 @@ int body_ask(struct body *b, const char *op, const char *arg1, const char *arg2,
         if (message_encode(&b->out, MESSAGE_ASK, &ask) < 0)
                 return err_set(e, ERR_TOO_LARGE, "the question %s is too large", op);
         flush(b);
-        while ((there = inbox_peek(&b->replies, &m, e)) == 0) {
-                if (inbox_fill(&b->replies, e) <= 0)
+        while ((there = inbox_find_reply(&b->in, &m, e)) == 0) {
+                if (inbox_fill(&b->in, e) <= 0)
                         kill(0, SIGKILL); /* the supervisor is gone */
         }
-        if (there < 0 || m.type != MESSAGE_REPLY)
+        if (there < 0)
                 abort(); /* it speaks another language: nothing can be trusted */
         if (m.u.reply.ok)
                 *answer = arena_strdup(b->arena, m.u.reply.text ? m.u.reply.text : "");
@@ -251,7 +251,7 @@ int body_ask(struct body *b, const char *op, const char *arg1, const char *arg2,
                 err_set(e, (enum err_code)m.u.reply.code, "%s",
                         m.u.reply.text ? m.u.reply.text : "no answer");
         int result = m.u.reply.ok ? 0 : -1;
-        inbox_drop(&b->replies, false);
+        inbox_drop_reply(&b->in);
         return result;
 }
 

@@ -24,7 +24,7 @@ struct body {
         struct buf scratch;  /* a log line being cleaned */
         bool corked;         /* body_cork() */
         bool had_child;
-        struct inbox replies;
+        struct inbox in; /* jobs, and answers to what the body asks */
 };
 
 void body_init(struct body *b, int pipe, const struct config *cfg);

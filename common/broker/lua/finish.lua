@@ -68,6 +68,10 @@ end
 if #due > 0 then call('ZADD', delayed, unpack(due)) end
 
 for _, w in ipairs(waves) do enlist(w) end
+if processing then
+  moves = math.max(moves, want)
+  for i = 1, sources do queues[i].floor = want end
+end
 local out = release()
 
 -- One id from each queue in turn.

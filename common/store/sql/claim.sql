@@ -1,38 +1,50 @@
 -- Claims ids for a worker, each wave getting at most the room that its window has; claim_lock has
 -- locked the waves, and this statement sees what was committed before. It answers for every id.
 -- $1 bigint[] ids   $2 worker_id   $3 shard   $4 text[] queues of the worker
+-- $5 bigint[] waves whose bodies are short   $6 how many of the others may be claimed
+-- spare: it would have been claimed, but for that; it goes back as it is.
 -- What waits behind a canary is answered as blocked: it has no business in Redis yet.
 -- shut: its queue is paused: nothing of it is claimed, due polls go on
 -- A row that was changed in the future is due: the clock was set back since its wait began.
--- twin: the same source and target run for another migration just now; such a row is not claimed.
-WITH given AS (
-    SELECT DISTINCT id FROM unnest($1::bigint[]) id),
-me AS MATERIALIZED (
+-- twin: the same source and target run for another migration, or are claimed for one just now; such a row
+-- is not claimed.
+WITH me AS MATERIALIZED (
     SELECT worker_id FROM workers WHERE worker_id = $2::bigint AND alive),
+found AS MATERIALIZED (
+    SELECT g.id, m.ctid AS place, m.wave_no, m.state, m.attempt, m.project, m.brz_project_id, m.spent,
+           m.params, m.memo, m.first_started_at, m.started_at, m.updated_at
+      FROM (SELECT DISTINCT unnest($1::bigint[]) AS id) g LEFT JOIN migrations m USING (id)),
+firsts AS (
+    SELECT min(id) AS id FROM found
+     WHERE brz_project_id IS NOT NULL AND state IN ('pending', 'retrying')
+     GROUP BY brz_project_id, project),
+w AS MATERIALIZED (
+    SELECT wave_no, state = 'running' AND queue = ANY ($4::text[]) AS open, gate_id, batch_size, kind,
+           queue = ANY (ARRAY(SELECT queue FROM queues WHERE paused)) AS shut,
+           wave_no = ANY ($5::bigint[]) AS short
+      FROM waves WHERE wave_no IN (SELECT wave_no FROM found)),
 seen AS MATERIALIZED (
-    SELECT m.id, m.wave_no, m.state, m.attempt, m.project, m.brz_project_id, m.spent,
-           m.params, m.memo, m.first_started_at, m.started_at, a.due_at, a.polls, w.batch_size,
+    SELECT m.*, a.due_at, a.polls, w.shut, w.short,
            coalesce(a.due_at <= now() OR m.updated_at > now() + interval '1 minute', true) AS due,
-           w.state = 'running' AND w.queue = ANY ($4::text[]) AND NOT coalesce(m.id >= w.gate_id, false)
-               AND w.queue <> ALL (ARRAY(SELECT queue FROM queues WHERE paused)) AS open,
+           w.open AND NOT w.shut AND NOT coalesce(m.id >= w.gate_id, false) AS open,
            m.state IN ('pending', 'retrying') AND coalesce(m.id >= w.gate_id, false) AS gated,
-           w.queue = ANY (ARRAY(SELECT queue FROM queues WHERE paused)) AS shut,
            w.kind = 'remote' AND m.brz_project_id IS NOT NULL AND m.state IN ('pending', 'retrying')
-               AND EXISTS (SELECT FROM migrations o
-                            WHERE o.brz_project_id = m.brz_project_id AND o.project = m.project
-                              AND o.id <> m.id AND o.state IN ('running', 'parked')) AS twin
-      FROM given
-      JOIN migrations m USING (id)
-      JOIN waves w USING (wave_no)
-      LEFT JOIN active a ON a.migration_id = m.id AND m.state <> 'pending'),
+               AND (m.id NOT IN (SELECT id FROM firsts)
+                    OR EXISTS (SELECT FROM migrations o
+                                WHERE o.brz_project_id = m.brz_project_id AND o.project = m.project
+                                  AND o.id <> m.id AND o.state IN ('running', 'parked'))) AS twin
+      FROM found m
+      LEFT JOIN w USING (wave_no)
+      LEFT JOIN LATERAL (SELECT due_at, polls FROM active
+                          WHERE migration_id = m.id AND m.state <> 'pending' OFFSET 0) a ON true),
 room AS MATERIALIZED (
-    SELECT s.wave_no, s.batch_size - coalesce(sum(p.claimed - p.released), 0) AS room
-      FROM (SELECT DISTINCT wave_no, batch_size FROM seen) s
-      LEFT JOIN wave_progress p USING (wave_no)
-     GROUP BY s.wave_no, s.batch_size),
-pick AS (
-    SELECT r.id
-      FROM (SELECT id, wave_no, row_number() OVER (PARTITION BY wave_no ORDER BY id) AS nth
+    SELECT w.wave_no, w.batch_size - coalesce(sum(p.claimed - p.released), 0) AS room
+      FROM w LEFT JOIN wave_progress p USING (wave_no)
+     GROUP BY w.wave_no, w.batch_size),
+fit AS MATERIALIZED (
+    SELECT r.id, r.place, r.short,
+           count(*) FILTER (WHERE NOT r.short) OVER (ORDER BY r.id ROWS UNBOUNDED PRECEDING) AS nth_other
+      FROM (SELECT id, place, wave_no, short, row_number() OVER (PARTITION BY wave_no ORDER BY id) AS nth
               FROM seen
              WHERE open AND NOT twin AND (state = 'pending' OR (state = 'retrying' AND due))) r
       JOIN room USING (wave_no)
@@ -42,8 +54,9 @@ claimed AS (
        SET state = 'running', attempt = m.attempt + 1, worker_id = $2::bigint,
            first_started_at = coalesce(m.first_started_at, now()), started_at = now(),
            finished_at = NULL, updated_at = now(), class = NULL, error = NULL
-      FROM pick
-     WHERE m.id = pick.id AND m.state IN ('pending', 'retrying')
+      FROM fit
+     WHERE m.ctid = fit.place AND m.id = fit.id AND m.state IN ('pending', 'retrying')
+       AND (fit.short OR fit.nth_other <= $6::int)
     RETURNING m.id, m.wave_no, m.attempt),
 noted AS (
     INSERT INTO active (migration_id, wave_no, state, worker_id, attempt)
@@ -55,14 +68,13 @@ counted AS (
     INSERT INTO wave_progress AS p (wave_no, shard, claimed)
     SELECT wave_no, $3::smallint, count(*) FROM claimed GROUP BY wave_no ORDER BY wave_no
         ON CONFLICT (wave_no, shard) DO UPDATE SET claimed = p.claimed + excluded.claimed)
-SELECT g.id, c.attempt AS claimed, (SELECT count(*) FROM me) AS alive, s.wave_no,
+SELECT s.id, c.attempt AS claimed, (SELECT count(*) FROM me) AS alive, s.wave_no,
        CASE WHEN s.gated THEN 'blocked' ELSE s.state END AS state, s.attempt,
-       s.due, CASE WHEN s.due THEN 0 ELSE ceil(extract(epoch FROM s.due_at - now()) * 1000) END::bigint AS due_in_ms,
+       s.due, CASE WHEN s.due THEN 0 ELSE ceil(date_part('epoch', s.due_at - now()) * 1000) END::bigint AS due_in_ms,
        s.open, s.twin, s.project, s.brz_project_id, s.spent, s.params::text, s.memo::text, s.polls,
-       (extract(epoch FROM coalesce(CASE WHEN c.id IS NULL THEN s.started_at END, now())) * 1000)::bigint
+       (date_part('epoch', coalesce(CASE WHEN c.id IS NULL THEN s.started_at END, now())) * 1000)::bigint
            AS started_ms,
-       (extract(epoch FROM coalesce(s.first_started_at, now())) * 1000)::bigint AS first_started_ms,
-       s.shut
-  FROM given g
-  LEFT JOIN seen s USING (id)
-  LEFT JOIN claimed c ON c.id = g.id
+       (date_part('epoch', coalesce(s.first_started_at, now())) * 1000)::bigint AS first_started_ms,
+       s.shut, c.id IS NULL AND s.id = ANY (ARRAY(SELECT id FROM fit WHERE NOT short)) AS spare
+  FROM seen s
+  LEFT JOIN claimed c ON c.id = s.id

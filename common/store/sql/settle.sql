@@ -7,7 +7,8 @@
 -- $11 shard   $12 retry.base_ms   $13 retry.cap_ms   $14 crash budget
 -- $15 int[] 1: the outcome of a poll, which fits a parked row too
 -- $16 a worker that the same transaction marked dead: its running rows are settled as lost; 0: none
-WITH d AS MATERIALIZED (
+-- What was asked of the attempt meanwhile (active.cancel) is of no interest where it has completed.
+WITH d AS (
     SELECT * FROM unnest($1::bigint[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[],
                          $7::text[], $8::bigint[], $9::bigint[], $15::int[])
              AS d (id, attempt, outcome, class, error, result, memo, due_in_ms, target, poll)
@@ -16,21 +17,23 @@ WITH d AS MATERIALIZED (
       FROM active a
      WHERE $16::bigint <> 0 AND a.worker_id = $16::bigint AND a.state = 'running'
        AND NOT EXISTS (SELECT FROM workers WHERE worker_id = $16::bigint AND alive)),
-f AS MATERIALIZED (
+f AS (
     SELECT d.*, m.wave_no, m.state AS was, w.state AS wave_state, a.cancel, a.cancel_note,
            m.spent + CASE WHEN d.outcome = 'failed' AND d.class NOT IN ('dependency', 'lost')
                           THEN 1 ELSE 0 END AS now_spent,
            m.crashes + CASE WHEN d.outcome = 'failed' AND d.class IN ('crashed', 'timed_out', 'lost')
                             THEN 1 ELSE 0 END AS now_crashes,
-           w.max_attempts, random() AS luck, m.worker_id AS ran_on
+           w.max_attempts, random() AS luck, m.worker_id AS ran_on, w.version, w.batch_size, w.priority,
+           w.queue, w.has_dependencies
       FROM d
       JOIN migrations m USING (id)
       JOIN waves w USING (wave_no)
-      LEFT JOIN active a ON a.migration_id = m.id
+      LEFT JOIN LATERAL (SELECT cancel, cancel_note FROM active
+                          WHERE migration_id = d.id AND d.outcome <> 'completed' OFFSET 0) a ON true
      WHERE m.attempt = d.attempt
        AND CASE WHEN d.poll <> 0 OR $10::bigint = 0 THEN m.state IN ('running', 'parked')
                 ELSE m.state = 'running' AND m.worker_id = $10::bigint END),
-s AS MATERIALIZED (
+s AS (
     SELECT f.*,
            CASE WHEN outcome = 'completed' THEN 'completed'
                 WHEN cancel = 'cancel' OR (wave_state = 'stopped' AND cancel IS NULL
@@ -70,14 +73,14 @@ u AS (
            updated_at = now(),
            class = CASE WHEN t.state IN ('failed', 'retrying') THEN t.class::error_class END,
            error = CASE WHEN t.state IN ('failed', 'retrying', 'cancelled') THEN t.says END,
-           result = CASE WHEN t.state = 'completed' THEN coalesce(t.result::jsonb, m.result)
-                         ELSE coalesce(t.result::jsonb, m.result) END,
+           result = coalesce(t.result::jsonb, m.result),
            memo = coalesce(t.memo::jsonb, m.memo),
            brz_project_id = coalesce(nullif(t.target, 0), m.brz_project_id)
       FROM t
      WHERE m.id = t.id AND m.attempt = t.attempt AND m.state = t.was
     RETURNING m.id, m.wave_no, m.attempt, m.state, m.started_at, t.was, t.outcome, t.class, t.says,
-              t.wait_ms, t.cancel, t.ran_on),
+              t.wait_ms, t.cancel, t.ran_on, t.version, t.wave_state, t.batch_size, t.priority, t.queue,
+              t.has_dependencies),
 gone AS (
     DELETE FROM active a USING u
      WHERE a.migration_id = u.id AND u.state NOT IN ('parked', 'retrying')),
@@ -106,8 +109,8 @@ buried AS (
        SET class = excluded.class, at = excluded.at, alarm = excluded.alarm),
 reminded AS (
     INSERT INTO unresolved (migration_id, wave_no)
-    SELECT u.id, u.wave_no FROM u JOIN waves w USING (wave_no)
-     WHERE w.has_dependencies AND u.state IN ('completed', 'failed', 'cancelled')
+    SELECT u.id, u.wave_no FROM u
+     WHERE u.has_dependencies AND u.state IN ('completed', 'failed', 'cancelled')
        AND EXISTS (SELECT FROM dependencies d WHERE d.on_id = u.id)
         ON CONFLICT DO NOTHING),
 counted AS (
@@ -119,6 +122,6 @@ counted AS (
         ON CONFLICT (wave_no, shard) DO UPDATE
        SET released = p.released + excluded.released, completed = p.completed + excluded.completed,
            failed = p.failed + excluded.failed, cancelled = p.cancelled + excluded.cancelled)
-SELECT u.id, u.attempt, u.wave_no, u.state, u.wait_ms, u.class, w.version, w.state AS wave_state,
-       w.batch_size, w.priority, w.queue
-  FROM u JOIN waves w USING (wave_no)
+SELECT u.id, u.attempt, u.wave_no, u.state, u.wait_ms, u.class, u.version, u.wave_state,
+       u.batch_size, u.priority, u.queue
+  FROM u

@@ -1,9 +1,11 @@
 -- Waves that wave_judge or wave_resolve would change: asked after the commit of a settlement, without a lock;
 -- they look again under one.
--- $1 bigint[] migration ids, whose waves are meant; null: all that are not over
+-- $1 bigint[] migration ids, whose waves are meant; null: all that are not over   $2 bigint[] waves, or null
 SELECT w.wave_no
-  FROM (SELECT DISTINCT m.wave_no FROM migrations m WHERE m.id = ANY ($1::bigint[])
-        UNION ALL
+  FROM (SELECT m.wave_no FROM migrations m WHERE m.id = ANY ($1::bigint[])
+        UNION
+        SELECT unnest($2::bigint[])
+        UNION
         SELECT o.wave_no FROM waves o WHERE $1::bigint[] IS NULL AND o.completed_at IS NULL) c
   JOIN waves w USING (wave_no)
  CROSS JOIN LATERAL (

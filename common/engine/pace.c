@@ -1,0 +1,91 @@
+#include "engine/pace.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+/* Weight of a body that took longer than the mean, and of one that took less: one part of so many. */
+enum { UP = 4, DOWN = 32, KNOWN_AFTER = 4 };
+
+struct mean {
+        int64_t wave_no;
+        int64_t us;
+        int64_t seen;
+};
+struct pace {
+        int64_t ahead_us, depth_max;
+        struct mean all;
+        struct mean waves[PACE_WAVES_MAX]; /* the latest first */
+        size_t count;
+};
+
+struct pace *pace_new(int64_t ahead_ms, int64_t depth_max)
+{
+        struct pace *p = xcalloc(1, sizeof(*p));
+        p->ahead_us = ahead_ms * 1000;
+        p->depth_max = depth_max;
+        return p;
+}
+
+void pace_free(struct pace *p)
+{
+        free(p);
+}
+
+static void note(struct mean *m, int64_t us)
+{
+        if (m->seen++ == 0)
+                m->us = us;
+        else
+                m->us += (us - m->us) / (us > m->us ? UP : DOWN);
+}
+
+/* That of the wave, moved to the front; the one that was not heard of for the longest time gives way. */
+static struct mean *of_wave(struct pace *p, int64_t wave_no)
+{
+        size_t at = 0;
+        while (at < p->count && p->waves[at].wave_no != wave_no)
+                at++;
+        struct mean m = {.wave_no = wave_no};
+        if (at < p->count)
+                m = p->waves[at];
+        else if (p->count < PACE_WAVES_MAX)
+                p->count++;
+        else
+                at--;
+        memmove(p->waves + 1, p->waves, at * sizeof(m));
+        p->waves[0] = m;
+        return p->waves;
+}
+
+void pace_note(struct pace *p, int64_t wave_no, int64_t took_us)
+{
+        if (took_us <= 0)
+                took_us = 1;
+        note(&p->all, took_us);
+        note(of_wave(p, wave_no), took_us);
+}
+
+static bool is_short(const struct pace *p, const struct mean *m)
+{
+        return m->seen >= KNOWN_AFTER && m->us < p->ahead_us;
+}
+
+unsigned pace_depth(const struct pace *p)
+{
+        if (!is_short(p, &p->all))
+                return 0;
+        int64_t depth = p->ahead_us / (p->all.us > 0 ? p->all.us : 1);
+        return (unsigned)(depth < p->depth_max ? depth : p->depth_max);
+}
+
+size_t pace_short(const struct pace *p, int64_t *out)
+{
+        size_t n = 0;
+        for (size_t i = 0; i < p->count; i++) {
+                if (is_short(p, &p->waves[i]))
+                        out[n++] = p->waves[i].wave_no;
+        }
+        return n;
+}

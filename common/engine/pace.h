@@ -1,0 +1,28 @@
+/*
+ * pace.h - how long bodies take, by wave and altogether: whether jobs may be claimed ahead of the runners
+ * that will begin them, and how many.
+ *
+ * A mean follows what takes longer at once and what takes less slowly, so that a wave whose bodies are now
+ * and then long counts as long. Of a wave that has not shown anything yet, nothing is claimed ahead.
+ */
+#ifndef ENGINE_PACE_H
+#define ENGINE_PACE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct pace;
+
+enum { PACE_WAVES_MAX = 64 }; /* the latest ones are remembered */
+
+/* ahead_ms: so far ahead; depth_max: at most so many behind one runner's. Either 0: nothing. */
+struct pace *pace_new(int64_t ahead_ms, int64_t depth_max);
+void pace_free(struct pace *p);
+/* A body has run for so long. */
+void pace_note(struct pace *p, int64_t wave_no, int64_t took_us);
+/* How many bodies, one after the other, a runner is through with within ahead_ms. */
+unsigned pace_depth(const struct pace *p);
+/* The waves whose bodies are short, into out[PACE_WAVES_MAX]; returns how many. */
+size_t pace_short(const struct pace *p, int64_t *out);
+
+#endif
