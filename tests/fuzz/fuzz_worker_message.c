@@ -103,11 +103,14 @@ static void read_inbox(const char *stream, size_t len)
         struct message m;
         struct err e = ERR_INIT;
         inbox_init(&in, ends[0]);
-        for (;;) {
-                int rc = inbox_peek(&in, &m, &e);
-                if (rc > 0)
-                        inbox_drop(&in, len % 2);
-                else if (rc < 0 || inbox_fill(&in, &e) <= 0)
+        for (size_t turn = len;; turn++) {
+                bool reply = turn % 3 == 0;
+                int rc = reply ? inbox_find_reply(&in, &m, &e) : inbox_take(&in, &m, &e);
+                if (rc > 0 && reply)
+                        inbox_drop_reply(&in);
+                else if (rc > 0)
+                        inbox_drop(&in, turn % 2);
+                else if (rc < 0 || (!reply && inbox_fill(&in, &e) <= 0))
                         break;
         }
         inbox_fini(&in);

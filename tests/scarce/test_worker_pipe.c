@@ -6,6 +6,7 @@
 #include "tests/scarce/scarce.h"
 #include "worker/channel.h"
 #include "worker/inbox.h"
+#include "worker/parcel.h"
 
 enum { PARAMS_BYTES = 60000, TURNS_MAX = 200 };
 
@@ -65,7 +66,7 @@ static bool read_job(struct pipe *p)
                 loop_turn(p->l, 0); /* the rest of what did not fit into the socket */
                 if (inbox_fill(&in, &e) < 0)
                         break;
-                there = inbox_peek(&in, &m, &e);
+                there = inbox_take(&in, &m, &e);
         }
         if (there > 0)
                 ck_assert_str_eq(m.u.job.params, params);
@@ -83,7 +84,9 @@ static bool job_down(bool well, void *arg)
         (void)well;
         job.params = params;
         open_pipe(&p, arg);
-        bool refused = channel_send(p.c, MESSAGE_JOB, &job, true, &e) < 0;
+        struct parcel *parcel = parcel_pack(&job, &e);
+        bool refused = !parcel || channel_post(p.c, parcel->frame, parcel->len, true, &e) < 0;
+        parcel_free(parcel);
         if (refused && e.code == ERR_UNAVAILABLE)
                 must_be_scarce(&e);
         else if (refused)
