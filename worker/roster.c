@@ -34,7 +34,7 @@ struct roster {
         size_t count;
         struct child **places; /* by slot; NULL: to be filled */
         struct list idle;      /* child.link */
-        unsigned idle_count, idle_told, behind_told;
+        unsigned idle_count;
         struct list waiting; /* parcel.link: no runner has them */
         unsigned waiting_count;
         size_t turn;   /* the place that is the next to get one behind its own */
@@ -90,26 +90,27 @@ static void on_due(void *arg)
 /* ---- dealing out ---- */
 
 /* Its body has begun so short a time ago that the next job may stand behind it. */
-static bool is_fresh(const struct roster *r, const struct child *c)
+static bool is_fresh(const struct roster *r, const struct child *c, int64_t now)
 {
-        return clock_mono_ms() - c->begun_ms < r->cfg->worker_ahead_ms;
+        return now - c->begun_ms < r->cfg->worker_ahead_ms;
 }
 
-static unsigned room_behind(const struct roster *r, const struct child *c, unsigned depth)
+static unsigned room_behind(const struct roster *r, const struct child *c, unsigned depth,
+                            int64_t now)
 {
-        if (!c || c->state > CHILD_BUSY || c->state == CHILD_STARTING || c->behind_count >= depth ||
-            c->jobs >= r->cfg->worker_recycle_jobs || (c->state == CHILD_BUSY && !is_fresh(r, c)))
+        bool takes = c && (c->state == CHILD_IDLE ||
+                           (c->state == CHILD_BUSY && is_fresh(r, c, now)));
+        if (!takes || c->behind_count >= depth || c->jobs >= r->cfg->worker_recycle_jobs)
                 return 0;
         return depth - c->behind_count;
 }
 
 void roster_tell(struct roster *r)
 {
-        unsigned depth = r->events.depth(r->events.arg), behind = 0;
-        for (size_t i = 0; depth > 0 && r->waiting_count == 0 && i < r->count; i++)
-                behind += room_behind(r, r->places[i], depth);
-        r->idle_told = r->idle_count;
-        r->behind_told = behind;
+        unsigned depth = r->waiting_count == 0 ? r->events.depth(r->events.arg) : 0, behind = 0;
+        int64_t now = depth > 0 ? clock_mono_ms() : 0;
+        for (size_t i = 0; depth > 0 && i < r->count; i++)
+                behind += room_behind(r, r->places[i], depth, now);
         r->events.on_room(r->idle_count, behind, r->events.arg);
 }
 
@@ -120,10 +121,11 @@ static struct child *find_place(struct roster *r, const struct parcel *p)
                 return CONTAINER_OF(r->idle.next, struct child, link);
         if (p->len > BEHIND_BYTES)
                 return NULL;
+        int64_t now = clock_mono_ms();
         for (size_t i = 0; i < r->count; i++) {
                 struct child *c = r->places[r->turn++ % r->count];
                 if (c && c->state == CHILD_BUSY && channel_pending(c->channel) < BEHIND_BYTES &&
-                    room_behind(r, c, (unsigned)r->cfg->worker_ahead_jobs) > 0)
+                    room_behind(r, c, (unsigned)r->cfg->worker_ahead_jobs, now) > 0)
                         return c;
         }
         return NULL;
@@ -201,7 +203,7 @@ static void on_look(void *arg)
                 struct child *c = r->places[i];
                 if (!c || c->behind_count == 0)
                         continue;
-                if (!is_fresh(r, c) || (r->idle_count > 0 && now - c->begun_ms >= LOOK_MS))
+                if (!is_fresh(r, c, now) || (r->idle_count > 0 && now - c->begun_ms >= LOOK_MS))
                         recall(r, c);
                 behind += c->behind_count;
         }

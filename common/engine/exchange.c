@@ -25,10 +25,11 @@ struct item {
         struct attempt of;
         bool alone; /* was in a batch that PostgreSQL refused as a mistake of ours */
         bool bare;  /* was refused alone too: goes without its JSON */
-        struct outcome o;
-        char *error, *result, *memo; /* what o points to */
+        struct outcome o; /* points into texts */
+        char *why;        /* bare: the error instead of its own */
         exchange_fn fn;
         void *arg;
+        char texts[];
 };
 
 /* Waves, and ids whose wave is not known here. */
@@ -66,9 +67,7 @@ struct exchange {
 
 static void item_free(struct item *it)
 {
-        free(it->error);
-        free(it->result);
-        free(it->memo);
+        free(it->why);
         free(it);
 }
 
@@ -163,39 +162,51 @@ size_t exchange_unclaim(struct exchange *x, int64_t *out, size_t max)
         return n;
 }
 
-/* What a program printed may become part of an error: PostgreSQL takes UTF-8 only. */
-static char *copy_text(const char *s)
+static size_t text_bytes(const char *s)
 {
-        char *t;
+        return s ? strlen(s) + 1 : 0;
+}
+
+static const char *put_text(char **at, const char *s)
+{
+        char *text = *at;
+        size_t n = text_bytes(s);
 
         if (!s)
                 return NULL;
-        t = mem_try_strdup(s);
-        if (t && !utf8_valid(t, strlen(t)))
-                for (char *q = t; *q; q++)
-                        if ((unsigned char)*q >= 0x80)
-                                *q = '?';
-        return t;
+        memcpy(text, s, n);
+        *at += n;
+        return text;
+}
+
+/* What a program printed may become part of an error: PostgreSQL takes UTF-8 only. */
+static void make_valid(char *text)
+{
+        if (!text || utf8_valid(text, strlen(text)))
+                return;
+        for (char *q = text; *q; q++)
+                if ((unsigned char)*q >= 0x80)
+                        *q = '?';
 }
 
 int exchange_settle(struct exchange *x, const struct attempt *of, const struct outcome *o,
                     exchange_fn fn, void *arg, struct err *e)
 {
-        struct item *it = xcalloc(1, sizeof(*it));
+        struct item *it = mem_try(NULL, sizeof(*it) + text_bytes(o->error) + text_bytes(o->result) +
+                                                text_bytes(o->memo));
+        char *at;
 
-        list_init(&it->link);
-        it->of = *of;
-        it->o = *o;
-        it->o.error = it->error = copy_text(o->error);
-        it->o.result = it->result = o->result ? mem_try_strdup(o->result) : NULL;
-        it->o.memo = it->memo = o->memo ? mem_try_strdup(o->memo) : NULL;
-        if (!it->error != !o->error || !it->result != !o->result || !it->memo != !o->memo) {
-                item_free(it);
+        if (!it)
                 return err_set(e, ERR_UNAVAILABLE, "could not hold the outcome: out of memory");
-        }
+        *it = (struct item){.of = *of, .o = *o, .fn = fn, .arg = arg};
+        list_init(&it->link);
+        at = it->texts;
+        it->o.error = put_text(&at, o->error);
+        it->o.result = put_text(&at, o->result);
+        it->o.memo = put_text(&at, o->memo);
         it->o.domain = NULL;
-        it->fn = fn;
-        it->arg = arg;
+        if (it->o.error)
+                make_valid(it->texts);
         list_push_back(&x->outcomes, &it->link);
         x->noutcomes++;
         return 0;
@@ -390,6 +401,7 @@ static void read_claimed(struct exchange *x, struct batch *b, const struct pg_re
 {
         size_t lock = b->has_settle ? 2 : 0, claim = lock + 2;
         char shut[QUEUE_NAME_MAX + 1] = "";
+        int claimed = 0;
 
         if (!claim_answer_alive(r, claim)) {
                 x->o.on_dead(x->o.arg);
@@ -407,11 +419,13 @@ static void read_claimed(struct exchange *x, struct batch *b, const struct pg_re
                         if (row.shut && strcmp(shut, f.queue) != 0)
                                 x->o.on_shut(memcpy(shut, f.queue, sizeof(shut)), x->o.arg);
                 }
-                metric_add(METRIC_CLAIMS, 1, row.claimed ? "claimed" : "refused", NULL);
+                claimed += row.claimed;
                 if (!row.claimed)
                         after_add(&b->after, &row.delivery);
                 x->o.on_claim(&row, x->o.arg);
         }
+        metric_add(METRIC_CLAIMS, claimed, "claimed", NULL);
+        metric_add(METRIC_CLAIMS, pg_rows(r, claim) - claimed, "refused", NULL);
         FAULT_POINT(claim_handed_out);
 }
 
@@ -436,8 +450,7 @@ static void put_back(struct exchange *x, struct batch *b, const struct err *e)
                         continue;
                 if (it->alone && !it->bare) {
                         it->bare = true;
-                        free(it->error);
-                        it->o.error = it->error =
+                        it->o.error = it->why =
                                 xasprintf("the outcome could not be stored: %s", e->text);
                         it->o.result = it->o.memo = NULL;
                 }

@@ -61,19 +61,33 @@ static const struct facts_cols settle_cols = {2, 6, 7, 8, 9, 10};
 
 void settle_read(const struct pg_result *r, size_t s, struct after *a)
 {
+        int64_t wave_no = 0; /* of the row before: most have the same */
+        const char *state = NULL;
+        int alike = 0;
+
         for (int row = 0; row < pg_rows(r, s); row++) {
-                const char *state = pg_text(r, s, row, 3);
+                const char *now = pg_text(r, s, row, 3);
                 struct delivery d = {.id = pg_int(r, s, row, 0),
                                      .wave_no = pg_int(r, s, row, 2),
-                                     .end = end_of_state(state),
+                                     .end = end_of_state(now),
                                      .due_in_ms = pg_int(r, s, row, 4)};
                 struct wave_facts f;
 
-                facts_read(r, s, row, &settle_cols, &f);
                 after_add(a, &d);
-                after_facts(a, &f);
-                metric_add(METRIC_SETTLED, 1, state, NULL);
+                if (d.wave_no != wave_no) {
+                        facts_read(r, s, row, &settle_cols, &f);
+                        after_facts(a, &f);
+                        wave_no = d.wave_no;
+                }
+                if (state && strcmp(now, state) != 0) {
+                        metric_add(METRIC_SETTLED, alike, state, NULL);
+                        alike = 0;
+                }
+                state = now;
+                alike++;
         }
+        if (state)
+                metric_add(METRIC_SETTLED, alike, state, NULL);
 }
 
 int settle_find(const struct pg_result *r, size_t s, int next, int64_t id, int32_t attempt)

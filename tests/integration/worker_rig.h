@@ -43,7 +43,7 @@ enum { MOST = 1000, LEASE_MS = 2000, DEADLINE_MS = 20000, TURN_MS = 20, RUNNER_P
 
 struct engine_worker {
         struct engine_worker_events ev;
-        unsigned idle;
+        unsigned idle, behind;
         bool giving;
 };
 struct settled {
@@ -73,8 +73,11 @@ static void give_some(struct engine_worker *w)
         if (w->giving || engine.drained)
                 return;
         w->giving = true;
-        while (w->idle > 0 && engine.given < engine.count)
+        while (w->idle + w->behind > 0 && engine.given < engine.count) {
+                unsigned *room = w->idle > 0 ? &w->idle : &w->behind;
+                --*room;
                 w->ev.on_job(&engine.jobs[engine.given++], w->ev.arg);
+        }
         w->giving = false;
 }
 
@@ -100,7 +103,8 @@ unsigned engine_worker_depth(const struct engine_worker *w)
 
 void engine_worker_room(struct engine_worker *w, unsigned idle, unsigned behind)
 {
-        w->idle = idle + behind;
+        w->idle = idle;
+        w->behind = behind;
         give_some(w);
 }
 

@@ -11,10 +11,32 @@ local delayed, processing = KEYS[own_key], KEYS[own_key + 1]
 local want, sources = tonumber(ARGV[own_arg]), tonumber(ARGV[own_arg + 1])
 local at = own_arg + 2
 local due, now = {}, nil
+local ended = {} -- ids whose deliveries end
 
-local function unprocess(from, to)
-  if not processing then return end
-  for i = from, to do call('LREM', processing, '1', ARGV[i]) end
+-- What is finished together was mostly taken together: the head of the list is read and written anew
+-- without them. Whatever stands further behind is looked for.
+local function unprocess()
+  local count, left = {}, #ended
+  for _, id in ipairs(ended) do count[id] = (count[id] or 0) + 1 end
+  if left > 8 then
+    local head = call('LRANGE', processing, '0', left + math.floor(left / 2))
+    local kept = {}
+    for i = #head, 1, -1 do
+      local id = head[i]
+      if (count[id] or 0) > 0 then count[id] = count[id] - 1 else kept[#kept + 1] = id end
+    end
+    if #kept < #head then
+      call('LTRIM', processing, #head, '-1')
+      if #kept > 0 then call('LPUSH', processing, unpack(kept)) end
+    end
+  end
+  for id, times in pairs(count) do
+    if times > 0 then call('LREM', processing, times, id) end
+  end
+end
+
+local function end_all(from, to)
+  for i = from, to do ended[#ended + 1] = ARGV[i] end
 end
 
 local function no_demand(q, from, to)
@@ -43,7 +65,7 @@ local function end_deliveries(w)
   local first_parked = first_retrying + retrying
   local first_running = first_parked + parked
   local waits = first_running + running
-  unprocess(first, waits - 1)
+  end_all(first, waits - 1)
   if first_parked > first then
     call('SREM', w.window, unpack(ARGV, first, first_parked - 1))
   end
@@ -60,7 +82,8 @@ for _, w in ipairs(waves) do
   end_deliveries(w)
 end
 local strays = tonumber(ARGV[at])
-unprocess(at + 1, at + strays)
+end_all(at + 1, at + strays)
+if processing then unprocess() end
 for _, q in ipairs(queues) do
   no_demand(q, at + 1, at + strays)
   if #q.gone > 0 then call('SREM', q.demand, unpack(q.gone)) end

@@ -1,8 +1,9 @@
 -- Claims ids for a worker, each wave getting at most the room that its window has; claim_lock has
 -- locked the waves, and this statement sees what was committed before. It answers for every id.
 -- $1 bigint[] ids   $2 worker_id   $3 shard   $4 text[] queues of the worker
--- $5 bigint[] waves whose bodies are short   $6 how many of the others may be claimed
--- spare: it would have been claimed, but for that; it goes back as it is.
+-- $5 bigint[] waves whose bodies are short   $6 how many may be claimed that are of others, or have crashed
+-- before: what takes its worker with it shall not take many with it
+-- spare: it would have been claimed, but for that; it goes back as it is
 -- What waits behind a canary is answered as blocked: it has no business in Redis yet.
 -- shut: its queue is paused: nothing of it is claimed, due polls go on
 -- A row that was changed in the future is due: the clock was set back since its wait began.
@@ -12,7 +13,7 @@ WITH me AS MATERIALIZED (
     SELECT worker_id FROM workers WHERE worker_id = $2::bigint AND alive),
 found AS MATERIALIZED (
     SELECT g.id, m.ctid AS place, m.wave_no, m.state, m.attempt, m.project, m.brz_project_id, m.spent,
-           m.params, m.memo, m.first_started_at, m.started_at, m.updated_at
+           m.crashes, m.params, m.memo, m.first_started_at, m.started_at, m.updated_at
       FROM (SELECT DISTINCT unnest($1::bigint[]) AS id) g LEFT JOIN migrations m USING (id)),
 firsts AS (
     SELECT min(id) AS id FROM found
@@ -24,7 +25,7 @@ w AS MATERIALIZED (
            wave_no = ANY ($5::bigint[]) AS short
       FROM waves WHERE wave_no IN (SELECT wave_no FROM found)),
 seen AS MATERIALIZED (
-    SELECT m.*, a.due_at, a.polls, w.shut, w.short,
+    SELECT m.*, a.due_at, a.polls, w.shut, w.short AND m.crashes = 0 AS short,
            coalesce(a.due_at <= now() OR m.updated_at > now() + interval '1 minute', true) AS due,
            w.open AND NOT w.shut AND NOT coalesce(m.id >= w.gate_id, false) AS open,
            m.state IN ('pending', 'retrying') AND coalesce(m.id >= w.gate_id, false) AS gated,
