@@ -1,0 +1,74 @@
+"""Drains, held against the limit of their round."""
+
+import time
+
+from ground import Costs
+from work import RESULT, post_wave
+
+LONGEST_DRAIN_S = 60
+
+
+def drained(fleet, total, deadline_s):
+    """Rows a second from the first claim to the last settlement, by the clock of PostgreSQL. What has
+    not ended by the deadline does not count; what has is proved to be settled once."""
+    end = time.monotonic() + deadline_s
+    while fleet.sql.value("SELECT count(*) FROM waves WHERE completed_at IS NULL") and time.monotonic() < end:
+        time.sleep(0.05)
+    s = fleet.sql.row("""SELECT count(*) FILTER (WHERE state = 'completed') AS completed,
+        count(*) FILTER (WHERE state = 'completed' AND attempt <> 1) AS again,
+        extract(epoch FROM max(finished_at) - min(started_at))::float AS took,
+        (SELECT count(*) FROM attempts WHERE outcome = 'completed') AS attempts,
+        (SELECT sum(completed) FROM wave_progress) AS progress FROM migrations""")
+    if time.monotonic() < end and not s["completed"] == s["attempts"] == s["progress"] == total:
+        raise RuntimeError(f"not every migration was settled once: {s}")
+    if not s["took"]:
+        raise RuntimeError(f"nothing was drained in {deadline_s:.0f} s: {s}")
+    return s["completed"], s["completed"] / s["took"], s["again"]
+
+
+def drain(bench, name, waves, each, workers=2, **fields):
+    """One drain: everything is in the backlog before the first worker starts. Returns rows a second."""
+    total = waves * each
+    with bench.ground.fleet(name) as fleet:
+        for _ in range(waves):
+            post_wave(fleet, each, params={"result": RESULT}, **fields)
+        bench.ground.checkpoint(fleet)
+        costs = Costs(bench.ground, fleet)
+        fleet.start_workers(workers, 10)
+        done, rate, again = drained(fleet, total, min(LONGEST_DRAIN_S, max(bench.ground.left_s(), 5)))
+        found = costs.each(done)
+    if done < total:
+        bench.say(f"{name}: only {done} of {total} in {LONGEST_DRAIN_S} s")
+    if again:
+        bench.say(f"{name}: {again} needed a second attempt")
+    return rate, found
+
+
+def drains(bench):
+    """The limit, twenty waves, and one wave with a window, in turn, so that all meet the same weather."""
+    rows = bench.size(100_000, 2_000)
+    seen = {"limit": [], "drain": [], "single": [], "ratio": [], "single_ratio": []}
+    costs = {}
+    for _ in bench.rounds():
+        seen["limit"].append(bench.ground.limit(rows, 20))
+        rate, found = drain(bench, "drain", 20, rows // 20, batch_size=10_000)
+        single, _ = drain(bench, "single", 1, rows, batch_size=200)
+        seen["drain"].append(rate)
+        seen["single"].append(single)
+        seen["ratio"].append(rate / seen["limit"][-1])
+        seen["single_ratio"].append(single / rate)
+        for key, value in found.items():
+            costs.setdefault(key, []).append(value)
+    bench.report("limit", f"pgbench, 2 clients, 50 results a statement, {rows:,} rows", seen["limit"], "rows/s")
+    bench.report("drain", f"{rows:,} noop in 20 waves, 2 workers of 10 runners", seen["drain"], "rows/s")
+    bench.report("drain_ratio", "the same against the limit of its round", seen["ratio"], "", at_least=0.5)
+    bench.report("single", f"{rows:,} noop in one wave, batch_size 200", seen["single"], "rows/s")
+    bench.report("single_ratio", "the same against the 20 waves of its round", seen["single_ratio"], "", at_least=0.8)
+    for key, what, unit in (("commits", "commits of PostgreSQL", "/job"), ("wal", "WAL of PostgreSQL", "bytes/job"),
+                            ("redis_commands", "commands of Redis, those of scripts included", "/job"),
+                            ("worker_cpu", "CPU of workers and runners", "µs/job"),
+                            ("redis_cpu", "CPU of Redis", "µs/job"), ("postgres_cpu", "CPU of PostgreSQL", "µs/job")):
+        bench.report("drain_" + key, f"20 waves: {what}", costs[key], unit)
+
+
+MEASURES = {"drain": drains}

@@ -1,0 +1,59 @@
+"""How soon a body runs on an idle system."""
+
+import random
+import time
+
+from load import Connection, request_bytes
+from wavefleet import TOKEN, wait_until
+from work import percentile
+
+
+def answered_waves(fleet, count, body):
+    """Waves of one project on an idle system: {wave_id: wall clock of the API's answer}."""
+    connection = Connection(fleet.port)
+    found = {}
+    for _ in range(count):
+        time.sleep(random.uniform(0.015, 0.03))
+        status, answer, at = connection.ask(request_bytes("POST", "/api/waves", TOKEN, body))
+        if status != 201:
+            raise RuntimeError(f"the wave was refused: {answer[:300]!r}")
+        found[answer.split(b'"wave_id":"', 1)[1].split(b'"', 1)[0].decode()] = at
+    connection.close()
+    wait_until(lambda: not fleet.sql.value("SELECT count(*) FROM waves WHERE completed_at IS NULL"), 20, "the end of all")
+    return found
+
+
+def since_answer(fleet, answered, expression):
+    rows = fleet.sql.rows(f"""SELECT w.wave_id, {expression} AS at FROM migrations m JOIN waves w USING (wave_no)
+        WHERE w.wave_id = ANY(%s) AND m.state = 'completed'""", list(answered))
+    if len(rows) != len(answered):
+        raise RuntimeError(f"{len(rows)} of {len(answered)} waves completed")
+    return [(float(r["at"]) - answered[r["wave_id"]]) * 1000 for r in rows]
+
+
+def latency(bench):
+    """From the answer to POST /api/waves: to the claim's BEGIN, to the settlement's BEGIN (between the two
+    the body of a noop ran), and to the moment at which a program of the command kind looked at the clock."""
+    count = bench.size(200, 10)
+    noop = {"name": "latency", "kind": "noop", "project_uuids": ["one"]}
+    date = {**noop, "kind": "command", "params": {"argv": ["/bin/date", '+{{"at": "%s.%N"}']}}
+    found = {"claim": [], "settle": [], "program": []}
+    for _ in bench.rounds():
+        with bench.ground.fleet("latency") as fleet:
+            fleet.env["WAVEFLEET_COMMAND_ALLOW"] = "/bin/date"
+            fleet.start_workers(2, 10)
+            answered_waves(fleet, 5, noop)
+            answered = answered_waves(fleet, count, noop)
+            found["claim"].append(since_answer(fleet, answered, "extract(epoch FROM m.started_at)"))
+            found["settle"].append(since_answer(fleet, answered, "extract(epoch FROM m.finished_at)"))
+            answered = answered_waves(fleet, count, date)
+            found["program"].append(since_answer(fleet, answered, "m.result->>'at'"))
+    for key, what in (("claim", "to its claim"), ("settle", "to its settlement, the body of a noop done"),
+                      ("program", "to the first line of a command's program")):
+        for part, most in ((0.5, 1), (0.99, 10)):
+            target = {"at_most": most} if key == "settle" else {}
+            bench.report(f"{key}_p{part * 100:.0f}", f"from the API's answer {what}, p{part * 100:.0f}",
+                         [percentile(times, part) for times in found[key]], "ms", **target)
+
+
+MEASURES = {"latency": latency}
