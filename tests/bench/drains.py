@@ -3,6 +3,7 @@
 import time
 
 from ground import Costs
+from wavefleet import wait_until
 from work import RESULT, post_wave
 
 LONGEST_DRAIN_S = 60
@@ -47,16 +48,19 @@ def drain(bench, name, waves, each, workers=2, **fields):
 def drains(bench):
     """The limit, twenty waves, and one wave with a window, in turn, so that all meet the same weather."""
     rows = bench.size(100_000, 2_000)
-    seen = {"limit": [], "drain": [], "single": [], "ratio": [], "single_ratio": []}
+    seen = {"limit": [], "drain": [], "single": [], "ten": [], "ratio": [], "single_ratio": [], "ten_ratio": []}
     costs = {}
     for _ in bench.rounds():
         seen["limit"].append(bench.ground.limit(rows, 20))
         rate, found = drain(bench, "drain", 20, rows // 20, batch_size=10_000)
         single, _ = drain(bench, "single", 1, rows, batch_size=200)
+        ten, _ = drain(bench, "ten", 20, rows // 20, workers=10, batch_size=10_000)
         seen["drain"].append(rate)
         seen["single"].append(single)
+        seen["ten"].append(ten)
         seen["ratio"].append(rate / seen["limit"][-1])
         seen["single_ratio"].append(single / rate)
+        seen["ten_ratio"].append(ten / rate)
         for key, value in found.items():
             costs.setdefault(key, []).append(value)
     bench.report("limit", f"pgbench, 2 clients, 50 results a statement, {rows:,} rows", seen["limit"], "rows/s")
@@ -64,6 +68,8 @@ def drains(bench):
     bench.report("drain_ratio", "the same against the limit of its round", seen["ratio"], "", at_least=0.5)
     bench.report("single", f"{rows:,} noop in one wave, batch_size 200", seen["single"], "rows/s")
     bench.report("single_ratio", "the same against the 20 waves of its round", seen["single_ratio"], "", at_least=0.8)
+    bench.report("ten", f"{rows:,} noop in 20 waves, 10 workers of 10 runners", seen["ten"], "rows/s")
+    bench.report("ten_ratio", "the same against the 2 workers of its round", seen["ten_ratio"], "", at_least=1)
     for key, what, unit in (("commits", "commits of PostgreSQL", "/job"), ("wal", "WAL of PostgreSQL", "bytes/job"),
                             ("redis_commands", "commands of Redis, those of scripts included", "/job"),
                             ("worker_cpu", "CPU of workers and runners", "µs/job"),
@@ -71,4 +77,37 @@ def drains(bench):
         bench.report("drain_" + key, f"20 waves: {what}", costs[key], unit)
 
 
-MEASURES = {"drain": drains}
+def backlog(bench):
+    """Whether a job costs more where ten times as many wait."""
+    rows = bench.size(1_000_000, 4_000)
+    seen = {"deep": [], "ratio": []}
+    for _ in bench.rounds(most=1):
+        few, _ = drain(bench, "few", 20, rows // 200, batch_size=10_000)
+        deep, _ = drain(bench, "deep", 20, rows // 20, batch_size=10_000)
+        seen["deep"].append(deep)
+        seen["ratio"].append(deep / few)
+    bench.report("deep", f"{rows:,} noop in 20 waves, 2 workers of 10 runners", seen["deep"], "rows/s")
+    bench.report("deep_ratio", f"the same against {rows // 10:,} in its round", seen["ratio"], "", at_least=0.9)
+
+
+def beside(bench):
+    """A small wave beside a large one whose window is wider than the fleet: they take turns."""
+    large, small = bench.size(10_000, 400), bench.size(60, 6)
+    begun, ended = [], []
+    for _ in bench.rounds():
+        with bench.ground.fleet("beside", 2, 8) as fleet:
+            post_wave(fleet, large, batch_size=10_000, params={"sleep_ms": 100})
+            wait_until(lambda: fleet.sql.value("SELECT count(*) FROM migrations WHERE state = 'completed'"), 20, "the large one's first")
+            post_wave(fleet, small, batch_size=10_000, params={"sleep_ms": 100})
+            wait_until(lambda: fleet.sql.value("SELECT completed_at FROM waves WHERE wave_no = 2"), 60, "the small one's end")
+            times = fleet.sql.row("""SELECT extract(epoch FROM min(m.started_at) - w.created_at)::float AS begun,
+                extract(epoch FROM w.completed_at - w.created_at)::float AS ended
+                FROM waves w JOIN migrations m USING (wave_no) WHERE w.wave_no = 2 GROUP BY w.wave_no""")
+            begun.append(times["begun"])
+            ended.append(times["ended"])
+    what = f"{small} projects of 100 ms beside {large:,} on 16 runners:"
+    bench.report("beside_begun", f"{what} begins within", begun, "s", at_most=2)
+    bench.report("beside_ended", f"{what} ends within", ended, "s", at_most=15)
+
+
+MEASURES = {"drain": drains, "backlog": backlog, "beside": beside}

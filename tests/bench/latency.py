@@ -5,7 +5,7 @@ import time
 
 from load import Connection, request_bytes
 from wavefleet import TOKEN, wait_until
-from work import percentile
+from work import names, percentile
 
 
 def answered_waves(fleet, count, body):
@@ -56,4 +56,32 @@ def latency(bench):
                          [percentile(times, part) for times in found[key]], "ms", **target)
 
 
-MEASURES = {"latency": latency}
+SPAN = 'a=$EPOCHREALTIME; sleep 0.1; echo "{{\\"from\\": $a, \\"to\\": $EPOCHREALTIME}"'
+
+
+def gaps(bench):
+    """From the end of one body to the start of the next, in a wave whose window is full: the end of the n-th
+    makes room for the one that starts `window` later. A noop that sleeps for 100 ms began 100 ms before its
+    end, which is when its settlement begins; a program tells its first and its last moment itself."""
+    window, count = 10, bench.size(300, 40)
+    noops, programs = [], []
+    for _ in bench.rounds():
+        with bench.ground.fleet("gaps") as fleet:
+            fleet.env["WAVEFLEET_COMMAND_ALLOW"] = "/bin/bash"
+            fleet.start_workers(2, 10)
+            fleet.wave_and_wait("noops", names(count), batch_size=window, params={"sleep_ms": 100}, deadline_s=60)
+            ended = sorted(fleet.sql.rows("SELECT extract(epoch FROM finished_at)::float AS at FROM migrations"), key=lambda r: r["at"])
+            noops.append([(b["at"] - a["at"]) * 1000 - 100 for a, b in zip(ended, ended[window:])])
+            fleet.wave_and_wait("programs", names(count), kind="command", batch_size=window,
+                                params={"argv": ["/bin/bash", "-c", SPAN]}, deadline_s=60)
+            rows = fleet.sql.rows("SELECT (result->>'from')::float AS begun, (result->>'to')::float AS ended FROM migrations WHERE wave_no = 2")
+            begun, ended = sorted(r["begun"] for r in rows), sorted(r["ended"] for r in rows)
+            programs.append([(b - e) * 1000 for e, b in zip(ended, begun[window:])])
+    for part, most in ((0.5, 2), (0.99, 15)):
+        bench.report(f"gap_p{part * 100:.0f}", f"from the end of a body to the start of the next in a full window, p{part * 100:.0f}",
+                     [percentile(times, part) for times in noops], "ms", at_most=most)
+        bench.report(f"program_gap_p{part * 100:.0f}", f"from a program's last line to the first of the next, likewise, p{part * 100:.0f}",
+                     [percentile(times, part) for times in programs], "ms")
+
+
+MEASURES = {"latency": latency, "gaps": gaps}
