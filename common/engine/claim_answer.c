@@ -6,7 +6,6 @@
 enum {
         C_ID,
         C_CLAIMED,
-        C_ALIVE,
         C_WAVE_NO,
         C_STATE,
         C_ATTEMPT,
@@ -52,9 +51,17 @@ static const struct facts_cols lock_cols = {L_WAVE_NO,    L_VERSION,  L_STATE,
 /* How long a migration waits that cannot start while another one runs with its pair. */
 enum { TWIN_WAIT_MS = 5000 };
 
-bool claim_answer_alive(const struct pg_result *r, size_t claim)
+bool claim_answer_alive(const struct pg_result *r, size_t lock, size_t claim)
 {
-        return pg_rows(r, claim) == 0 || pg_int(r, claim, 0, C_ALIVE) > 0;
+        return pg_rows(r, lock) > 0 || pg_rows(r, claim) == 0;
+}
+
+bool claim_answer_knows(const struct pg_result *r, size_t claim, int64_t id)
+{
+        for (int i = 0; i < pg_rows(r, claim); i++)
+                if (pg_int(r, claim, i, C_ID) == id)
+                        return true;
+        return false;
 }
 
 static int lock_row(const struct pg_result *r, size_t lock, int64_t wave_no)
@@ -121,7 +128,6 @@ bool claim_answer_row(const struct pg_result *r, size_t lock, size_t claim, int 
 
         memset(out, 0, sizeof(*out));
         out->id = pg_int(r, claim, row, C_ID);
-        out->known = state != NULL;
         out->delivery.id = out->id;
         out->delivery.wave_no = wave_no;
         out->twin = pg_bool(r, claim, row, C_TWIN);

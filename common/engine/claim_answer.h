@@ -6,10 +6,15 @@
 
 #include "engine/exchange.h"
 
-/* False in every row when the worker's own row is dead: nothing was claimed. */
-bool claim_answer_alive(const struct pg_result *r, size_t claim);
 /*
- * Reads one row; `lock` is the statement claim_lock in the same answer. `*ended`: its wave is over.
+ * False when the worker's own row is dead: then no wave was locked, and nothing claimed. `lock` is the
+ * statement claim_lock in the same answer.
+ */
+bool claim_answer_alive(const struct pg_result *r, size_t lock, size_t claim);
+/* Whether there is a row for this id, which else is no migration's. */
+bool claim_answer_knows(const struct pg_result *r, size_t claim, int64_t id);
+/*
+ * Reads one row. `*ended`: its wave is over.
  * Returns whether `facts` was filled.
  */
 bool claim_answer_row(const struct pg_result *r, size_t lock, size_t claim, int row,

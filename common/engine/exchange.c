@@ -397,13 +397,27 @@ static void read_settled(struct exchange *x, struct batch *b, const struct pg_re
         exchange_look(x, refused, nrefused, x->o.worker);
 }
 
+/* What is no migration's id: its delivery is over. */
+static void refuse_unknown(struct exchange *x, struct batch *b, const struct pg_result *r,
+                           size_t claim)
+{
+        for (size_t i = 0; i < b->nids; i++) {
+                struct claim_row row = {.id = b->ids[i],
+                                        .delivery = {.id = b->ids[i], .end = END_SETTLED}};
+                if (claim_answer_knows(r, claim, row.id))
+                        continue;
+                after_add(&b->after, &row.delivery);
+                x->o.on_claim(&row, x->o.arg);
+        }
+}
+
 static void read_claimed(struct exchange *x, struct batch *b, const struct pg_result *r)
 {
         size_t lock = b->has_settle ? 2 : 0, claim = lock + 2;
         char shut[QUEUE_NAME_MAX + 1] = "";
         int claimed = 0;
 
-        if (!claim_answer_alive(r, claim)) {
+        if (!claim_answer_alive(r, lock, claim)) {
                 x->o.on_dead(x->o.arg);
                 return;
         }
@@ -424,8 +438,10 @@ static void read_claimed(struct exchange *x, struct batch *b, const struct pg_re
                         after_add(&b->after, &row.delivery);
                 x->o.on_claim(&row, x->o.arg);
         }
+        if ((size_t)pg_rows(r, claim) < b->nids)
+                refuse_unknown(x, b, r, claim);
         metric_add(METRIC_CLAIMS, claimed, "claimed", NULL);
-        metric_add(METRIC_CLAIMS, pg_rows(r, claim) - claimed, "refused", NULL);
+        metric_add(METRIC_CLAIMS, (double)b->nids - claimed, "refused", NULL);
         FAULT_POINT(claim_handed_out);
 }
 
@@ -610,7 +626,7 @@ static void add_claim(struct exchange *x, struct batch *b, struct pg_tx *tx)
         pg_arg_int(tx, x->o.shard);
         pg_arg_texts(tx, x->o.queues, x->o.nqueues);
         pg_arg_int8s(tx, brief, x->o.short_waves(brief, x->o.arg));
-        pg_arg_int(tx, (int64_t)x->o.room(x->o.arg).idle);
+        pg_arg_int(tx, (int64_t)x->o.room(x->o.arg).lone);
         PG_FAULT_SENT(tx, claim_sent);
 }
 

@@ -22,7 +22,6 @@ struct exchange;
 /* A claimed id, a due poll, or a refusal, as the claim's answer said. */
 struct claim_row {
         int64_t id;
-        bool known;   /* such a migration exists */
         bool claimed; /* or a due poll: `job` is filled, strings valid during the call */
         bool twin;    /* refused: its pair runs for another migration */
         bool full;    /* refused: the window is full */
@@ -35,6 +34,7 @@ struct claim_row {
 struct room {
         size_t idle;   /* runners */
         size_t behind; /* behind the jobs of the others */
+        size_t lone;   /* as many may be claimed of waves whose bodies are not known to be short */
 };
 struct exchange_opts {
         struct loop *loop;
@@ -53,7 +53,7 @@ struct exchange_opts {
         void (*on_ids)(const int64_t *ids, size_t n, void *arg); /* taken together with a finish */
         /* How many jobs there is room for: as many ids are claimed, and taken with a finish. */
         struct room (*room)(void *arg);
-        /* The waves of which more may be claimed than runners are idle, into out[PACE_WAVES_MAX]. */
+        /* The waves whose bodies are short, into out[PACE_WAVES_MAX]; returns how many. */
         size_t (*short_waves)(int64_t *out, void *arg);
         void *arg;
 };

@@ -38,6 +38,7 @@ static void empty(struct map *m, bool free_values)
 void hands_clear(struct engine_worker *w)
 {
         empty(w->hands, true);
+        w->lone = 0;
         empty(w->strangers, false);
         empty(w->stray_rows, false);
 }

@@ -1,6 +1,5 @@
 #include "engine/pace.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -78,6 +77,15 @@ unsigned pace_depth(const struct pace *p)
                 return 0;
         int64_t depth = p->ahead_us / (p->all.us > 0 ? p->all.us : 1);
         return (unsigned)(depth < p->depth_max ? depth : p->depth_max);
+}
+
+bool pace_is_short(const struct pace *p, int64_t wave_no)
+{
+        for (size_t i = 0; i < p->count; i++) {
+                if (p->waves[i].wave_no == wave_no)
+                        return is_short(p, &p->waves[i]);
+        }
+        return false;
 }
 
 size_t pace_short(const struct pace *p, int64_t *out)

@@ -8,6 +8,7 @@
 #ifndef ENGINE_PACE_H
 #define ENGINE_PACE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,7 @@ void pace_free(struct pace *p);
 void pace_note(struct pace *p, int64_t wave_no, int64_t took_us);
 /* How many bodies, one after the other, a runner is through with within ahead_ms. */
 unsigned pace_depth(const struct pace *p);
+bool pace_is_short(const struct pace *p, int64_t wave_no);
 /* The waves whose bodies are short, into out[PACE_WAVES_MAX]; returns how many. */
 size_t pace_short(const struct pace *p, int64_t *out);
 

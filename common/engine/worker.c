@@ -37,6 +37,8 @@ static void on_claim(const struct claim_row *row, void *arg)
         h->poll = row->job.poll;
         h->state = HAND_RUNNING;
         h->since = w->checks;
+        h->lone = !pace_is_short(w->pace, h->wave_no);
+        w->lone += h->lone;
         if (!room(w) || w->draining || clock_mono_ms() >= w->fence_ms) {
                 const struct outcome o = {.kind = OUTCOME_HANDED_BACK, .due_in_ms = -1};
                 engine_worker_settle(w, h->id, h->attempt, &o);
@@ -81,8 +83,11 @@ static struct room ask_room(void *arg)
 {
         const struct engine_worker *w = arg;
 
-        return w->draining || w->dead || !w->id ? (struct room){0, 0}
-                                                : (struct room){w->idle, w->behind};
+        size_t runners = (size_t)w->cfg->worker_concurrency;
+
+        if (w->draining || w->dead || !w->id)
+                return (struct room){0, 0, 0};
+        return (struct room){w->idle, w->behind, runners > w->lone ? runners - w->lone : 0};
 }
 
 static size_t short_waves(int64_t *out, void *arg)
@@ -413,6 +418,7 @@ void engine_worker_settle(struct engine_worker *w, int64_t id, int32_t attempt,
         if (!h || h->state != HAND_RUNNING || h->attempt != attempt)
                 return; /* of an identity that is gone, or ended already */
         h->state = HAND_SETTLING;
+        w->lone -= h->lone;
         if (o->took_us > 0)
                 pace_note(w->pace, h->wave_no, o->took_us);
         if (h->poll && o->kind == OUTCOME_HANDED_BACK)

@@ -236,8 +236,8 @@ def while_it_tells_of_the_reaped(x):
 
 
 @passes("finish_piece")
-def more_than_a_hundred_at_once(x):
-    wave = a_dead_worker(x, 120, sleep_ms=1000)
+def more_than_a_script_takes(x):
+    wave = a_dead_worker(x, 280, sleep_ms=1000)
     x.dies(x.victim(1, WAVEFLEET_WORKER_QUEUES="another"))
     x.worker(60)
     x.ends(wave)

@@ -1,5 +1,6 @@
 -- Claims ids for a worker, each wave getting at most the room that its window has; claim_lock has
--- locked the waves, and this statement sees what was committed before. It answers for every id.
+-- locked the waves, and this statement sees what was committed before. It answers for every id that is one.
+-- Tables are looked at by what is given only, however small they were when this was planned: no joins with them.
 -- $1 bigint[] ids   $2 worker_id   $3 shard   $4 text[] queues of the worker
 -- $5 bigint[] waves whose bodies are short   $6 how many may be claimed that are of others, or have crashed
 -- before: what takes its worker with it shall not take many with it
@@ -9,55 +10,46 @@
 -- A row that was changed in the future is due: the clock was set back since its wait began.
 -- twin: the same source and target run for another migration, or are claimed for one just now; such a row
 -- is not claimed.
-WITH me AS MATERIALIZED (
-    SELECT worker_id FROM workers WHERE worker_id = $2::bigint AND alive),
-found AS MATERIALIZED (
-    SELECT g.id, m.ctid AS place, m.wave_no, m.state, m.attempt, m.project, m.brz_project_id, m.spent,
-           m.crashes, m.params, m.memo, m.first_started_at, m.started_at, m.updated_at
-      FROM (SELECT DISTINCT unnest($1::bigint[]) AS id) g LEFT JOIN migrations m USING (id)),
-firsts AS (
-    SELECT min(id) AS id FROM found
-     WHERE brz_project_id IS NOT NULL AND state IN ('pending', 'retrying')
-     GROUP BY brz_project_id, project),
-w AS MATERIALIZED (
-    SELECT wave_no, state = 'running' AND queue = ANY ($4::text[]) AS open, gate_id, batch_size, kind,
-           queue = ANY (ARRAY(SELECT queue FROM queues WHERE paused)) AS shut,
-           wave_no = ANY ($5::bigint[]) AS short
-      FROM waves WHERE wave_no IN (SELECT wave_no FROM found)),
+WITH w AS MATERIALIZED (
+    SELECT w.wave_no, w.state = 'running' AND w.queue = ANY ($4::text[]) AS open, w.gate_id, w.kind,
+           w.queue = ANY (ARRAY(SELECT queue FROM queues WHERE paused)) AS shut,
+           w.wave_no = ANY ($5::bigint[]) AS short,
+           w.batch_size - (SELECT coalesce(sum(p.claimed - p.released), 0) FROM wave_progress p
+                            WHERE p.wave_no = w.wave_no) AS room
+      FROM waves w
+     WHERE w.wave_no = ANY (ARRAY(SELECT m.wave_no FROM migrations m WHERE m.id = ANY ($1::bigint[])))),
 seen AS MATERIALIZED (
-    SELECT m.*, a.due_at, a.polls, w.shut, w.short AND m.crashes = 0 AS short,
+    SELECT m.id, m.ctid AS place, m.wave_no, m.state, m.attempt, m.project, m.brz_project_id, m.spent,
+           m.params, m.memo, m.first_started_at, m.started_at, a.due_at, a.polls, w.room, w.shut,
+           w.short AND m.crashes = 0 AS short,
            coalesce(a.due_at <= now() OR m.updated_at > now() + interval '1 minute', true) AS due,
            w.open AND NOT w.shut AND NOT coalesce(m.id >= w.gate_id, false) AS open,
            m.state IN ('pending', 'retrying') AND coalesce(m.id >= w.gate_id, false) AS gated,
            w.kind = 'remote' AND m.brz_project_id IS NOT NULL AND m.state IN ('pending', 'retrying')
-               AND (m.id NOT IN (SELECT id FROM firsts)
-                    OR EXISTS (SELECT FROM migrations o
-                                WHERE o.brz_project_id = m.brz_project_id AND o.project = m.project
-                                  AND o.id <> m.id AND o.state IN ('running', 'parked'))) AS twin
-      FROM found m
+               AND EXISTS (SELECT FROM migrations o
+                            WHERE o.brz_project_id = m.brz_project_id AND o.project = m.project AND o.id <> m.id
+                              AND (o.state IN ('running', 'parked')
+                                   OR o.id < m.id AND o.id = ANY ($1::bigint[])
+                                      AND o.state IN ('pending', 'retrying'))) AS twin
+      FROM migrations m
       LEFT JOIN w USING (wave_no)
       LEFT JOIN LATERAL (SELECT due_at, polls FROM active
-                          WHERE migration_id = m.id AND m.state <> 'pending' OFFSET 0) a ON true),
-room AS MATERIALIZED (
-    SELECT w.wave_no, w.batch_size - coalesce(sum(p.claimed - p.released), 0) AS room
-      FROM w LEFT JOIN wave_progress p USING (wave_no)
-     GROUP BY w.wave_no, w.batch_size),
+                          WHERE migration_id = m.id AND m.state <> 'pending' OFFSET 0) a ON true
+     WHERE m.id = ANY ($1::bigint[])),
 fit AS MATERIALIZED (
     SELECT r.id, r.place, r.short,
            count(*) FILTER (WHERE NOT r.short) OVER (ORDER BY r.id ROWS UNBOUNDED PRECEDING) AS nth_other
-      FROM (SELECT id, place, wave_no, short, row_number() OVER (PARTITION BY wave_no ORDER BY id) AS nth
+      FROM (SELECT id, place, room, short, row_number() OVER (PARTITION BY wave_no ORDER BY id) AS nth
               FROM seen
              WHERE open AND NOT twin AND (state = 'pending' OR (state = 'retrying' AND due))) r
-      JOIN room USING (wave_no)
-     WHERE r.nth <= room.room AND EXISTS (SELECT FROM me)),
+     WHERE r.nth <= r.room AND EXISTS (SELECT FROM workers WHERE worker_id = $2::bigint AND alive)),
 claimed AS (
     UPDATE migrations m
        SET state = 'running', attempt = m.attempt + 1, worker_id = $2::bigint,
            first_started_at = coalesce(m.first_started_at, now()), started_at = now(),
            finished_at = NULL, updated_at = now(), class = NULL, error = NULL
-      FROM fit
-     WHERE m.ctid = fit.place AND m.id = fit.id AND m.state IN ('pending', 'retrying')
-       AND (fit.short OR fit.nth_other <= $6::int)
+     WHERE m.ctid = ANY (ARRAY(SELECT place FROM fit WHERE short OR nth_other <= $6::int))
+       AND m.state IN ('pending', 'retrying')
     RETURNING m.id, m.wave_no, m.attempt),
 noted AS (
     INSERT INTO active (migration_id, wave_no, state, worker_id, attempt)
@@ -69,7 +61,7 @@ counted AS (
     INSERT INTO wave_progress AS p (wave_no, shard, claimed)
     SELECT wave_no, $3::smallint, count(*) FROM claimed GROUP BY wave_no ORDER BY wave_no
         ON CONFLICT (wave_no, shard) DO UPDATE SET claimed = p.claimed + excluded.claimed)
-SELECT s.id, c.attempt AS claimed, (SELECT count(*) FROM me) AS alive, s.wave_no,
+SELECT s.id, c.attempt AS claimed, s.wave_no,
        CASE WHEN s.gated THEN 'blocked' ELSE s.state END AS state, s.attempt,
        s.due, CASE WHEN s.due THEN 0 ELSE ceil(date_part('epoch', s.due_at - now()) * 1000) END::bigint AS due_in_ms,
        s.open, s.twin, s.project, s.brz_project_id, s.spent, s.params::text, s.memo::text, s.polls,

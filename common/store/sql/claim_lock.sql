@@ -11,7 +11,7 @@ SELECT w.wave_no, w.wave_id, w.name, w.kind, w.params::text, w.state, w.version,
            (SELECT json_object_agg(key, value)::text FROM settings
              WHERE key IN ('mb_site_id', 'mb_secret')) END AS stored
   FROM waves w
- WHERE w.wave_no IN (SELECT m.wave_no FROM migrations m WHERE m.id = ANY ($1::bigint[]))
+ WHERE w.wave_no = ANY (ARRAY(SELECT m.wave_no FROM migrations m WHERE m.id = ANY ($1::bigint[])))
    AND EXISTS (SELECT FROM me)
  ORDER BY w.wave_no
    FOR NO KEY UPDATE OF w

@@ -26,8 +26,10 @@ f AS (
            w.max_attempts, random() AS luck, m.worker_id AS ran_on, w.version, w.batch_size, w.priority,
            w.queue, w.has_dependencies
       FROM d
-      JOIN migrations m USING (id)
-      JOIN waves w USING (wave_no)
+      JOIN LATERAL (SELECT wave_no, state, attempt, spent, crashes, worker_id FROM migrations
+                     WHERE id = d.id OFFSET 0) m ON true
+      JOIN LATERAL (SELECT state, max_attempts, version, batch_size, priority, queue, has_dependencies FROM waves
+                     WHERE wave_no = m.wave_no OFFSET 0) w ON true
       LEFT JOIN LATERAL (SELECT cancel, cancel_note FROM active
                           WHERE migration_id = d.id AND d.outcome <> 'completed' OFFSET 0) a ON true
      WHERE m.attempt = d.attempt
@@ -82,8 +84,8 @@ u AS (
               t.wait_ms, t.cancel, t.ran_on, t.version, t.wave_state, t.batch_size, t.priority, t.queue,
               t.has_dependencies),
 gone AS (
-    DELETE FROM active a USING u
-     WHERE a.migration_id = u.id AND u.state NOT IN ('parked', 'retrying')),
+    DELETE FROM active a
+     WHERE a.migration_id = ANY (ARRAY(SELECT id FROM u WHERE state NOT IN ('parked', 'retrying')))),
 kept AS (
     UPDATE active a
        SET state = u.state, attempt = u.attempt, worker_id = NULL,
@@ -91,7 +93,8 @@ kept AS (
            due_at = now() + u.wait_ms * interval '1 ms',
            progress = CASE WHEN u.state = 'parked' THEN a.progress END
       FROM u
-     WHERE a.migration_id = u.id AND u.state IN ('parked', 'retrying')),
+     WHERE a.migration_id = ANY (ARRAY(SELECT id FROM u WHERE state IN ('parked', 'retrying')))
+       AND a.migration_id = u.id AND u.state IN ('parked', 'retrying')),
 ended AS (
     INSERT INTO attempts (migration_id, attempt, worker_id, started_at, outcome, class, error)
     SELECT id, attempt, ran_on, started_at,
