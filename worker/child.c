@@ -106,8 +106,8 @@ static void judge(const struct child *c, struct outcome *o, char text[TEXT_BYTES
 /* What was on its way to be completed or parked is; a failure under SIGTERM is ours. */
 static bool word_counts(const struct child *c, const struct outcome *o)
 {
-        bool ended = is_blamed(c) && (c->why == CHILD_DUE || c->why == CHILD_CANCEL ||
-                                      c->why == CHILD_HAND_BACK);
+        bool ended = is_blamed(c) &&
+                     (c->why == CHILD_DUE || c->why == CHILD_CANCEL || c->why == CHILD_HAND_BACK);
         return !ended || o->kind == OUTCOME_COMPLETED || o->kind == OUTCOME_PARKED;
 }
 

@@ -78,19 +78,19 @@ struct child {
         uint32_t jobs;  /* given to it */
         int64_t id;     /* of the migration in hand; 0: none */
         int32_t attempt;
-        int64_t timeout_ms;  /* of that body */
-        uint32_t number;     /* of that job */
-        int64_t begun_ms;    /* when it came to be in hand */
-        struct list behind;  /* parcels in its pipe, in order */
+        int64_t timeout_ms; /* of that body */
+        uint32_t number;    /* of that job */
+        int64_t begun_ms;   /* when it came to be in hand */
+        struct list behind; /* parcels in its pipe, in order */
         unsigned behind_count;
-        uint32_t blamed;    /* the job for which it was ended, of CANCEL and DUE */
-        char detail[160];   /* rubbish: what was wrong; cancel: the reason */
-        bool offered;       /* its owner counts it among the idle */
-        bool asking;        /* a question of its body is not answered yet */
-        bool deaf;          /* is not listened to: what it says has nowhere to go */
-        struct buf word;    /* its outcome, a frame, where it is settled at its death */
-        bool killed;        /* by our SIGKILL, while it lived */
-        int status;         /* of waitpid(), when dead */
+        uint32_t blamed;  /* the job for which it was ended, of CANCEL and DUE */
+        char detail[160]; /* rubbish: what was wrong; cancel: the reason */
+        bool offered;     /* its owner counts it among the idle */
+        bool asking;      /* a question of its body is not answered yet */
+        bool deaf;        /* is not listened to: what it says has nowhere to go */
+        struct buf word;  /* its outcome, a frame, where it is settled at its death */
+        bool killed;      /* by our SIGKILL, while it lived */
+        int status;       /* of waitpid(), when dead */
         struct fence_left left;
         int64_t settle_by_ms; /* dead, job in hand: its group is waited for until then */
 };

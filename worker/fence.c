@@ -229,8 +229,7 @@ bool fence_begin(struct fence *f, unsigned slot, uint32_t number)
         do
                 if (number <= recalled_of(word) && number != atomic_load(&s->head))
                         return false;
-        while (!atomic_compare_exchange_weak(&s->jobs, &word,
-                                             jobs_word(number, recalled_of(word))));
+        while (!atomic_compare_exchange_weak(&s->jobs, &word, jobs_word(number, recalled_of(word))));
         atomic_store(&s->running, true);
         return true;
 }

@@ -13,7 +13,7 @@ struct parcel {
         int64_t id;
         int32_t attempt;
         int64_t timeout_ms;
-        uint32_t number; /* of the jobs that its runner was given; 0: none has it */
+        uint32_t number;  /* of the jobs that its runner was given; 0: none has it */
         int64_t since_ms; /* clock_mono_ms() of its packing */
         bool secret;
         size_t len;

@@ -37,8 +37,8 @@ struct roster {
         unsigned idle_count;
         struct list waiting; /* parcel.link: no runner has them */
         unsigned waiting_count;
-        size_t turn;   /* the place that is the next to get one behind its own */
-        bool looking;  /* the timer runs */
+        size_t turn;  /* the place that is the next to get one behind its own */
+        bool looking; /* the timer runs */
         struct loop_timer *look;
         struct list dead;       /* child.link: their groups are waited for */
         unsigned failed_starts; /* in a row */
@@ -98,8 +98,8 @@ static bool is_fresh(const struct roster *r, const struct child *c, int64_t now)
 static unsigned room_behind(const struct roster *r, const struct child *c, unsigned depth,
                             int64_t now)
 {
-        bool takes = c && (c->state == CHILD_IDLE ||
-                           (c->state == CHILD_BUSY && is_fresh(r, c, now)));
+        bool takes =
+                c && (c->state == CHILD_IDLE || (c->state == CHILD_BUSY && is_fresh(r, c, now)));
         if (!takes || c->behind_count >= depth || c->jobs >= r->cfg->worker_recycle_jobs)
                 return 0;
         return depth - c->behind_count;

@@ -84,7 +84,8 @@ static void read_delivery(const struct pg_result *r, size_t s, int row, struct c
                 d->end = END_RETRYING;
                 d->due_in_ms = TWIN_WAIT_MS;
         }
-        out->full = d->end == END_PENDING && pg_bool(r, s, row, C_OPEN) && !pg_bool(r, s, row, C_SPARE);
+        out->full =
+                d->end == END_PENDING && pg_bool(r, s, row, C_OPEN) && !pg_bool(r, s, row, C_SPARE);
         out->shut = d->end == END_PENDING && pg_bool(r, s, row, C_SHUT);
 }
 

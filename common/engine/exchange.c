@@ -23,8 +23,8 @@ enum { CLAIMS_MAX = 500, AGAIN_MS = 500, APART = 50 };
 struct item {
         struct list link;
         struct attempt of;
-        bool alone; /* was in a batch that PostgreSQL refused as a mistake of ours */
-        bool bare;  /* was refused alone too: goes without its JSON */
+        bool alone;       /* was in a batch that PostgreSQL refused as a mistake of ours */
+        bool bare;        /* was refused alone too: goes without its JSON */
         struct outcome o; /* points into texts */
         char *why;        /* bare: the error instead of its own */
         exchange_fn fn;

@@ -14,11 +14,6 @@
 
 /* ---- from the exchange ---- */
 
-static unsigned room(const struct engine_worker *w)
-{
-        return w->idle + w->behind;
-}
-
 static void on_claim(const struct claim_row *row, void *arg)
 {
         struct engine_worker *w = arg;
@@ -39,14 +34,14 @@ static void on_claim(const struct claim_row *row, void *arg)
         h->since = w->checks;
         h->lone = !pace_is_short(w->pace, h->wave_no);
         w->lone += h->lone;
-        if (!room(w) || w->draining || clock_mono_ms() >= w->fence_ms) {
+        if (w->draining || clock_mono_ms() >= w->fence_ms) {
                 const struct outcome o = {.kind = OUTCOME_HANDED_BACK, .due_in_ms = -1};
                 engine_worker_settle(w, h->id, h->attempt, &o);
                 return;
         }
         if (w->idle)
                 w->idle--;
-        else
+        else if (w->behind)
                 w->behind--;
         struct job job = row->job;
         settings_dress(w->settings, &job, row->stored);

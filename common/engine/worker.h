@@ -16,8 +16,8 @@
 struct engine_worker;
 
 struct engine_worker_events {
-        /* A claimed job (or a due poll) for a runner. Valid during the call. Never more than
-         * engine_worker_room() said. */
+        /* A claimed job (or a due poll) for a runner. Valid during the call. Never more than there was room
+         * for when they were claimed (engine_worker_room). */
         void (*on_job)(const struct job *job, void *arg);
         /* The lease was renewed: bodies may live until this moment of the monotonic clock. */
         void (*on_fence)(int64_t deadline_mono_ms, void *arg);

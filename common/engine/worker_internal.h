@@ -26,8 +26,8 @@ struct hand {
         enum hand_state state;
         int64_t wave_no;
         bool poll;
-        bool lone;      /* it takes a runner for itself: its wave's bodies are not known to be short */
-        bool again;     /* delivered once more meanwhile: claim again after the end */
+        bool lone;  /* it takes a runner for itself: its wave's bodies are not known to be short */
+        bool again; /* delivered once more meanwhile: claim again after the end */
         uint64_t since; /* the number of the last check before it ran */
 };
 
@@ -62,9 +62,9 @@ struct engine_worker {
         char *queue_names;
         struct broker_pop *pops[QUEUES_MAX];
 
-        struct map *hands;        /* id -> struct hand */
-        unsigned idle, behind;    /* runners, and places behind their jobs, as told */
-        unsigned lone;            /* hands of that kind that have not settled */
+        struct map *hands;     /* id -> struct hand */
+        unsigned idle, behind; /* runners, and places behind their jobs, as told */
+        unsigned lone;         /* hands of that kind that have not settled */
         struct pace *pace;
         struct loop_timer *spare; /* ids that find no runner soon go back */
 

@@ -31,8 +31,10 @@ struct fake { /* a worker whose bodies are entries of a table */
         struct engine_worker *w;
         struct held jobs[JOBS_MAX];
         size_t n;
-        unsigned concurrency;
-        int64_t body_ms;
+        unsigned concurrency, behind; /* bodies at once, and jobs that may wait for them */
+        int64_t body_ms, took_us;
+        int64_t long_ms; /* bodies of projects of the wave "long" */
+        unsigned most_long;
         unsigned most, ran, dead;
         bool deaf; /* takes jobs and never ends them */
         void (*decide)(const struct held *h, struct outcome *o);
@@ -105,19 +107,40 @@ static void decide_completed(const struct held *h, struct outcome *o)
 
 static void tell_idle(struct fake *f)
 {
-        engine_worker_room(f->w, f->concurrency - (unsigned)f->n, 0);
+        unsigned n = (unsigned)f->n, all = f->concurrency + f->behind;
+        unsigned idle = n < f->concurrency ? f->concurrency - n : 0;
+
+        engine_worker_room(f->w, idle, engine_worker_depth(f->w) ? all - n - idle : 0);
+}
+
+static bool is_long(const struct held *h)
+{
+        return !strncmp(h->project, "long-", 5);
+}
+
+static void note_most(struct fake *f)
+{
+        unsigned longs = 0;
+
+        for (size_t i = 0; i < f->n; i++)
+                longs += is_long(&f->jobs[i]);
+        if (longs > f->most_long)
+                f->most_long = longs;
+        if (f->n > f->most)
+                f->most = (unsigned)f->n;
 }
 static void on_job(const struct job *j, void *arg)
 {
         struct fake *f = arg;
 
-        ck_assert_uint_lt(f->n, f->concurrency);
+        ck_assert_uint_lt(f->n, f->concurrency + f->behind);
         f->jobs[f->n] = (struct held){j->id, j->attempt, j->poll, clock_mono_ms() + f->body_ms, ""};
         snprintf(f->jobs[f->n].project, sizeof(f->jobs[f->n].project), "%s", j->project);
+        if (is_long(&f->jobs[f->n]))
+                f->jobs[f->n].ends_ms += f->long_ms;
         f->n++;
         f->ran++;
-        if (f->n > f->most)
-                f->most = (unsigned)f->n;
+        note_most(f);
 }
 static void on_fence(int64_t deadline, void *arg)
 {
@@ -176,6 +199,7 @@ static void fake_turn(struct fake *f)
                         continue;
                 }
                 f->decide(&h, &o);
+                o.took_us = is_long(&h) ? f->long_ms * 1000 : f->took_us;
                 f->jobs[i] = f->jobs[--f->n];
                 engine_worker_settle(f->w, h.id, h.attempt, &o);
                 ended = true;
@@ -468,6 +492,62 @@ START_TEST(a_worker_drains_and_leaves)
 }
 END_TEST
 
+START_TEST(short_bodies_are_claimed_ahead)
+{
+        struct fake a, *one[] = {&a};
+
+        submit("w", 400, 1000, "");
+        fake_start(&a, 4, 0);
+        a.behind = 32;
+        a.took_us = 50;
+        until(one, 1, ALL_ENDED, 20000);
+        ck_assert_int_eq(count("completed"), 400);
+        ck_assert_uint_gt(a.most, 4);
+        ck_assert_int_eq(number("SELECT max(attempt) FROM wavefleet.migrations"), 1);
+        check_sums();
+        stop(&a);
+}
+END_TEST
+
+/* A wave whose bodies are long, or not known yet, beside a short one: no more of it than runners, though
+ * there is room for more; and its share of them, though none is ever idle. */
+START_TEST(long_bodies_are_not)
+{
+        struct fake a, *one[] = {&a};
+
+        cfg.worker_concurrency = 4;
+        submit("short", 3000, 1000, "");
+        submit("long", 24, 1000, "");
+        fake_start(&a, 4, 0);
+        a.behind = 32;
+        a.took_us = 50;
+        a.long_ms = 60;
+        until(one, 1, ALL_ENDED, 30000);
+        ck_assert_int_eq(count("completed"), 3024);
+        ck_assert_uint_ge(a.most_long, 1);
+        ck_assert_uint_le(a.most_long, 4);
+        ck_assert_int_eq(number("SELECT max(attempt) FROM wavefleet.migrations"), 1);
+        check_sums();
+        stop(&a);
+}
+END_TEST
+
+/* One source and target in two waves, claimed in the same moment: only one of them runs. */
+START_TEST(twins_do_not_run_together)
+{
+        struct fake a, *one[] = {&a};
+
+        submit("w", 1, 3, "");
+        submit("v", 1, 3, "");
+        script("UPDATE wavefleet.waves SET kind = 'remote';"
+               "UPDATE wavefleet.migrations SET project = 'same', brz_project_id = 7");
+        fake_start(&a, 4, 300);
+        until(one, 1, "SELECT count(*) FROM wavefleet.migrations WHERE state = 'completed'", 20000);
+        ck_assert_uint_eq(a.most, 1);
+        stop(&a);
+}
+END_TEST
+
 int main(void)
 {
         Suite *s = suite_create("engine");
@@ -485,6 +565,9 @@ int main(void)
         tcase_add_test(tc, a_flushed_redis_is_filled_again);
         tcase_add_test(tc, redis_knows_more_than_postgres);
         tcase_add_test(tc, a_worker_drains_and_leaves);
+        tcase_add_test(tc, short_bodies_are_claimed_ahead);
+        tcase_add_test(tc, long_bodies_are_not);
+        tcase_add_test(tc, twins_do_not_run_together);
         suite_add_tcase(s, tc);
         r = srunner_create(s);
         srunner_run_all(r, CK_NORMAL);

@@ -130,7 +130,8 @@ END_TEST
 START_TEST(behind_leftovers_they_are_run_or_handed_back)
 {
         begin_ahead(1, 4);
-        struct job *messy = give("command", "{\"argv\":[\"/bin/sh\",\"-c\",\"sleep 300 & exit 0\"]}");
+        struct job *messy =
+                give("command", "{\"argv\":[\"/bin/sh\",\"-c\",\"sleep 300 & exit 0\"]}");
         for (int i = 0; i < 4; i++)
                 give("noop", NULL);
         go();

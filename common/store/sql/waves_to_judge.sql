@@ -7,7 +7,7 @@ SELECT w.wave_no
         SELECT unnest($2::bigint[])
         UNION
         SELECT o.wave_no FROM waves o WHERE $1::bigint[] IS NULL AND o.completed_at IS NULL) c
-  JOIN waves w USING (wave_no)
+  JOIN LATERAL (SELECT * FROM waves WHERE wave_no = c.wave_no OFFSET 0) w ON true
  CROSS JOIN LATERAL (
        SELECT coalesce(sum(completed), 0) AS completed, coalesce(sum(failed), 0) AS failed,
               coalesce(sum(cancelled), 0) AS cancelled
