@@ -21,6 +21,7 @@ from wavefleet import ROOT, Program, free_port, wait_until
 HERE = Path(__file__).resolve().parent / "peers"
 BUILT = ROOT / "build/peers"
 WAVES, WORKERS, CLIENTS = 20, 2, 20
+OUR_ROWS = 40_000, 400         # in a usual and in a quick run
 QUICK_JOBS = 40
 LONGEST_S = 60
 
@@ -300,25 +301,35 @@ def those_there(bench):
     return found, missing
 
 
-def measured(bench, peer, seen, ours):
-    """One round of one peer."""
+def ours(bench, seen):
+    """Our drain, in rows a second."""
+    rate, costs = drain(bench, "drain", WAVES, bench.size(*OUR_ROWS) // WAVES, batch_size=10_000)
+    seen["ours"].append(rate)
+    seen["ours_cpu"].append(cpu_each(costs))
+    return rate
+
+
+def measured(bench, peer, seen):
+    """One round of one peer, held against a drain just before it."""
     def note(name, value):
         seen.setdefault(f"{peer.key}{name}", []).append(value)
+    drained = seen["ours"][-1] if bench.quick and seen["ours"] else ours(bench, seen)
     with PeerRun(bench, peer, True, bench.size(peer.jobs, QUICK_JOBS)) as run:
         rate, cpu = run.measure()
     note("", rate)
-    note("_ratio", ours / rate)
+    note("_ratio", drained / rate)
     note("_cpu", cpu)
     if peer.empty_jobs:
         with PeerRun(bench, peer, False, bench.size(peer.empty_jobs, QUICK_JOBS)) as run:
             rate, _ = run.measure()
         note("_empty", rate)
-        note("_empty_ratio", ours / rate)
+        note("_empty_ratio", drained / rate)
 
 
-def report(bench, versions, seen, rows):
+def report(bench, versions, seen):
     bench.report("peers_limit", f"pgbench, {CLIENTS} clients, the peers' work, one commit a job", seen["limit"], "jobs/s")
-    bench.report("peers_drain", f"wavefleet, {rows:,} noop in {WAVES} waves, {WORKERS} workers of 10 runners", seen["ours"], "rows/s")
+    bench.report("peers_drain", f"wavefleet, {bench.size(*OUR_ROWS):,} noop in {WAVES} waves, {WORKERS} workers of 10 runners",
+                 seen["ours"], "rows/s")
     bench.report("peers_drain_cpu", "the same: CPU of workers, queue and PostgreSQL", seen["ours_cpu"], "µs/job")
     for peer, version in versions.items():
         what = f"{peer.title} ({version}), {WORKERS} × {peer.concurrency}"
@@ -333,21 +344,17 @@ def report(bench, versions, seen, rows):
 
 def peers(bench):
     versions, missing = those_there(bench)
-    rows = bench.size(100_000, 2_000)
     seen, failed = {"limit": [], "ours": [], "ours_cpu": []}, set()
     for _ in bench.rounds():
         seen["limit"].append(one_commit_each(bench, bench.size(20_000, 200)))
-        ours, costs = drain(bench, "drain", WAVES, rows // WAVES, batch_size=10_000)
-        seen["ours"].append(ours)
-        seen["ours_cpu"].append(cpu_each(costs))
         for peer in [p for p in versions if p not in failed]:
             bench.say(f"    {peer.title}")
             try:
-                measured(bench, peer, seen, ours)
+                measured(bench, peer, seen)
             except Exception:
                 failed.add(peer)
                 bench.say(f"{peer.title} could not be measured:\n{traceback.format_exc()}")
-    report(bench, versions, seen, rows)
+    report(bench, versions, seen)
     if failed or (bench.quick and missing):
         raise RuntimeError(f"{len(failed)} peers failed, {missing} were not there")
 
