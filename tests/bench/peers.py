@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 import re
@@ -45,17 +46,22 @@ def tried(what, *argv, cwd=None, env=None, timeout=180):
     return done.stdout.strip()
 
 
+@functools.cache
 def npm_packages():
-    """Installs what package-lock.json names into build/peers, unless it is there."""
+    """Installs what package-lock.json names into build/peers, unless it is there. Returns what is wrong, or None."""
     locked = HERE / "package-lock.json"
     mark = BUILT / "node_modules/installed.json"
     if mark.exists() and mark.read_text() == locked.read_text():
-        return
+        return None
     BUILT.mkdir(parents=True, exist_ok=True)
     for file in (HERE / "package.json", locked):
         shutil.copy(file, BUILT)
-    tried("npm ci", "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", cwd=BUILT)
+    try:
+        tried("npm ci", "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel", "error", cwd=BUILT)
+    except Missing as e:
+        return str(e)
     shutil.copy(locked, mark)
+    return None
 
 
 def node():
@@ -66,7 +72,9 @@ def node():
 
 def from_npm(package):
     def version():
-        npm_packages()
+        wrong = npm_packages()
+        if wrong:
+            raise Missing(wrong)
         found = json.loads((BUILT / "node_modules" / package / "package.json").read_text())
         return f"{found['version']}, Node.js " + tried("Node.js", node(), "--version").lstrip("v")
     return version
@@ -88,8 +96,8 @@ def beanstalkd_version():
 # ---- what each leaves behind ----
 
 def redis_left(*keys):
-    """How many jobs the lists and sets of a queue in Redis still hold."""
-    sizes = {"list": "llen", "zset": "zcard", "hash": "hlen", "set": "scard"}
+    """How many jobs the lists, sorted sets and hashes of a queue in Redis still hold."""
+    sizes = {"list": "llen", "zset": "zcard", "hash": "hlen"}
 
     def left(run):
         kinds = {key: run.redis.type(key) for key in keys}
@@ -123,8 +131,8 @@ def sidekiq_program(peer, verb, number):
 def celery_program(peer, verb, number):
     if verb == "enqueue":
         return ["/usr/bin/python3", HERE / "celery_jobs.py", verb]
-    return ["/usr/bin/python3", "-m", "celery", "-A", "celery_jobs", "--workdir", HERE, "worker", "-c", peer.concurrency, "-n", f"w{number}@%h",
-            "--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+    return ["/usr/bin/python3", "-m", "celery", "-A", "celery_jobs", "--workdir", HERE, "worker", "-c", peer.concurrency,
+            "-n", f"w{number}@%h", "--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"]
 
 
 def beanstalk_program(peer, verb, number):
@@ -186,9 +194,9 @@ class PeerRun:
         self.env = {**os.environ, "NODE_PATH": str(BUILT / "node_modules"), "NODE_ENV": "production",
                     "PEER_DATABASE_URL": self.place.database_url, "PEER_REDIS_URL": self.place.redis_url,
                     "PEER_DIR": str(self.dir), "PEER_SQL": str(HERE / "work.sql"), "PEER_DURABLE": str(int(durable)),
-                    "PEER_CONCURRENCY": str(peer.concurrency), "PEER_JOBS": str(jobs),
-                    "PEER_FETCH": str(peer.fetch),
-                    "PEER_TRANSACTIONAL": str(int(peer.transactional)), "PEER_BEANSTALK_PORT": str(self.port), "PYTHONDONTWRITEBYTECODE": "1"}
+                    "PEER_CONCURRENCY": str(peer.concurrency), "PEER_JOBS": str(jobs), "PEER_FETCH": str(peer.fetch),
+                    "PEER_TRANSACTIONAL": str(int(peer.transactional)), "PEER_BEANSTALK_PORT": str(self.port),
+                    "PYTHONDONTWRITEBYTECODE": "1"}
 
     def __enter__(self):
         return self
