@@ -63,7 +63,7 @@ SCARCE  := $(wildcard tests/scarce/test_*.c)
 FUZZ    := $(wildcard tests/fuzz/fuzz_*.c)
 PRODUCT := $(COMMON) $(API) $(WORKER) $(CLI)
 ALL_C   := $(PRODUCT) $(HARNESS) $(UNIT) $(INTEGRATION) $(SCARCE) \
-	$(FUZZ) $(wildcard tests/fuzz/replay.c)
+	$(FUZZ) $(wildcard tests/fuzz/replay.c) $(wildcard tests/bench/peers/*.c)
 EMBEDDED := $(wildcard common/store/sql common/store/sql/*.sql common/store/schema \
 	common/store/schema/*.sql common/broker/lua common/broker/lua/*.lua common/broker/lua/lib/*.lua)
 GEN_C   := $(GEN)/sql_text.c $(GEN)/lua_text.c $(GEN)/schema_files.c
@@ -139,7 +139,7 @@ insides = $(if $(filter test_api_% fuzz_api_%,$(notdir $1)),$(call obj,$(filter-
 # Runs each program, goes on after a failure, and ends with it.
 run_all = @failed=0; for t in $(1); do timeout -k 5 300 $$t || failed=1; done; exit $$failed
 
-.PHONY: check-unit check-integration check-e2e check-model model check-points check-faults faults recovery test bench
+.PHONY: check-unit check-integration check-e2e check-model model check-points check-faults faults recovery test bench peers bench-peers
 check-unit: $(UNIT_BIN) ## unit tests: no server, no network
 	$(call run_all,$^)
 
@@ -187,6 +187,15 @@ recovery: all ## how fast it goes on after each failure: ROUNDS= (5), ONLY=
 
 bench: all ## measure (tests/bench/run)
 	@if [ -x tests/bench/run ]; then tests/bench/run; else echo "no tests/bench/run yet"; fi
+
+peers: $(O)/peers/beanstalk ## the client that bench-peers has for beanstalkd
+
+bench-peers: all peers ## measure other queues on the same durable work (scripts/bootstrap peers, npm)
+	tests/bench/run --only peers
+
+$(O)/peers/beanstalk: $(BUILD)/tests/bench/peers/beanstalk.o
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(CC) $(LDFLAGS_ALL) -o $@ $< -lpq
 
 # ── Checks of the source ────────────────────────────────────────────────────────────────────────
 
