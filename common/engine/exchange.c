@@ -604,6 +604,7 @@ static void add_settle(struct exchange *x, struct batch *b, struct pg_tx *tx)
                 const struct item *it = CONTAINER_OF(l, struct item, link);
                 rows[n++] = (struct settle_row){it->of.id, it->of.number, it->of.poll, &it->o};
                 touch(&b->touched, &it->of);
+                by.careful |= it->alone;
         }
         pg_stmt(tx, SQL_SETTLE_LOCK);
         add_touched(tx, &b->touched);

@@ -53,6 +53,7 @@ void settle_add(struct pg_tx *tx, const struct settle_row *rows, size_t n,
         pg_arg_int(tx, by->cfg->retry_crash_budget);
         pg_arg_int4s(tx, polls, n);
         pg_arg_int(tx, by->reap);
+        pg_arg_bool(tx, by->careful || by->reap);
 }
 
 /* Columns of settle: id, attempt, wave_no, state, wait_ms, class, version, wave_state, batch_size,

@@ -22,6 +22,7 @@ struct settle_by {
         const struct config *cfg;
         int64_t worker; /* 0: a webhook or a person */
         int shard;
+        bool careful; /* a batch with these outcomes has failed before */
         int64_t reap; /* a worker marked dead by a statement before: its rows are lost; 0: none */
 };
 /* Adds the settle statement alone; the caller has locked the waves. n at most SETTLE_MAX. */

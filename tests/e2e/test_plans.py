@@ -17,7 +17,7 @@ STATEMENTS = {
     "pair_locks": "'{1}'",
     "claim": "'{1}', 1, 1, '{default}', '{}', 10",
     "settle_lock": "'{1}', '{}'",
-    "settle": "'{1}', '{1}', '{completed}', '{NULL}', '{NULL}', '{NULL}', '{NULL}', '{-1}', '{0}', 1, 1, 1, 1, 1, '{0}', 0",
+    "settle": "'{1}', '{1}', '{completed}', '{NULL}', '{NULL}', '{NULL}', '{NULL}', '{-1}', '{0}', 1, 1, 1, 1, 1, '{0}', 0, false",
     "waves_to_judge": "'{1}', '{1}'",
     "look": "'{1}'",
 }

@@ -91,9 +91,14 @@ end
 if #due > 0 then call('ZADD', delayed, unpack(due)) end
 
 for _, w in ipairs(waves) do enlist(w) end
+-- Who wants many has short bodies: a batch of few waves, and of ids that are neighbours, costs PostgreSQL less,
+-- and the others' batches are of other waves.
 if processing then
   moves = math.max(moves, want)
-  for i = 1, sources do queues[i].floor = want end
+  for i = 1, sources do
+    queues[i].floor = want
+    queues[i].share = math.max(1, math.floor(want / 1))
+  end
 end
 local out = release()
 

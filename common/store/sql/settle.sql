@@ -7,6 +7,8 @@
 -- $11 shard   $12 retry.base_ms   $13 retry.cap_ms   $14 crash budget
 -- $15 int[] 1: the outcome of a poll, which fits a parked row too
 -- $16 a worker that the same transaction marked dead: its running rows are settled as lost; 0: none
+-- $17 looks first whether the history has such an attempt already, which never happens, but must not hold up
+-- anything for ever: after a failure, and when the dead are reaped
 -- What was asked of the attempt meanwhile (active.cancel) is of no interest where it has completed.
 WITH d AS (
     SELECT * FROM unnest($1::bigint[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[],
@@ -103,8 +105,10 @@ ended AS (
                 WHEN class = 'lost' THEN 'lost'
                 ELSE outcome END,
            class::error_class, says
-      FROM u WHERE state <> 'parked'
-        ON CONFLICT (migration_id, attempt) DO NOTHING),
+      FROM u
+     WHERE state <> 'parked'
+       AND NOT ($17::boolean AND EXISTS (SELECT FROM attempts o
+                                          WHERE o.migration_id = u.id AND o.attempt = u.attempt))),
 buried AS (
     INSERT INTO dead (migration_id, wave_no, class, alarm)
     SELECT id, wave_no, class::error_class, class IS NOT DISTINCT FROM 'critical' FROM u WHERE state = 'failed'

@@ -1,4 +1,4 @@
--- Release: the waves of a queue take turns, one id each, the highest priority first, until the queue
+-- Release: the waves of a queue take turns, one id each (q.share), the highest priority first, until the queue
 -- is as long as it should be, or as one worker wants to take from it now (q.floor). A call does at most a
 -- hundred moves, or as many as are wanted, and looks at a hundred waves; it says which queues it left early. Needs lib/waves. Keys of waves met in a turn list, of a queue that
 -- a wave has moved to, and of higher priorities (turn:<q>:1..9) are built here, not in KEYS.
@@ -56,9 +56,10 @@ local function serve(q, priority, order, want)
     local last = all and math.huge or #ring
     while #order < want and ring[head] and head <= last do
       local w = ring[head]
+      local share = math.min(q.share, want - #order, room(w) - w.take)
       head = head + 1
-      order[#order + 1] = w
-      w.take = w.take + 1
+      for _ = 1, share do order[#order + 1] = w end
+      w.take = w.take + share
       w.listed = room(w) - w.take > 0
       if w.listed then ring[#ring + 1] = w end
     end

@@ -66,7 +66,7 @@ end
 local function add_queue(name, index, key, demand, turn, target)
   local q = {
     name = name, index = index, key = key, demand = demand, turn = turn, target = target,
-    new = {}, there = {}, gone = {}, floor = 0,
+    new = {}, there = {}, gone = {}, floor = 0, share = 1,
   }
   queues[#queues + 1], queue_of[name] = q, q
   return q
