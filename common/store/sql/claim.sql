@@ -4,7 +4,8 @@
 -- $1 bigint[] ids   $2 worker_id   $3 shard   $4 text[] queues of the worker
 -- $5 bigint[] waves whose bodies are short   $6 how many may be claimed that are of others, or have crashed
 -- before: what takes its worker with it shall not take many with it
--- spare: it would have been claimed, but for that; it goes back as it is
+-- spare: it would have been claimed, but for that, or its wave has become another kind while its lock was
+-- waited for (claim_lock); it goes back as it is
 -- What waits behind a canary is answered as blocked: it has no business in Redis yet.
 -- shut: its queue is paused: nothing of it is claimed, due polls go on
 -- A row that was changed in the future is due: the clock was set back since its wait began.
@@ -12,6 +13,9 @@
 -- is not claimed.
 WITH w AS MATERIALIZED (
     SELECT w.wave_no, w.state = 'running' AND w.queue = ANY ($4::text[]) AS open, w.gate_id, w.kind,
+           coalesce(w.wave_no = ANY (nullif(current_setting('wavefleet.guarded', true), '')::bigint[])
+                    OR w.wave_no = ANY (nullif(current_setting('wavefleet.free', true), '')::bigint[])
+                       AND w.batch_size >= w.total, false) AS locked,
            w.queue = ANY (ARRAY(SELECT queue FROM queues WHERE paused)) AS shut,
            w.wave_no = ANY ($5::bigint[]) AS short,
            w.batch_size - (SELECT coalesce(sum(p.claimed - p.released), 0) FROM wave_progress p
@@ -20,7 +24,7 @@ WITH w AS MATERIALIZED (
      WHERE w.wave_no = ANY (ARRAY(SELECT m.wave_no FROM migrations m WHERE m.id = ANY ($1::bigint[])))),
 seen AS MATERIALIZED (
     SELECT m.id, m.ctid AS place, m.wave_no, m.state, m.attempt, m.project, m.brz_project_id, m.spent,
-           m.params, m.memo, m.first_started_at, m.started_at, a.due_at, a.polls, w.room, w.shut,
+           m.params, m.memo, m.first_started_at, m.started_at, a.due_at, a.polls, w.room, w.shut, w.locked,
            w.short AND m.crashes = 0 AS short,
            coalesce(a.due_at <= now() OR m.updated_at > now() + interval '1 minute', true) AS due,
            w.open AND NOT w.shut AND NOT coalesce(m.id >= w.gate_id, false) AS open,
@@ -41,7 +45,7 @@ fit AS MATERIALIZED (
            count(*) FILTER (WHERE NOT r.short) OVER (ORDER BY r.id ROWS UNBOUNDED PRECEDING) AS nth_other
       FROM (SELECT id, place, room, short, row_number() OVER (PARTITION BY wave_no ORDER BY id) AS nth
               FROM seen
-             WHERE open AND NOT twin AND (state = 'pending' OR (state = 'retrying' AND due))) r
+             WHERE open AND locked AND NOT twin AND (state = 'pending' OR (state = 'retrying' AND due))) r
      WHERE r.nth <= r.room AND EXISTS (SELECT FROM workers WHERE worker_id = $2::bigint AND alive)),
 claimed AS (
     UPDATE migrations m
@@ -68,6 +72,6 @@ SELECT s.id, c.attempt AS claimed, s.wave_no,
        (date_part('epoch', coalesce(CASE WHEN c.id IS NULL THEN s.started_at END, now())) * 1000)::bigint
            AS started_ms,
        (date_part('epoch', coalesce(s.first_started_at, now())) * 1000)::bigint AS first_started_ms,
-       s.shut, c.id IS NULL AND s.id = ANY (ARRAY(SELECT id FROM fit WHERE NOT short)) AS spare
+       s.shut, c.id IS NULL AND (NOT s.locked OR s.id = ANY (ARRAY(SELECT id FROM fit WHERE NOT short))) AS spare
   FROM seen s
   LEFT JOIN claimed c ON c.id = s.id
