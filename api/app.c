@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "api/health.h"
+#include "api/statuses.h"
 #include "api/submit.h"
 #include "api/upstream.h"
 #include "base/log.h"
@@ -130,6 +131,7 @@ int app_start(struct app *app, const struct config *config, struct loop *l, stru
         struct pg_opts pg = app_pg_opts(config);
         app->pg = pg_pool_new(l, &pg, (size_t)config->database_pool, on_postgres, app);
         app->auth = auth_new(config->api_token, app->pg);
+        app->statuses = statuses_new(app->pg);
         if (start_server(app, e) < 0)
                 return -1;
         note_public_url(app);
@@ -162,6 +164,7 @@ void app_free(struct app *app)
         broker_free(app->broker);
         engine_free(app->engine);
         auth_free(app->auth);
+        statuses_free(app->statuses);
         free(app->public_url);
         *app = (struct app){0};
 }

@@ -16,6 +16,7 @@
 
 struct health;
 struct upstream;
+struct statuses;
 struct submit_children;
 
 struct app {
@@ -26,6 +27,7 @@ struct app {
         struct engine *engine;
         struct submit_children *submit; /* processes that load large waves */
         struct auth *auth;
+        struct statuses *statuses;
         struct health *health;
         struct server *server;
         struct schema_job *schema;     /* until the schema is there */

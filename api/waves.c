@@ -7,6 +7,7 @@
 #include "api/app.h"
 #include "api/page.h"
 #include "api/routes.h"
+#include "api/statuses.h"
 #include "api/wave_acts.h"
 #include "base/mem.h"
 #include "model/state.h"
@@ -110,20 +111,20 @@ void waves_list(struct request *rq)
 
 /* ---- one wave ---- */
 
-static void status_read(const struct pg_result *r, const struct err *e, void *arg)
+static void status_read(const char *json, const struct err *e, void *arg)
 {
-        if (found_wave(arg, r, e))
-                respond_data(arg, 200, pg_text(r, 0, 0, 0), -1, NULL);
+        if (e)
+                respond_error(arg, e);
+        else if (!json)
+                no_wave(arg);
+        else
+                respond_data(arg, 200, json, -1, NULL);
 }
 
 void waves_status(struct request *rq)
 {
-        if (!wave_named(rq))
-                return;
-        struct pg_tx *tx = pg_tx_new();
-        pg_stmt(tx, SQL_WAVE_STATUS);
-        pg_arg_text(tx, request_param(rq, "id"));
-        send_tx(rq, tx, status_read, rq);
+        if (wave_named(rq))
+                statuses_ask(request_app(rq)->statuses, request_param(rq, "id"), status_read, rq);
 }
 
 /* ---- its migrations ---- */

@@ -12,6 +12,7 @@
 #include "api/gate.h"
 #include "api/migration_find.h"
 #include "api/parse.h"
+#include "api/statuses.h"
 #include "api/upstream.h"
 #include "base/rand.h"
 #include "store/pg_tx.h"
@@ -249,6 +250,7 @@ static void begin(void)
         cfg.secret_key = xstrdup(KEY);
         app = (struct app){
                 .config = &cfg, .webhook_key_known = true, .public_url = xstrdup("http://x")};
+        app.statuses = statuses_new(NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
