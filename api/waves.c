@@ -133,7 +133,7 @@ struct filter {
         const char *status;
         const char *states[MIGRATION_STATE_COUNT];
         size_t n;
-        const char *text;
+        const char *text, *beginning;
 };
 
 static void add_migrations(struct pg_tx *tx, struct request *rq, const struct filter *f,
@@ -149,13 +149,21 @@ static void add_migrations(struct pg_tx *tx, struct request *rq, const struct fi
         pg_arg_int(tx, p->from);
         pg_arg_text(tx, f->text);
         pg_arg_int(tx, p->limit);
+        pg_arg_text(tx, f->beginning);
+}
+
+/* NULL where it is empty. */
+static const char *query_text(struct request *rq, const char *name)
+{
+        const char *text = request_query(rq, name);
+        return text && *text ? text : NULL;
 }
 
 static int read_filter(struct request *rq, struct filter *f, struct err *e)
 {
-        const char *text = request_query(rq, "text");
         f->status = request_query(rq, "status");
-        f->text = text && *text ? text : NULL;
+        f->text = query_text(rq, "text");
+        f->beginning = query_text(rq, "mb_project_uuid");
         for (int s = 0; f->status && s < MIGRATION_STATE_COUNT; s++) {
                 if (strcmp(f->status, migration_status((enum migration_state)s)) == 0)
                         f->states[f->n++] = migration_state_name((enum migration_state)s);
