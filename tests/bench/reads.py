@@ -66,13 +66,14 @@ def first_pages(waves, project):
     return {
         "waves": ("waves with progress", "/api/waves"),
         "newest": ("migrations, newest first", "/api/migrations"),
-        "target": ("migrations of one target id", "/api/migrations?brz_project_id=77"),
+        "target": ("migrations of one target id", "/api/migrations?brz_project_id=7"),
         "name": ("migrations by the whole name of a project", f"/api/migrations?mb_project_uuid={project}"),
         "prefix": ("migrations by the first 4 letters of a project", f"/api/migrations?mb_project_uuid={project[:4]}"),
         "letter": ("migrations by the first letter", f"/api/migrations?mb_project_uuid={project[:1]}"),
         "wave": ("a large wave", f"/api/waves/{big}/migrations"),
         "wave_failed": ("its failed ones", f"/api/waves/{big}/migrations?status=error"),
         "wave_running": ("its running ones", f"/api/waves/{big}/migrations?status=in_progress"),
+        "wave_prefix": ("those of it by the first 4 letters", f"/api/waves/{big}/migrations?mb_project_uuid={project[:4]}"),
     }
 
 
@@ -98,7 +99,7 @@ def lists(bench):
             "-c", "SET search_path = wavefleet, public", "-f", HERE / "history.sql", fleet.place.database_url)
         bench.ground.checkpoint(fleet)
         rows = fleet.sql.value("SELECT count(*) FROM migrations")
-        pages = first_pages(waves, fleet.sql.value("SELECT project FROM migrations ORDER BY id OFFSET 77 LIMIT 1"))
+        pages = first_pages(waves, fleet.sql.value("SELECT project FROM migrations ORDER BY id DESC LIMIT 1"))
         connection = Connection(fleet.port)
         for _, path in pages.values():
             asked(connection, path, 10)     # statements are prepared, pages are in memory
