@@ -53,8 +53,11 @@ class History:
         self.sql.execute("""INSERT INTO wave_progress (wave_no, shard, completed, failed, cancelled)
             SELECT wave_no, id % 3, count(*) FILTER (WHERE state = 'completed'), count(*) FILTER (WHERE state = 'failed'),
                    count(*) FILTER (WHERE state = 'cancelled') FROM migrations GROUP BY 1, 2""")
-        self.sql.execute("""UPDATE waves w SET completed_at = now() WHERE NOT EXISTS (SELECT FROM migrations m
+        self.sql.execute("""UPDATE waves w SET completed_at = now(), state = (ARRAY['completed', 'error', 'stopped'])[1 + w.wave_no % 3]::wave_state
+            WHERE NOT EXISTS (SELECT FROM migrations m
             WHERE m.wave_no = w.wave_no AND m.state NOT IN ('completed', 'failed', 'cancelled'))""")
+        self.sql.execute("""UPDATE waves SET state = (ARRAY['running', 'ready', 'paused', 'planning', 'stopped'])[1 + wave_no % 5]::wave_state
+            WHERE completed_at IS NULL""")
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +92,15 @@ def paged(fleet, path, query, limit, key, pages=40):
             return found, True
         cursor = f"&cursor={page['next_cursor']}"
     return found, False
+
+
+@pytest.mark.parametrize("status, states", [
+    (None, ()), ("pending", ("planning", "ready")), ("in_progress", ("running",)), ("paused", ("paused",)), ("completed", ("completed",)),
+    ("error", ("error",)), ("stopped", ("stopped",))])
+def test_waves_newest_first(fleet, status, states):
+    wanted = [r["wave_id"] for r in fleet.sql.rows("""SELECT wave_id FROM waves WHERE %s::text IS NULL OR state = ANY (%s::wave_state[])
+        ORDER BY wave_no DESC""", status, list(states))]
+    assert wanted and paged(fleet, "/api/waves", query_of(status=status), 4, "id") == (wanted, True)
 
 
 WHERE = """(%s::text IS NULL OR state = ANY (%s::migration_state[])) AND (%s::text IS NULL OR starts_with(project, %s))"""
