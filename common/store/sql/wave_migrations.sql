@@ -1,14 +1,15 @@
 -- Migrations of a wave in the order in which they were submitted. What failed or is under way is read
--- from `dead` and `active`, the rest from the wave's range of ids: a wave that rows of others lie in
--- between is read no faster than them. By the beginning of a name: the next rows are enough for one
--- that many have, else the index.
+-- from `dead` and `active`, the rest from the wave's range of ids, or where more rows of others lie in
+-- it than its own, by its number. By the beginning of a name: the next rows are enough for one that many
+-- have, else the index.
 -- $1 wave_id   $2 status (null: any)   $3 text[] its states (null: any)
 -- $4 id after which to go on   $5 part of a project's name in any case (null: any)   $6 how many
 -- $7 beginning of a project's name (null: any)
 -- Answer: wave_no (no row: no such wave), JSON array, how many, the last one's id, whether the wave has
 -- more behind it.
 WITH w AS MATERIALIZED (
-    SELECT wave_no, wave_id, first_id, last_id, greatest($4::bigint, first_id - 1) AS after
+    SELECT wave_no, wave_id, first_id, last_id, last_id - first_id >= 2::bigint * total AS sparse,
+           greatest($4::bigint, first_id - 1) AS after
       FROM waves WHERE wave_id = $1::text),
 -- names are compared as bytes, so that what is not ASCII needs a collation for its case
 part AS MATERIALIZED (
@@ -19,7 +20,8 @@ want AS MATERIALIZED (
                 WHEN CASE $2::text WHEN 'completed' THEN coalesce(sum(p.completed), 0)
                                WHEN 'cancelled' THEN coalesce(sum(p.cancelled), 0) END = 0
                 THEN 'none'
-                WHEN $7::text IS NOT NULL THEN 'name' ELSE 'id' END AS way
+                WHEN $7::text IS NOT NULL THEN 'name'
+                WHEN (SELECT sparse FROM w) THEN 'number' ELSE 'id' END AS way
       FROM wave_progress p WHERE p.wave_no = (SELECT wave_no FROM w)),
 next AS MATERIALIZED (
     SELECT m.id
@@ -60,6 +62,15 @@ pick AS MATERIALIZED (
       WHERE (SELECT way FROM want) = 'name' AND (SELECT count(*) FROM next) < $6::int
         AND m.wave_no = (SELECT wave_no FROM w) AND m.id + 0 > (SELECT after FROM w)
         AND m.project >= $7::text AND m.project < $7::text || chr(1114111)
+        AND ($3::text[] IS NULL OR m.state = ANY ($3::text[]::migration_state[]))
+        AND ($5::text IS NULL
+             OR strpos(CASE WHEN (SELECT ascii FROM part) THEN lower(m.project)
+                            ELSE lower(m.project COLLATE "default") END, (SELECT lowered FROM part)) > 0)
+      ORDER BY m.id LIMIT $6::int)
+    UNION ALL
+    (SELECT m.id FROM migrations m
+      WHERE (SELECT way FROM want) = 'number'
+        AND m.wave_no = (SELECT wave_no FROM w) AND m.id + 0 > (SELECT after FROM w)
         AND ($3::text[] IS NULL OR m.state = ANY ($3::text[]::migration_state[]))
         AND ($5::text IS NULL
              OR strpos(CASE WHEN (SELECT ascii FROM part) THEN lower(m.project)
