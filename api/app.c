@@ -8,6 +8,7 @@
 #include "api/health.h"
 #include "api/statuses.h"
 #include "api/submit.h"
+#include "api/submit_line.h"
 #include "api/upstream.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -132,6 +133,7 @@ int app_start(struct app *app, const struct config *config, struct loop *l, stru
         app->pg = pg_pool_new(l, &pg, (size_t)config->database_pool, on_postgres, app);
         app->auth = auth_new(config->api_token, app->pg);
         app->statuses = statuses_new(app->pg);
+        app->submit_line = submit_line_new(app->pg);
         if (start_server(app, e) < 0)
                 return -1;
         note_public_url(app);
@@ -165,6 +167,7 @@ void app_free(struct app *app)
         engine_free(app->engine);
         auth_free(app->auth);
         statuses_free(app->statuses);
+        submit_line_free(app->submit_line);
         free(app->public_url);
         *app = (struct app){0};
 }

@@ -17,6 +17,7 @@
 struct health;
 struct upstream;
 struct statuses;
+struct submit_line;
 struct submit_children;
 
 struct app {
@@ -28,6 +29,7 @@ struct app {
         struct submit_children *submit; /* processes that load large waves */
         struct auth *auth;
         struct statuses *statuses;
+        struct submit_line *submit_line;
         struct health *health;
         struct server *server;
         struct schema_job *schema;     /* until the schema is there */

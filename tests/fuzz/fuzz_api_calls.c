@@ -13,6 +13,7 @@
 #include "api/migration_find.h"
 #include "api/parse.h"
 #include "api/statuses.h"
+#include "api/submit_line.h"
 #include "api/upstream.h"
 #include "base/rand.h"
 #include "store/pg_tx.h"
@@ -251,6 +252,7 @@ static void begin(void)
         app = (struct app){
                 .config = &cfg, .webhook_key_known = true, .public_url = xstrdup("http://x")};
         app.statuses = statuses_new(NULL);
+        app.submit_line = submit_line_new(NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
