@@ -6,7 +6,9 @@
 #include <sys/resource.h>
 
 #include "api/health.h"
+#include "api/statuses.h"
 #include "api/submit.h"
+#include "api/submit_line.h"
 #include "api/upstream.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -130,6 +132,8 @@ int app_start(struct app *app, const struct config *config, struct loop *l, stru
         struct pg_opts pg = app_pg_opts(config);
         app->pg = pg_pool_new(l, &pg, (size_t)config->database_pool, on_postgres, app);
         app->auth = auth_new(config->api_token, app->pg);
+        app->statuses = statuses_new(app->pg);
+        app->submit_line = submit_line_new(app->pg);
         if (start_server(app, e) < 0)
                 return -1;
         note_public_url(app);
@@ -162,6 +166,8 @@ void app_free(struct app *app)
         broker_free(app->broker);
         engine_free(app->engine);
         auth_free(app->auth);
+        statuses_free(app->statuses);
+        submit_line_free(app->submit_line);
         free(app->public_url);
         *app = (struct app){0};
 }

@@ -16,6 +16,8 @@
 
 struct health;
 struct upstream;
+struct statuses;
+struct submit_line;
 struct submit_children;
 
 struct app {
@@ -26,6 +28,8 @@ struct app {
         struct engine *engine;
         struct submit_children *submit; /* processes that load large waves */
         struct auth *auth;
+        struct statuses *statuses;
+        struct submit_line *submit_line;
         struct health *health;
         struct server *server;
         struct schema_job *schema;     /* until the schema is there */

@@ -20,6 +20,11 @@ struct app;
 /* {"wave_id","workspace_id","workspace_name","status"} */
 const char *submit_answer(const struct submission *s, struct arena *a);
 
+/* ---- the loop (wave_submit.c) ---- */
+
+/* A transaction with waves in it, to the pool. */
+void submit_send(struct pg_pool *pool, struct pg_tx *tx, pg_fn fn, void *arg);
+
 /* ---- the parent (submit_children.c) ---- */
 
 /* Forks http.submit_children of them. -1: it could not, which has been logged. */

@@ -8,6 +8,7 @@
 #include "api/health.h"
 #include "api/routes.h"
 #include "api/submit.h"
+#include "api/submit_line.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
@@ -57,13 +58,11 @@ static void submit_failed(struct submit *t, const struct err *e)
                 respond_error(t->rq, e);
 }
 
-static void submit_done(struct submit *t, const struct pg_result *r)
+static void submit_done(struct submit *t, const struct submitted *w)
 {
         struct app *app = request_app(t->rq);
-        struct submitted w;
         FAULT_POINT(submit_committed);
-        submission_read_wave(r, idempotency_statements(&t->key), &t->s, &w);
-        engine_enqueue(app->engine, &w);
+        engine_enqueue(app->engine, w);
         FAULT_POINT_AFTER(submit_enqueued, broker_fault_flush(app->broker));
         metric_add(METRIC_WAVES_SUBMITTED, 1, NULL);
         metric_add(METRIC_MIGRATIONS_SUBMITTED, (double)t->s.count, NULL);
@@ -75,13 +74,39 @@ static void submit_done(struct submit *t, const struct pg_result *r)
         FAULT_POINT(submit_answered);
 }
 
-static void submitted(const struct pg_result *r, const struct err *e, void *arg)
+static void on_line(const struct submitted *w, const struct err *e, void *arg)
 {
         struct submit *t = arg;
         if (e)
                 submit_failed(t, e);
         else
-                submit_done(t, r);
+                submit_done(t, w);
+}
+
+static void on_submitted(const struct pg_result *r, const struct err *e, void *arg)
+{
+        struct submit *t = arg;
+        struct submitted w;
+        if (!e)
+                submission_read_wave(r, idempotency_statements(&t->key), &t->s, &w);
+        on_line(e ? NULL : &w, e, t);
+}
+
+void submit_send(struct pg_pool *pool, struct pg_tx *tx, pg_fn fn, void *arg)
+{
+        PG_FAULT_SENT(tx, submit_sent);
+        pg_pool_send(pool, tx, fn, arg);
+}
+
+/* With what belongs into the same transaction. */
+static void submit_alone(struct submit *t)
+{
+        struct pg_tx *tx = pg_tx_new();
+        idempotency_add(tx, &t->key, CREATED, t->answer);
+        submission_add_wave(tx, &t->s);
+        submission_add_migrations(tx, &t->s);
+        submission_add_dependencies(tx, &t->s);
+        submit_send(request_app(t->rq)->pg, tx, on_submitted, t);
 }
 
 static void submit_here(struct submit *t)
@@ -99,14 +124,11 @@ static void submit_here(struct submit *t)
         t->s.created_by = request_principal(rq);
         t->s.traceparent = request_traceparent(rq);
         t->answer = submit_answer(&t->s, request_arena(rq));
-        struct pg_tx *tx = pg_tx_new();
-        idempotency_add(tx, &t->key, CREATED, t->answer);
-        submission_add_wave(tx, &t->s);
-        submission_add_migrations(tx, &t->s);
-        submission_add_dependencies(tx, &t->s);
         FAULT_POINT(submit_read);
-        PG_FAULT_SENT(tx, submit_sent);
-        pg_pool_send(request_app(rq)->pg, tx, submitted, t);
+        if (!t->key.given && submission_is_plain(&t->s))
+                submit_line_add(request_app(rq)->submit_line, &t->s, on_line, t);
+        else
+                submit_alone(t);
 }
 
 static void submit_go(void *arg)

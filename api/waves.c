@@ -7,6 +7,7 @@
 #include "api/app.h"
 #include "api/page.h"
 #include "api/routes.h"
+#include "api/statuses.h"
 #include "api/wave_acts.h"
 #include "base/mem.h"
 #include "model/state.h"
@@ -110,20 +111,20 @@ void waves_list(struct request *rq)
 
 /* ---- one wave ---- */
 
-static void status_read(const struct pg_result *r, const struct err *e, void *arg)
+static void status_read(const char *json, const struct err *e, void *arg)
 {
-        if (found_wave(arg, r, e))
-                respond_data(arg, 200, pg_text(r, 0, 0, 0), -1, NULL);
+        if (e)
+                respond_error(arg, e);
+        else if (!json)
+                no_wave(arg);
+        else
+                respond_data(arg, 200, json, -1, NULL);
 }
 
 void waves_status(struct request *rq)
 {
-        if (!wave_named(rq))
-                return;
-        struct pg_tx *tx = pg_tx_new();
-        pg_stmt(tx, SQL_WAVE_STATUS);
-        pg_arg_text(tx, request_param(rq, "id"));
-        send_tx(rq, tx, status_read, rq);
+        if (wave_named(rq))
+                statuses_ask(request_app(rq)->statuses, request_param(rq, "id"), status_read, rq);
 }
 
 /* ---- its migrations ---- */
@@ -132,7 +133,7 @@ struct filter {
         const char *status;
         const char *states[MIGRATION_STATE_COUNT];
         size_t n;
-        const char *text;
+        const char *text, *beginning;
 };
 
 static void add_migrations(struct pg_tx *tx, struct request *rq, const struct filter *f,
@@ -148,13 +149,21 @@ static void add_migrations(struct pg_tx *tx, struct request *rq, const struct fi
         pg_arg_int(tx, p->from);
         pg_arg_text(tx, f->text);
         pg_arg_int(tx, p->limit);
+        pg_arg_text(tx, f->beginning);
+}
+
+/* NULL where it is empty. */
+static const char *query_text(struct request *rq, const char *name)
+{
+        const char *text = request_query(rq, name);
+        return text && *text ? text : NULL;
 }
 
 static int read_filter(struct request *rq, struct filter *f, struct err *e)
 {
-        const char *text = request_query(rq, "text");
         f->status = request_query(rq, "status");
-        f->text = text && *text ? text : NULL;
+        f->text = query_text(rq, "text");
+        f->beginning = query_text(rq, "mb_project_uuid");
         for (int s = 0; f->status && s < MIGRATION_STATE_COUNT; s++) {
                 if (strcmp(f->status, migration_status((enum migration_state)s)) == 0)
                         f->states[f->n++] = migration_state_name((enum migration_state)s);

@@ -26,4 +26,15 @@ void submission_add_dependencies(struct pg_tx *tx, const struct submission *s);
 /* How many statements submission_add_wave() adds. */
 size_t submission_wave_statements(const struct submission *s);
 
+/*
+ * Several at once, each with its migrations, as one statement: of those that submission_is_plain(), and
+ * no more than this of them and of their migrations together.
+ */
+enum { GROUP_WAVES_MAX = 32, GROUP_MIGRATIONS_MAX = 512 };
+bool submission_is_plain(const struct submission *s);
+void submission_add_group(struct pg_tx *tx, const struct submission *const *all, size_t n);
+/* What became of the i-th. */
+void submission_read_group(const struct pg_result *r, size_t i, const struct submission *s,
+                           struct submitted *out);
+
 #endif

@@ -12,6 +12,8 @@
 #include "api/gate.h"
 #include "api/migration_find.h"
 #include "api/parse.h"
+#include "api/statuses.h"
+#include "api/submit_line.h"
 #include "api/upstream.h"
 #include "base/rand.h"
 #include "store/pg_tx.h"
@@ -249,6 +251,8 @@ static void begin(void)
         cfg.secret_key = xstrdup(KEY);
         app = (struct app){
                 .config = &cfg, .webhook_key_known = true, .public_url = xstrdup("http://x")};
+        app.statuses = statuses_new(NULL);
+        app.submit_line = submit_line_new(NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,31 +1,90 @@
 -- Migrations of a wave in the order in which they were submitted. What failed or is under way is read
--- from `dead` and `active`, the rest from the wave's range of ids.
+-- from `dead` and `active`, the rest from the wave's range of ids, or where more rows of others lie in
+-- it than its own, by its number. By the beginning of a name: the next rows are enough for one that many
+-- have, else the index.
 -- $1 wave_id   $2 status (null: any)   $3 text[] its states (null: any)
 -- $4 id after which to go on   $5 part of a project's name in any case (null: any)   $6 how many
+-- $7 beginning of a project's name (null: any)
 -- Answer: wave_no (no row: no such wave), JSON array, how many, the last one's id, whether the wave has
 -- more behind it.
 WITH w AS MATERIALIZED (
-    SELECT wave_no, wave_id, first_id, last_id FROM waves WHERE wave_id = $1::text),
+    SELECT wave_no, wave_id, first_id, last_id, last_id - first_id >= 2::bigint * total AS sparse,
+           greatest($4::bigint, first_id - 1) AS after
+      FROM waves WHERE wave_id = $1::text),
+-- names are compared as bytes, so that what is not ASCII needs a collation for its case
+part AS MATERIALIZED (
+    SELECT lower($5::text COLLATE "default") AS lowered, octet_length($5::text) = length($5::text) AS ascii),
+-- which of the ways below; where the wave has none of the status, no way
+want AS MATERIALIZED (
+    SELECT CASE WHEN $2::text IN ('error', 'in_progress') THEN $2::text
+                WHEN CASE $2::text WHEN 'completed' THEN coalesce(sum(p.completed), 0)
+                               WHEN 'cancelled' THEN coalesce(sum(p.cancelled), 0) END = 0
+                THEN 'none'
+                WHEN $7::text IS NOT NULL THEN 'name'
+                WHEN (SELECT sparse FROM w) THEN 'number' ELSE 'id' END AS way
+      FROM wave_progress p WHERE p.wave_no = (SELECT wave_no FROM w)),
+next AS MATERIALIZED (
+    SELECT m.id
+      FROM (SELECT id, wave_no, project, state FROM migrations
+             WHERE (SELECT way FROM want) = 'name'
+               AND id > (SELECT after FROM w) AND id <= (SELECT last_id FROM w)
+             ORDER BY id LIMIT 1000) m
+     WHERE m.wave_no = (SELECT wave_no FROM w) AND starts_with(m.project, $7::text)
+       AND ($3::text[] IS NULL OR m.state = ANY ($3::text[]::migration_state[]))
+       AND ($5::text IS NULL
+            OR strpos(CASE WHEN (SELECT ascii FROM part) THEN lower(m.project)
+                           ELSE lower(m.project COLLATE "default") END, (SELECT lowered FROM part)) > 0)
+     ORDER BY m.id LIMIT $6::int),
 pick AS MATERIALIZED (
     (SELECT m.id FROM dead d JOIN migrations m ON m.id = d.migration_id
-      WHERE $2::text = 'error' AND d.migration_id > greatest($4::bigint, (SELECT first_id - 1 FROM w))
-        AND d.migration_id <= (SELECT last_id FROM w) AND d.wave_no + 0 = (SELECT wave_no FROM w)
-        AND ($5::text IS NULL OR strpos(lower(m.project), lower($5::text)) > 0)
+      WHERE (SELECT way FROM want) = 'error'
+        AND d.migration_id > (SELECT after FROM w) AND d.migration_id <= (SELECT last_id FROM w)
+        AND d.wave_no + 0 = (SELECT wave_no FROM w)
+        AND ($7::text IS NULL OR starts_with(m.project, $7::text))
+        AND ($5::text IS NULL
+             OR strpos(CASE WHEN (SELECT ascii FROM part) THEN lower(m.project)
+                            ELSE lower(m.project COLLATE "default") END, (SELECT lowered FROM part)) > 0)
       ORDER BY d.migration_id LIMIT $6::int)
     UNION ALL
     (SELECT m.id FROM active a JOIN migrations m ON m.id = a.migration_id
-      WHERE $2::text = 'in_progress'
-        AND a.migration_id > greatest($4::bigint, (SELECT first_id - 1 FROM w))
-        AND a.migration_id <= (SELECT last_id FROM w) AND a.wave_no + 0 = (SELECT wave_no FROM w)
-        AND ($5::text IS NULL OR strpos(lower(m.project), lower($5::text)) > 0)
+      WHERE (SELECT way FROM want) = 'in_progress'
+        AND a.migration_id > (SELECT after FROM w) AND a.migration_id <= (SELECT last_id FROM w)
+        AND a.wave_no + 0 = (SELECT wave_no FROM w)
+        AND ($7::text IS NULL OR starts_with(m.project, $7::text))
+        AND ($5::text IS NULL
+             OR strpos(CASE WHEN (SELECT ascii FROM part) THEN lower(m.project)
+                            ELSE lower(m.project COLLATE "default") END, (SELECT lowered FROM part)) > 0)
       ORDER BY a.migration_id LIMIT $6::int)
     UNION ALL
+    (SELECT id FROM next WHERE (SELECT count(*) FROM next) >= $6::int)
+    UNION ALL
     (SELECT m.id FROM migrations m
-      WHERE ($2::text IS NULL OR $2::text NOT IN ('error', 'in_progress'))
-        AND m.id > greatest($4::bigint, (SELECT first_id - 1 FROM w))
-        AND m.id <= (SELECT last_id FROM w) AND m.wave_no + 0 = (SELECT wave_no FROM w)
+      WHERE (SELECT way FROM want) = 'name' AND (SELECT count(*) FROM next) < $6::int
+        AND m.wave_no = (SELECT wave_no FROM w) AND m.id + 0 > (SELECT after FROM w)
+        AND m.project >= $7::text AND m.project < $7::text || chr(1114111)
         AND ($3::text[] IS NULL OR m.state = ANY ($3::text[]::migration_state[]))
-        AND ($5::text IS NULL OR strpos(lower(m.project), lower($5::text)) > 0)
+        AND ($5::text IS NULL
+             OR strpos(CASE WHEN (SELECT ascii FROM part) THEN lower(m.project)
+                            ELSE lower(m.project COLLATE "default") END, (SELECT lowered FROM part)) > 0)
+      ORDER BY m.id LIMIT $6::int)
+    UNION ALL
+    (SELECT m.id FROM migrations m
+      WHERE (SELECT way FROM want) = 'number'
+        AND m.wave_no = (SELECT wave_no FROM w) AND m.id + 0 > (SELECT after FROM w)
+        AND ($3::text[] IS NULL OR m.state = ANY ($3::text[]::migration_state[]))
+        AND ($5::text IS NULL
+             OR strpos(CASE WHEN (SELECT ascii FROM part) THEN lower(m.project)
+                            ELSE lower(m.project COLLATE "default") END, (SELECT lowered FROM part)) > 0)
+      ORDER BY m.id LIMIT $6::int)
+    UNION ALL
+    (SELECT m.id FROM migrations m
+      WHERE (SELECT way FROM want) = 'id'
+        AND m.id > (SELECT after FROM w) AND m.id <= (SELECT last_id FROM w)
+        AND m.wave_no + 0 = (SELECT wave_no FROM w)
+        AND ($3::text[] IS NULL OR m.state = ANY ($3::text[]::migration_state[]))
+        AND ($5::text IS NULL
+             OR strpos(CASE WHEN (SELECT ascii FROM part) THEN lower(m.project)
+                            ELSE lower(m.project COLLATE "default") END, (SELECT lowered FROM part)) > 0)
       ORDER BY m.id LIMIT $6::int)),
 shown AS (
     SELECT m.id, json_build_object(

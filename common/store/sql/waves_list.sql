@@ -1,4 +1,5 @@
--- Waves, newest first, with their progress.
+-- Waves, newest first, with their progress. Those of states that no wave ends in are found by the index of
+-- what is open, however many have ended since.
 -- $1 text[] states (null: all)   $2 wave_no before which they stand   $3 how many at most
 -- Answer: JSON array, how many, the last one's wave_no.
 SELECT coalesce(json_agg(x.wave ORDER BY x.wave_no DESC), '[]')::text, count(*), min(x.wave_no)
@@ -13,10 +14,16 @@ SELECT coalesce(json_agg(x.wave ORDER BY x.wave_no DESC), '[]')::text, count(*),
                    'cancelled', p.cancelled, 'note', w.note,
                    'created_at', w.created_at, 'updated_at', w.updated_at,
                    'completed_at', w.completed_at) AS wave
-          FROM (SELECT * FROM waves
-                 WHERE wave_no < $2::bigint
-                   AND ($1::text[] IS NULL OR state = ANY ($1::text[]::wave_state[]))
-                 ORDER BY wave_no DESC LIMIT $3::int) w
+          FROM ((SELECT * FROM waves
+                  WHERE $1::text[] <@ '{planning,ready,running,paused}' AND completed_at IS NULL
+                    AND wave_no < $2::bigint AND state = ANY ($1::text[]::wave_state[])
+                  ORDER BY wave_no DESC LIMIT $3::int)
+                UNION ALL
+                (SELECT * FROM waves
+                  WHERE coalesce(NOT $1::text[] <@ '{planning,ready,running,paused}', true)
+                    AND wave_no < $2::bigint
+                    AND ($1::text[] IS NULL OR state = ANY ($1::text[]::wave_state[]))
+                  ORDER BY wave_no DESC LIMIT $3::int)) w
          CROSS JOIN LATERAL (
                SELECT coalesce(sum(completed), 0) AS completed, coalesce(sum(failed), 0) AS failed,
                       coalesce(sum(cancelled), 0) AS cancelled
