@@ -1,5 +1,5 @@
-"""The programs of the previous release, built from this repository's history
-into build/previous/, once. Move RELEASE on with every release."""
+"""The programs of earlier releases, built from this repository's history into
+build/previous/, once. Move RELEASE on with every release."""
 
 import fcntl
 import os
@@ -10,7 +10,8 @@ import pytest
 
 from stack import ROOT
 
-RELEASE = "5268685af7548d3f678db8dc692d6663b6f40364"
+RELEASE = "51d78fbe45f494c54382888bd2672f41077613df"             # the previous one, 0.2.0
+BEFORE_STEERING = "5268685af7548d3f678db8dc692d6663b6f40364"     # 0.1.0
 CACHE = ROOT / "build/previous"
 
 
@@ -18,18 +19,18 @@ def git(*words, **how):
     return subprocess.run(["git", "-c", "safe.directory=*", "-C", ROOT, *words], **how)
 
 
-def need_history():
+def need_history(release):
     """Skips where the commit is not there; anything else that is wrong fails the test."""
     if not shutil.which("git"):
-        pytest.skip("git is not installed: the previous release cannot be taken from the history")
-    found = git("cat-file", "-e", RELEASE + "^{commit}", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        pytest.skip("git is not installed: earlier releases cannot be taken from the history")
+    found = git("cat-file", "-e", release + "^{commit}", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if found.returncode != 0:
-        pytest.skip(f"the previous release {RELEASE[:7]} is not in the history of this checkout "
+        pytest.skip(f"the release {release[:7]} is not in the history of this checkout "
                     f"(git fetch --unshallow brings it): {found.stdout.strip()}")
 
 
-def unpack(folder):
-    archive = git("archive", RELEASE, check=True, stdout=subprocess.PIPE).stdout
+def unpack(release, folder):
+    archive = git("archive", release, check=True, stdout=subprocess.PIPE).stdout
     subprocess.run(["tar", "-x", "-C", folder], input=archive, check=True)
 
 
@@ -41,20 +42,20 @@ def build(folder):
     compiler = "ccache gcc" if shutil.which("ccache") else "gcc"
     done = subprocess.run(["make", "--no-print-directory", f"-j{os.cpu_count()}", f"CC={compiler}", "all"], cwd=folder,
                           env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert done.returncode == 0, f"the previous release does not build:\n{done.stdout[-3000:]}"
+    assert done.returncode == 0, f"an earlier release does not build:\n{done.stdout[-3000:]}"
 
 
-def programs():
+def programs(release=RELEASE):
     """The folder with its wavefleet-api and wavefleet-worker."""
-    need_history()
-    folder = CACHE / RELEASE[:12]
+    need_history(release)
+    folder = CACHE / release[:12]
     CACHE.mkdir(parents=True, exist_ok=True)
     with open(CACHE / "lock", "w") as lock:     # one builds, who comes meanwhile waits
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "built").exists():
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
-            unpack(folder)
+            unpack(release, folder)
             build(folder)
             (folder / "built").touch()
     return folder / "build/bin"

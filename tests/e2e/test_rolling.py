@@ -151,6 +151,7 @@ def test_a_new_release_beside_the_old_one(fleet, old, tmp_path):
     feeder.send_to(old_api, new_api)
     new_workers = [fleet.start_worker(4) for _ in range(2)]
     goes_on(fleet, "new workers started beside the old ones")
+    short = submit(new_api, "short bodies, claimed ahead by the new ones only", 3000, batch_size=500)
 
     for worker in old_workers:
         drain(fleet, worker)
@@ -164,14 +165,14 @@ def test_a_new_release_beside_the_old_one(fleet, old, tmp_path):
     goes_on(fleet, "the old API ended")
     fed = feeder.close()
 
-    for wave in (bodies, long, between, after, *fed):
+    for wave in (bodies, long, short, between, after, *fed):
         assert fleet.wait_wave(wave, 60) == "completed"
         check(fleet, wave)
     outcomes = check_attempts_of_all(fleet)
     assert outcomes.get("handed_back", 0) >= 1, "no body was longer than the grace: the test shows nothing"
     assert_no_two_lived_at_once(tmp_path)
     pause = longest_pause(fleet, since, until)
-    print(f"schema {schema_version(fleet)}, {len(fed) + 4} waves, {outcomes}, longest pause {pause:.2f} s")
+    print(f"schema {schema_version(fleet)}, {len(fed) + 5} waves, {outcomes}, longest pause {pause:.2f} s")
     assert pause < PAUSE_S * SLOW, f"for {pause:.1f} s nothing was settled"
     assert all(w.alive for w in new_workers)
 
@@ -212,10 +213,11 @@ def test_back_to_the_old_release_on_the_newer_schema(fleet, old, tmp_path):
     assert old_worker.alive and again.status < 500, again
 
 
-def test_no_steered_wave_while_an_old_worker_lives(fleet, old):
-    """A worker of the previous release would run what waits behind the canary: the wave is refused, and says why."""
-    fleet.start_api(programs=old)
-    old_worker = fleet.start_worker(2, programs=old)
+def test_no_steered_wave_while_an_old_worker_lives(fleet):
+    """A worker of the first release would run what waits behind the canary: the wave is refused, and says why."""
+    first = previous.programs(previous.BEFORE_STEERING)
+    fleet.start_api(programs=first)
+    old_worker = fleet.start_worker(2, programs=first)
     new_api = start_new_api(fleet)
     fleet.start_worker(2)
     body = {"name": "steered", "kind": "noop", "project_uuids": names(6), "canary": 2}
