@@ -44,6 +44,7 @@ enum {
         L_TRACEPARENT,
         L_ENDED,
         L_STORED,
+        L_WIDE,
 };
 static const struct facts_cols lock_cols = {L_WAVE_NO,    L_VERSION,  L_STATE,
                                             L_BATCH_SIZE, L_PRIORITY, L_QUEUE};
@@ -54,6 +55,14 @@ enum { TWIN_WAIT_MS = 5000 };
 bool claim_answer_alive(const struct pg_result *r, size_t lock, size_t claim)
 {
         return pg_rows(r, lock) > 0 || pg_rows(r, claim) == 0;
+}
+
+bool claim_answer_wide(const struct pg_result *r, size_t lock)
+{
+        for (int i = 0; i < pg_rows(r, lock); i++)
+                if (pg_bool(r, lock, i, L_WIDE))
+                        return true;
+        return false;
 }
 
 bool claim_answer_knows(const struct pg_result *r, size_t claim, int64_t id)

@@ -11,6 +11,8 @@
  * statement claim_lock in the same answer.
  */
 bool claim_answer_alive(const struct pg_result *r, size_t lock, size_t claim);
+/* Whether a wave of it is wide: the next claim had better be by claim_lock_wide. */
+bool claim_answer_wide(const struct pg_result *r, size_t lock);
 /* Whether there is a row for this id, which else is no migration's. */
 bool claim_answer_knows(const struct pg_result *r, size_t claim, int64_t id);
 /*

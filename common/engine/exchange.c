@@ -60,6 +60,7 @@ struct exchange {
         int64_t *claims;
         size_t nclaims, claims_cap;
         size_t taking; /* ids asked for with a finish that is under way */
+        bool wide;     /* of the last claim at least one wave was */
         struct batch *busy;
         unsigned apart; /* batches to go in which claims and outcomes are not mixed */
         struct loop_timer *again;
@@ -421,6 +422,7 @@ static void read_claimed(struct exchange *x, struct batch *b, const struct pg_re
                 x->o.on_dead(x->o.arg);
                 return;
         }
+        x->wide = claim_answer_wide(r, lock);
         FAULT_POINT(claim_committed);
         for (int i = 0; i < pg_rows(r, claim); i++) {
                 struct claim_row row;
@@ -616,7 +618,7 @@ static void add_claim(struct exchange *x, struct batch *b, struct pg_tx *tx)
 {
         int64_t brief[PACE_WAVES_MAX];
 
-        pg_stmt(tx, SQL_CLAIM_LOCK);
+        pg_stmt(tx, x->wide ? SQL_CLAIM_LOCK_WIDE : SQL_CLAIM_LOCK);
         pg_arg_int8s(tx, b->ids, b->nids);
         pg_arg_int(tx, x->o.worker);
         pg_stmt(tx, SQL_PAIR_LOCKS);
@@ -628,6 +630,7 @@ static void add_claim(struct exchange *x, struct batch *b, struct pg_tx *tx)
         pg_arg_texts(tx, x->o.queues, x->o.nqueues);
         pg_arg_int8s(tx, brief, x->o.short_waves(brief, x->o.arg));
         pg_arg_int(tx, (int64_t)x->o.room(x->o.arg).lone);
+        pg_arg_bool(tx, x->wide);
         PG_FAULT_SENT(tx, claim_sent);
 }
 

@@ -15,7 +15,8 @@ SETTINGS = ("search_path=wavefleet,public", "jit=off", "plan_cache_mode=force_ge
 STATEMENTS = {
     "claim_lock": "'{1}', 1",
     "pair_locks": "'{1}'",
-    "claim": "'{1}', 1, 1, '{default}', '{}', 10",
+    "claim_lock_wide": "'{1}', 1",
+    "claim": "'{1}', 1, 1, '{default}', '{}', 10, false",
     "settle_lock": "'{1}', '{}'",
     "settle": "'{1}', '{1}', '{completed}', '{NULL}', '{NULL}', '{NULL}', '{NULL}', '{-1}', '{0}', 1, 1, 1, 1, 1, '{0}', 0, false",
     "waves_to_judge": "'{1}', '{1}'",

@@ -39,6 +39,7 @@ SETTINGS = {
     "WAVEFLEET_DATABASE_CONNECTION_POOL_SIZE": 4,
     **QUICK_REMOTE,
 }
+AHEAD_MS = (1000, 20, 200)      # what counts as short: more is claimed ahead than is ever good, so that much goes back
 WORKERS = (("default,heavy", 3), ("default,heavy", 5), ("default", 4), ("heavy,default", 2))
 
 
@@ -93,7 +94,8 @@ class World:
         self.older = None                   # (monotonic seconds, folder): a copy of Redis' data
         self.ended = []                     # programs that were replaced
         self.api = Slot("api", self)
-        self.workers = [Slot(f"worker {i}", self, n, WAVEFLEET_WORKER_QUEUES=q)
+        self.workers = [Slot(f"worker {i}", self, n, WAVEFLEET_WORKER_QUEUES=q,
+                             WAVEFLEET_WORKER_AHEAD_MS=str(AHEAD_MS[i % len(AHEAD_MS)]))
                         for i, (q, n) in enumerate(WORKERS)]
 
     def start(self):

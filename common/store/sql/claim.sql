@@ -5,7 +5,8 @@
 -- $5 bigint[] waves whose bodies are short   $6 how many may be claimed that are of others, or have crashed
 -- before: what takes its worker with it shall not take many with it
 -- spare: it would have been claimed, but for that, or its wave has become another kind while its lock was
--- waited for (claim_lock); it goes back as it is
+-- waited for; it goes back as it is
+-- $7 claim_lock_wide has locked the waves: not all in the same way
 -- What waits behind a canary is answered as blocked: it has no business in Redis yet.
 -- shut: its queue is paused: nothing of it is claimed, due polls go on
 -- A row that was changed in the future is due: the clock was set back since its wait began.
@@ -13,9 +14,10 @@
 -- is not claimed.
 WITH w AS MATERIALIZED (
     SELECT w.wave_no, w.state = 'running' AND w.queue = ANY ($4::text[]) AS open, w.gate_id, w.kind,
-           coalesce(w.wave_no = ANY (nullif(current_setting('wavefleet.guarded', true), '')::bigint[])
-                    OR w.wave_no = ANY (nullif(current_setting('wavefleet.free', true), '')::bigint[])
-                       AND w.batch_size >= w.total, false) AS locked,
+           NOT $7::boolean
+           OR w.wave_no = ANY (nullif(current_setting('wavefleet.guarded', true), '')::bigint[])
+           OR w.batch_size >= w.total
+              AND w.wave_no = ANY (nullif(current_setting('wavefleet.free', true), '')::bigint[]) AS locked,
            w.queue = ANY (ARRAY(SELECT queue FROM queues WHERE paused)) AS shut,
            w.wave_no = ANY ($5::bigint[]) AS short,
            w.batch_size - (SELECT coalesce(sum(p.claimed - p.released), 0) FROM wave_progress p
@@ -72,6 +74,6 @@ SELECT s.id, c.attempt AS claimed, s.wave_no,
        (date_part('epoch', coalesce(CASE WHEN c.id IS NULL THEN s.started_at END, now())) * 1000)::bigint
            AS started_ms,
        (date_part('epoch', coalesce(s.first_started_at, now())) * 1000)::bigint AS first_started_ms,
-       s.shut, c.id IS NULL AND (NOT s.locked OR s.id = ANY (ARRAY(SELECT id FROM fit WHERE NOT short))) AS spare
+       s.shut, c.id IS NULL AND (s.locked IS NOT TRUE OR s.id = ANY (ARRAY(SELECT id FROM fit WHERE NOT short))) AS spare
   FROM seen s
   LEFT JOIN claimed c ON c.id = s.id

@@ -2,17 +2,15 @@
 -- they look again under one.
 -- $1 bigint[] migration ids, whose waves are meant; null: all that are not over   $2 bigint[] waves, or null
 SELECT w.wave_no
-  FROM (SELECT m.wave_no FROM migrations m WHERE m.id = ANY ($1::bigint[])
-        UNION
-        SELECT unnest($2::bigint[])
-        UNION
-        SELECT o.wave_no FROM waves o WHERE $1::bigint[] IS NULL AND o.completed_at IS NULL) c
-  JOIN LATERAL (SELECT * FROM waves WHERE wave_no = c.wave_no OFFSET 0) w ON true
+  FROM waves w
  CROSS JOIN LATERAL (
        SELECT coalesce(sum(completed), 0) AS completed, coalesce(sum(failed), 0) AS failed,
               coalesce(sum(cancelled), 0) AS cancelled
          FROM wave_progress p WHERE p.wave_no = w.wave_no) p
- WHERE w.completed_at IS NULL AND w.state IN ('running', 'paused', 'stopped')
+ WHERE w.wave_no = ANY (ARRAY(SELECT m.wave_no FROM migrations m WHERE m.id = ANY ($1::bigint[])) || $2::bigint[]
+                        || CASE WHEN $1::bigint[] IS NULL
+                                THEN ARRAY(SELECT o.wave_no FROM waves o WHERE o.completed_at IS NULL) END)
+   AND w.completed_at IS NULL AND w.state IN ('running', 'paused', 'stopped')
    AND (w.total <= p.completed + p.failed + p.cancelled
         OR (w.has_dependencies AND EXISTS (SELECT FROM unresolved u WHERE u.wave_no = w.wave_no))
         OR (w.state = 'running'
