@@ -24,13 +24,13 @@ STATEMENTS = {
 }
 
 
-def scans(node, found, never=False):
-    """What the plan reads of large tables; not what a filter switches off for these arguments."""
-    never = never or node.get("One-Time Filter", "").endswith("IS NULL)")
-    if node.get("Relation Name") in LARGE and node["Node Type"] != "ModifyTable" and not never:
+def scans(node, found):
+    """What the plan reads of large tables; not the list of open waves, which is made only where no ids are given."""
+    unasked = node.get("Parent Relationship") == "InitPlan" and node.get("Index Name") == "waves_open"
+    if node.get("Relation Name") in LARGE and node["Node Type"] != "ModifyTable" and not unasked:
         found.append(node)
     for part in node.get("Plans", []):
-        scans(part, found, never)
+        scans(part, found)
     return found
 
 
