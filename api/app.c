@@ -8,6 +8,7 @@
 #include "api/health.h"
 #include "api/submit.h"
 #include "api/upstream.h"
+#include "api/webhook_batch.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/url.h"
@@ -130,6 +131,7 @@ int app_start(struct app *app, const struct config *config, struct loop *l, stru
         struct pg_opts pg = app_pg_opts(config);
         app->pg = pg_pool_new(l, &pg, (size_t)config->database_pool, on_postgres, app);
         app->auth = auth_new(config->api_token, app->pg);
+        app->webhooks = webhook_batches_new(l, app->pg);
         if (start_server(app, e) < 0)
                 return -1;
         note_public_url(app);
@@ -158,7 +160,9 @@ void app_free(struct app *app)
         upstream_free(app->upstream);
         submit_children_stop(app);
         engine_stop(app->engine);
+        webhook_batches_stop(app->webhooks);
         pg_pool_free(app->pg);
+        webhook_batches_free(app->webhooks);
         broker_free(app->broker);
         engine_free(app->engine);
         auth_free(app->auth);

@@ -1,6 +1,9 @@
 """The remote kind against a migration server with bad manners, and Brizy with
 ten workers at once."""
 
+import http.client
+import json
+import signal
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -212,6 +215,41 @@ def test_twenty_webhooks_at_the_same_moment(fleet, migration_server):
     assert {r.status for r in replies} == {200}
     assert fleet.wait_wave(wave) == "completed"
     fleet.check_wave(wave, "completed")
+
+
+def posted_together(fleet, starts, bodies):
+    """All are there before the API reads the first of them. Returns [(status, answer)]."""
+    connections = [http.client.HTTPConnection("127.0.0.1", fleet.port, timeout=20) for _ in starts]
+    fleet.api.signal(signal.SIGSTOP)
+    for connection, start, body in zip(connections, starts, bodies):
+        hook = urlsplit(start["params"]["webhook_url"])
+        connection.request("POST", f"{hook.path}?{hook.query}", body, {"Content-Type": "application/json"})
+    fleet.api.signal(signal.SIGCONT)
+    answers = [c.getresponse() for c in connections]
+    found = [(a.status, json.loads(a.read())) for a in answers]
+    for connection in connections:
+        connection.close()
+    return found
+
+
+def test_a_body_that_cannot_be_stored_spoils_no_other(fleet, migration_server):
+    """Webhooks that wait together go to PostgreSQL together."""
+    names, bad = [f"together-{i}" for i in range(12)], 7
+    migration_server.app.control({"projects": {n: {"webhook": "never", "run_ms": 60_000} for n in names}})
+    wave = submit(fleet, "together", names, 30_000, batch_size=100)
+    wait_until(lambda: {r["state"] for r in fleet.migrations(wave).values()} == {"parked"}, 15, "all parked")
+    bodies = [json.dumps({"mb_project_uuid": n, "brz_project_id": 30_000 + i, "status": "completed"})
+              for i, n in enumerate(names)]
+    bodies[bad] = bodies[bad][:-1] + ', "pages": 1e-999999}'
+    answers = posted_together(fleet, [migration_server.app.report(n)["starts"][0] for n in names], bodies)
+    assert [status for status, _ in answers] == [400 if i == bad else 200 for i in range(len(names))], answers
+    assert "cannot be stored" in answers[bad][1]["error"]
+    rows = fleet.migrations(wave)
+    assert [rows[n]["state"] for n in names] == ["parked" if i == bad else "completed" for i in range(len(names))]
+    kept = fleet.sql.rows("SELECT h.verdict FROM webhooks h WHERE h.migration_id = ANY(%s)", [r["id"] for r in rows.values()])
+    assert [k["verdict"] for k in kept] == ["settled"] * (len(names) - 1)
+    assert fleet.http.post(f"/api/waves/{wave}/stop", {}).status == 200
+    fleet.wait_wave(wave)
 
 
 # ---- more than one start ----
