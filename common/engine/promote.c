@@ -110,7 +110,8 @@ static void looked(const struct pg_result *r, const struct err *e, void *arg)
                 n++;
         }
         FAULT_POINT(promote_looked);
-        broker_promote(p->w->broker, v, n, a.facts, a.nfacts, promoted, p);
+        broker_promote(p->w->broker, v, n, a.facts, a.nfacts, p->w->cfg->remote_rate_per_s,
+                       promoted, p);
         FAULT_POINT_AFTER(promote_sent, broker_fault_flush(p->w->broker));
         after_fini(&a);
 }
