@@ -139,16 +139,17 @@ typedef void (*broker_due_fn)(const struct due_entry *v, size_t n, int64_t next_
                               const struct err *e, void *arg); /* next_in_ms -1: none */
 void broker_due(struct broker *b, size_t limit, broker_due_fn fn, void *arg);
 /*
- * Puts each entry where its state says; `end` and due_in_ms as PostgreSQL answered. Of the polls the fleet lets
- * in polls_per_s, and none where the queue is long; the others are put off.
+ * Puts each entry where its state says; `end` and due_in_ms as PostgreSQL answered. Of the polls it lets in no
+ * more than may ask under the limit of that name (broker_rate; a name that stays), and none where the queue is
+ * long; the others are put off.
  */
 struct promotion {
         struct due_entry entry;
         struct delivery d; /* retrying with due_in_ms > 0 is scheduled again */
 };
 void broker_promote(struct broker *b, const struct promotion *v, size_t n,
-                    const struct wave_facts *f, size_t nf, int64_t polls_per_s, broker_fn fn,
-                    void *arg);
+                    const struct wave_facts *f, size_t nf, const char *limit, int64_t per_s,
+                    broker_fn fn, void *arg);
 
 /* Runners alive in the fleet for a queue: `queue:<name>` is kept at twice that, at least 32, for the
  * next five minutes. It releases too, because pops alone do not: call it every few seconds. */

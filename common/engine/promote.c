@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "engine/look.h"
 #include "engine/worker_internal.h"
+#include "model/kind_remote.h"
 
 enum { IDLE_MS = 1000, SOON_MS = 5, AFTER_FAILURE_MS = 1000 };
 
@@ -110,8 +111,8 @@ static void looked(const struct pg_result *r, const struct err *e, void *arg)
                 n++;
         }
         FAULT_POINT(promote_looked);
-        broker_promote(p->w->broker, v, n, a.facts, a.nfacts, p->w->cfg->remote_rate_per_s,
-                       promoted, p);
+        broker_promote(p->w->broker, v, n, a.facts, a.nfacts, REMOTE_LIMIT,
+                       p->w->cfg->remote_rate_per_s, promoted, p);
         FAULT_POINT_AFTER(promote_sent, broker_fault_flush(p->w->broker));
         after_fini(&a);
 }

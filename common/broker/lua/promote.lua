@@ -1,14 +1,14 @@
 -- Puts due entries where their state says; only those whose score is unchanged. Polls are let in at the pace of
 -- whom they ask, and while their queue is short: no wave waits behind them. The others come due again at
 -- random.
---   own KEYS  delayed, rate:<polls>: when the next poll may go, in microseconds
---   own ARGV  polls per second, a random number; for each wave, and once more for ids of no known wave:
+--   own KEYS  delayed; rate:<limit>, polls:<limit>: when the next call, the next poll may go, in microseconds
+--   own ARGV  calls per second, a random number; for each wave, and once more for ids of no known wave:
 --             how many, then for each:
 --             id, score, end (0 settled, 1 running, 2 parked, 3 retrying, 4 pending), ms until due
 -- Returns what release() does.
 -- include: waves
 -- include: release
-local delayed, pace = KEYS[own_key], KEYS[own_key + 1]
+local delayed, turns, pace = KEYS[own_key], KEYS[own_key + 1], KEYS[own_key + 2]
 local per_second = tonumber(ARGV[own_arg])
 local early = 200000 -- microseconds that a poll may go before its time
 local groups, ids = {}, {}
@@ -23,7 +23,7 @@ local scores = #ids > 0 and call('ZMSCORE', delayed, unpack(ids)) or {}
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local gone, again, nth = {}, {}, 0
-local now_us, free = time[1] * 1000000 + time[2], nil
+local now_us, free, step = time[1] * 1000000 + time[2], nil, nil
 local crowd, crowd_due -- how many are scheduled, how many of these are due
 
 local function later(id, wait)
@@ -45,16 +45,23 @@ local function rush()
   return crowd_due
 end
 
--- Whether one more poll may stand in its queue; puts it off where not. A twentieth less than the pace, so that
--- the line of those who have begun and wait for their turn grows shorter.
+-- A little slower than the calls may be; a quarter of that where runners wait for their turns already, so that
+-- fewer of them do, and starts have theirs.
+local function read_pace()
+  local line = (tonumber(call('GET', turns)) or 0) - now_us
+  free = math.max(now_us, tonumber(call('GET', pace)) or 0)
+  step = (line > early and 4000000 or 1050000) / per_second
+end
+
+-- Whether one more poll may stand in its queue; puts it off where not.
 local function let_in(id, q)
-  free = free or math.max(now_us, tonumber(call('GET', pace)) or 0)
+  if not free then read_pace() end
   if free - now_us > early then return put_off(id, whole_round) end
   if not q.room then
     q.room = 2 * math.max(tonumber(call('GET', q.target)) or 0, 32) - call('LLEN', q.key)
   end
   if q.room <= 0 then return put_off(id, rush) end
-  free, q.room = free + 1050000 / per_second, q.room - 1
+  free, q.room = free + step, q.room - 1
   return true
 end
 
