@@ -484,7 +484,8 @@ START_TEST(utf8_is_judged_wherever_it_stands)
         char text[40];
         for (size_t at = 0; at + 2 <= 34; at++) {
                 memset(text, 'a', sizeof(text));
-                memcpy(text + at, "\xD0\x96", 2);
+                text[at] = '\xD0';
+                text[at + 1] = '\x96';
                 for (size_t len = 0; len <= 34; len++)
                         ck_assert_msg(utf8_valid(text, len) == (len != at + 1), "%zu of %zu", at,
                                       len);
