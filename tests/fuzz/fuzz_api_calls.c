@@ -13,6 +13,7 @@
 #include "api/migration_find.h"
 #include "api/parse.h"
 #include "api/upstream.h"
+#include "api/webhook_batch.h"
 #include "base/rand.h"
 #include "store/pg_tx.h"
 #include "tests/fuzz/fuzz.h"
@@ -237,6 +238,7 @@ static void call(struct request *rq, const char *body, size_t len)
         rq->principal = "fuzz";
         answers = 0;
         rq->match.route->handler(rq);
+        webhook_batches_stop(app.webhooks); /* what else the next turn of the loop would send */
         must(answers == 1);
 }
 
@@ -249,6 +251,8 @@ static void begin(void)
         cfg.secret_key = xstrdup(KEY);
         app = (struct app){
                 .config = &cfg, .webhook_key_known = true, .public_url = xstrdup("http://x")};
+        app.loop = loop_new();
+        app.webhooks = webhook_batches_new(app.loop, NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
