@@ -1,4 +1,7 @@
-/* webhook_batch.c - two lines of those who wait, each with at most one transaction under way. */
+/*
+ * webhook_batch.c - two lines of those who wait, each with at most two transactions under way: with one, a
+ * connection that hangs would hold up everybody.
+ */
 #include "api/webhook_batch.h"
 
 #include <assert.h>
@@ -6,18 +9,22 @@
 
 #include "base/mem.h"
 
-enum { BATCH_MAX = 200, BATCH_BYTES = 1 << 20 };
+enum { BATCH_MAX = 200, BATCH_BYTES = 1 << 20, UNDER_WAY_MAX = 2 };
 
 struct queue {
         struct pg_pool *pg;
         struct loop_timer *soon; /* those who come in the same turn of the loop go together */
-        struct list waiting, sent;
-        bool busy;
+        struct list waiting;
+        unsigned under_way;
         struct pg_tx *(*build)(const struct list *sent, size_t n);
         void (*tell)(struct webhook_wait *w, const struct pg_result *r, int *row);
 };
 struct webhook_batches {
         struct queue asked, kept;
+};
+struct batch {
+        struct queue *q;
+        struct list sent;
 };
 
 static struct webhook_wait *wait_of(struct list *l)
@@ -138,14 +145,14 @@ static bool is_unfit(const struct err *e)
         return e->code == ERR_INTERNAL && strncmp(pg_last_sqlstate(), "22", 2) == 0;
 }
 
-static void each_alone(struct queue *q)
+static void each_alone(struct batch *b)
 {
-        LIST_EACH(l, &q->sent)
+        LIST_EACH(l, &b->sent)
         {
                 wait_of(l)->alone = true;
         }
-        list_splice(&q->sent, &q->waiting);
-        list_splice(&q->waiting, &q->sent);
+        list_splice(&b->sent, &b->q->waiting);
+        list_splice(&b->q->waiting, &b->sent);
 }
 
 static void kick(struct queue *q);
@@ -153,26 +160,28 @@ static void kick(struct queue *q);
 /* Each may be gone, or wait in the other queue, once it has been told. */
 static void on_answer(const struct pg_result *r, const struct err *e, void *arg)
 {
-        struct queue *q = arg;
+        struct batch *b = arg;
+        struct queue *q = b->q;
         bool unfit = e && is_unfit(e);
         struct list *l;
         int row = 0;
-        if (unfit && !wait_of(q->sent.next)->alone)
-                each_alone(q);
-        while ((l = list_pop_front(&q->sent))) {
+        if (unfit && !wait_of(b->sent.next)->alone)
+                each_alone(b);
+        while ((l = list_pop_front(&b->sent))) {
                 struct webhook_wait *w = wait_of(l);
                 if (e)
                         w->fn(NULL, e, unfit, w->arg);
                 else
                         q->tell(w, r, &row);
         }
-        q->busy = false;
+        free(b);
+        q->under_way--;
         kick(q);
 }
 
 /* ---- the lines ---- */
 
-static size_t cut_batch(struct queue *q)
+static size_t cut_batch(struct queue *q, struct list *sent)
 {
         size_t n = 0, bytes = 0;
         while (!list_empty(&q->waiting) && n < BATCH_MAX && bytes < BATCH_BYTES) {
@@ -180,7 +189,7 @@ static size_t cut_batch(struct queue *q)
                 if (w->alone && n > 0)
                         break;
                 list_remove(&w->link);
-                list_push_back(&q->sent, &w->link);
+                list_push_back(sent, &w->link);
                 bytes += strlen(w->body);
                 n++;
                 if (w->alone)
@@ -191,11 +200,14 @@ static size_t cut_batch(struct queue *q)
 
 static void kick(struct queue *q)
 {
-        if (q->busy || list_empty(&q->waiting))
-                return;
-        q->busy = true;
-        size_t n = cut_batch(q);
-        pg_pool_send(q->pg, q->build(&q->sent, n), on_answer, q);
+        while (q->under_way < UNDER_WAY_MAX && !list_empty(&q->waiting)) {
+                struct batch *b = xmalloc(sizeof(*b));
+                b->q = q;
+                list_init(&b->sent);
+                size_t n = cut_batch(q, &b->sent);
+                q->under_way++;
+                pg_pool_send(q->pg, q->build(&b->sent, n), on_answer, b);
+        }
 }
 
 static void on_soon(void *arg)
@@ -208,7 +220,7 @@ static void enter(struct queue *q, struct webhook_wait *w)
         w->alone = false;
         list_init(&w->link);
         list_push_back(&q->waiting, &w->link);
-        if (!q->busy)
+        if (q->under_way < UNDER_WAY_MAX)
                 loop_timer_start(q->soon, 0);
 }
 
@@ -229,7 +241,6 @@ static void queue_init(struct queue *q, struct loop *l, struct pg_pool *pg)
         q->pg = pg;
         q->soon = loop_timer_new(l, on_soon, q);
         list_init(&q->waiting);
-        list_init(&q->sent);
 }
 
 struct webhook_batches *webhook_batches_new(struct loop *l, struct pg_pool *pg)

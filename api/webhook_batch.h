@@ -1,6 +1,6 @@
 /*
  * webhook_batch.h - what webhooks ask of PostgreSQL before their settlement, and what is kept of them
- * behind it: one statement for all that wait together. While one is under way the next ones gather.
+ * behind it: one statement for all that wait together. While two are under way the next ones gather.
  *
  * A body that PostgreSQL cannot hold spoils the statement that it goes with: then each of them goes alone,
  * and only that one is refused.

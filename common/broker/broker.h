@@ -130,7 +130,8 @@ void broker_processing(struct broker *b, int64_t worker, broker_ids_fn fn, void 
 /* Workers (ids) that have a processing list. SCAN, in pieces. */
 void broker_processing_lists(struct broker *b, broker_ids_fn fn, void *arg);
 
-/* Entries of `delayed` that are due now, at most `limit`, and how long until the next one. */
+/* Entries of `delayed` that are due now, at most `limit`, and how long until the next one. Nobody else is told
+ * of them for a second: so long the caller has to promote them. */
 struct due_entry {
         int64_t id;
         int64_t score; /* as it stands there: promotion acts only where it is unchanged */

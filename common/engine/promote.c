@@ -1,7 +1,7 @@
 /*
  * promote.c - retries and polls that are due: the due entries of Redis with their scores, what
  * PostgreSQL says they are, and one script that acts only where the score is unchanged. Every worker
- * does it; who comes second finds nothing to do.
+ * does it; what one has been given, the others are not for a second.
  */
 #include <string.h>
 

@@ -561,8 +561,15 @@ START_TEST(due_entries_and_the_time_to_the_next)
         ck_assert_int_eq(rig.due[2].id, 3);
         ck_assert_int_eq(rig.due[0].score, rig_int("ZSCORE wavefleet:delayed 1"));
         ck_assert_int_gt(rig.count, 50000);
+        /* Whoever has read them has a second for them. */
+        OK(broker_due(rig.b, 10, rig_due, NULL));
+        ck_assert(rig.n == 0 && rig.count > 0 && rig.count <= 1000);
+        int64_t more[] = {5, 6, 7}, at_once[] = {0, 0, 0};
+        OK(broker_delay(rig.b, more, at_once, 3, rig_done, NULL));
+        rig_turn_for(5);
         OK(broker_due(rig.b, 2, rig_due, NULL));
         ck_assert(rig.n == 2 && rig.count == 0);
+        rig_do("ZREM wavefleet:delayed 5 6 7");
         /* What is there is brought forward, never put off. */
         long long score = rig_int("ZSCORE wavefleet:delayed 4");
         due_in_ms[3] = 70000;

@@ -41,7 +41,7 @@ end
 -- What the polls of all who wait take at that pace; what those that are due take of the workers.
 local function whole_round() return 1000 * crowd / per_second end
 local function rush()
-  crowd_due = crowd_due or call('ZCOUNT', delayed, '-inf', string.format('%.0f', now))
+  crowd_due = crowd_due or call('ZCOUNT', delayed, '-inf', string.format('%.0f', now + 1000))
   return crowd_due
 end
 
