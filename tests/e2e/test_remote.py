@@ -331,6 +331,35 @@ def test_rate_limit_of_the_fleet(make_own_fleet, migration_server):
     assert per_5_s <= 5 * 10 + 10, f"{per_5_s} status calls in 5 s"
 
 
+def test_polls_that_exceed_the_limit_hold_up_nobody(make_own_fleet, migration_server):
+    """Far more are due than may ask: a wave of quick jobs beside them starts at once, and they go on asking."""
+    fleet = make_own_fleet(workers=1, concurrency=8, env={
+        **QUICK_REMOTE, "WAVEFLEET_MIGRATION_SERVER_URL": migration_server.url, "WAVEFLEET_REMOTE_POLL_INITIAL_MS": "60000",
+        "WAVEFLEET_REMOTE_POLL_CAP_MS": "60000"})
+    store_secret(fleet)
+    names = [f"crowd--{i}" for i in range(150)]
+    migration_server.app.control({"projects": {n: {"webhook": "never", "run_ms": 600_000} for n in names}})
+    wave = submit(fleet, "crowd", names, 31_000, batch_size=150)
+    wait_until(lambda: fleet.sql.value("SELECT count(*) FROM active WHERE state = 'parked'") == 150, 40, "all parked")
+    slow = fleet.workers[0]
+    assert not slow.stop()
+    fleet.forget(slow)
+    fleet.sql.execute("UPDATE active SET due_at = now()")
+    fleet.redis.zadd("wavefleet:delayed", {r["id"]: 1 for r in fleet.sql.rows("SELECT migration_id AS id FROM active")})
+    asked = lambda: sum(len(migration_server.app.report(n)["statuses"]) for n in names)
+    before = asked()
+    fleet.start_worker(8, WAVEFLEET_REMOTE_RATE_PER_S=5)
+    wait_until(lambda: asked() - before >= 5, 20, "some polls")
+    quick = fleet.submit("quick", [f"quick-{i}" for i in range(16)], batch_size=16, params={"sleep_ms": 50})
+    assert fleet.wait_wave(quick, 5) == "completed"
+    assert asked() - before < 60
+    assert fleet.redis.llen("wavefleet:queue:default") < 64
+    now = asked()
+    wait_until(lambda: asked() - now >= 10, 10, "more polls")
+    assert fleet.http.post(f"/api/waves/{wave}/stop", {}).status == 200
+    fleet.wait_wave(wave)
+
+
 def test_server_away_then_back(make_own_fleet, migration_server):
     """A connect error means that nothing was started: tried again later."""
     port = free_port()
