@@ -10,6 +10,7 @@
 #include "api/submit.h"
 #include "api/submit_line.h"
 #include "api/upstream.h"
+#include "api/webhook_batch.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/url.h"
@@ -134,6 +135,7 @@ int app_start(struct app *app, const struct config *config, struct loop *l, stru
         app->auth = auth_new(config->api_token, app->pg);
         app->statuses = statuses_new(app->pg);
         app->submit_line = submit_line_new(app->pg);
+        app->webhooks = webhook_batches_new(l, app->pg);
         if (start_server(app, e) < 0)
                 return -1;
         note_public_url(app);
@@ -162,7 +164,9 @@ void app_free(struct app *app)
         upstream_free(app->upstream);
         submit_children_stop(app);
         engine_stop(app->engine);
+        webhook_batches_stop(app->webhooks);
         pg_pool_free(app->pg);
+        webhook_batches_free(app->webhooks);
         broker_free(app->broker);
         engine_free(app->engine);
         auth_free(app->auth);

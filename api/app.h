@@ -19,6 +19,7 @@ struct upstream;
 struct statuses;
 struct submit_line;
 struct submit_children;
+struct webhook_batches;
 
 struct app {
         const struct config *config;
@@ -32,8 +33,9 @@ struct app {
         struct submit_line *submit_line;
         struct health *health;
         struct server *server;
-        struct schema_job *schema;     /* until the schema is there */
-        struct upstream *upstream;     /* questions to the migration server */
+        struct schema_job *schema; /* until the schema is there */
+        struct upstream *upstream; /* questions to the migration server */
+        struct webhook_batches *webhooks;
         char *public_url;              /* what webhooks are sent to; no slash at the end */
         unsigned char webhook_key[32]; /* of the webhooks' tokens; learnt with the first of them */
         bool webhook_key_known;

@@ -20,6 +20,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "model/kind_remote.h"
 
 enum {
         CONNECT_TIMEOUT_MS = 5000,
@@ -330,8 +331,8 @@ static void ask(struct upstream *u, const char *url, bool kept, bool limited, up
                 answered(x);
         } else if (limited) {
                 x->asked_for_turn = true;
-                broker_rate(u->broker, "migration-server", u->cfg->remote_rate_per_s,
-                            UPSTREAM_TURN_MS, turn_known, x);
+                broker_rate(u->broker, REMOTE_LIMIT, u->cfg->remote_rate_per_s, UPSTREAM_TURN_MS,
+                            turn_known, x);
         } else {
                 call(x);
         }

@@ -13,6 +13,7 @@
 #include "api/routes.h"
 #include "api/secret_hide.h"
 #include "api/settle_now.h"
+#include "api/webhook_batch.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
@@ -30,6 +31,7 @@ struct hook {
         const char *body; /* as it is kept */
         const char *memo; /* of the row */
         int64_t wave_no;
+        struct webhook_wait wait;
 };
 
 /* ---- answers ---- */
@@ -90,45 +92,38 @@ static void accepted(struct hook *h, const char *verdict)
 
 /* ---- keeping it ---- */
 
-static void on_noted(const struct pg_result *r, const struct err *e, void *arg)
+static void on_kept(const struct webhook_row *row, const struct err *e, bool unfit, void *arg)
 {
         struct hook *h = arg;
+        (void)row;
+        (void)unfit;
         FAULT_POINT(webhook_noted);
         if (e)
                 not_stored(h, e);
         else
-                accepted(h, pg_text(r, 0, 0, 0));
+                accepted(h, h->wait.verdict);
 }
 
-static void add_note(struct pg_tx *tx, const struct hook *h, const char *verdict, bool revives)
+static void keep(struct hook *h, const char *verdict, const char *progress)
 {
-        pg_stmt(tx, SQL_WEBHOOK_NOTE);
-        pg_arg_int(tx, h->id);
-        pg_arg_int(tx, h->attempt);
-        pg_arg_text(tx, h->body);
-        pg_arg_text(tx, verdict);
-        pg_arg_bool(tx, revives);
+        h->wait = (struct webhook_wait){.id = h->id,
+                                        .attempt = h->attempt,
+                                        .body = h->body,
+                                        .verdict = verdict,
+                                        .progress = progress,
+                                        .fn = on_kept,
+                                        .arg = h};
+        webhook_keep(request_app(h->rq)->webhooks, &h->wait);
 }
 
 static void note(struct hook *h, const char *verdict)
 {
-        struct pg_tx *tx = pg_tx_new();
-        add_note(tx, h, verdict, false);
-        pg_pool_send(request_app(h->rq)->pg, tx, on_noted, h);
+        keep(h, verdict, NULL);
 }
 
 static void note_progress(struct hook *h)
 {
-        const char *progress = remote_progress_json(&h->w.answer.progress, request_arena(h->rq));
-        struct pg_tx *tx = pg_tx_new();
-        add_note(tx, h, "noted", false);
-        if (progress) {
-                pg_stmt(tx, SQL_PROGRESS_SET);
-                pg_arg_int8s(tx, &h->id, 1);
-                pg_arg_int4s(tx, &h->attempt, 1);
-                pg_arg_texts(tx, &progress, 1);
-        }
-        pg_pool_send(request_app(h->rq)->pg, tx, on_noted, h);
+        keep(h, "noted", remote_progress_json(&h->w.answer.progress, request_arena(h->rq)));
 }
 
 /* ---- its attempt was given up ---- */
@@ -151,7 +146,10 @@ static void revive(struct hook *h)
         struct pg_tx *tx = pg_tx_new();
         pg_stmt(tx, SQL_WAVE_LOCK);
         pg_arg_int8s(tx, &h->wave_no, 1);
-        add_note(tx, h, "late", true);
+        pg_stmt(tx, SQL_WEBHOOK_NOTE_LATE);
+        pg_arg_int(tx, h->id);
+        pg_arg_int(tx, h->attempt);
+        pg_arg_text(tx, h->body);
         pg_stmt(tx, SQL_WEBHOOK_REVIVE);
         pg_arg_int(tx, h->id);
         pg_arg_int(tx, engine_shard(app->engine));
@@ -206,8 +204,6 @@ static void act(struct hook *h, const char *state, int32_t attempt)
 
 /* ---- reading it ---- */
 
-enum { WAVE_NO, PROJECT, TARGET, STATE, ATTEMPT, MEMO, SECRET };
-
 /* The body without our secret, should it be in there, is what is kept. */
 static int read_again(struct hook *h, const char *secret, struct err *e)
 {
@@ -221,39 +217,31 @@ static int read_again(struct hook *h, const char *secret, struct err *e)
         return remote_webhook_parse(clean, len, a, &h->w, e);
 }
 
-/* JSON that jsonb cannot hold (a number beyond all measure) is a bad body. */
-static bool is_unstorable(const struct err *e)
-{
-        return e->code == ERR_INTERNAL && strncmp(pg_last_sqlstate(), "22", 2) == 0;
-}
-
-static void on_row(const struct pg_result *r, const struct err *e, void *arg)
+static void on_row(const struct webhook_row *row, const struct err *e, bool unfit, void *arg)
 {
         struct hook *h = arg;
         struct arena *a = request_arena(h->rq);
         struct err bad = ERR_INIT;
-        if (e && is_unstorable(e)) {
+        if (unfit) {
                 err_set(&bad, ERR_BAD_REQUEST, "the body holds a value that cannot be stored");
                 refuse(h, &bad);
         } else if (e) {
                 not_stored(h, e);
-        } else if (pg_rows(r, 0) == 0) {
+        } else if (!row) {
                 err_set(&bad, ERR_NOT_FOUND,
                         "the migration of this webhook does not exist any more");
                 refuse(h, &bad);
-        } else if (strcmp(pg_text(r, 0, 0, PROJECT), h->w.project) != 0 ||
-                   pg_int(r, 0, 0, TARGET) != h->w.brz_project_id) {
+        } else if (strcmp(row->project, h->w.project) != 0 || row->target != h->w.brz_project_id) {
                 err_set(&bad, ERR_BAD_REQUEST,
                         "mb_project_uuid and brz_project_id are not those of "
                         "the migration that this webhook is for");
                 refuse(h, &bad);
-        } else if (read_again(h, pg_text(r, 0, 0, SECRET), &bad) < 0) {
+        } else if (read_again(h, row->secret, &bad) < 0) {
                 refuse(h, &bad);
         } else {
-                const char *memo = pg_text(r, 0, 0, MEMO);
-                h->memo = memo ? arena_strdup(a, memo) : NULL;
-                h->wave_no = pg_int(r, 0, 0, WAVE_NO);
-                act(h, pg_text(r, 0, 0, STATE), (int32_t)pg_int(r, 0, 0, ATTEMPT));
+                h->memo = row->memo ? arena_strdup(a, row->memo) : NULL;
+                h->wave_no = row->wave_no;
+                act(h, row->state, row->attempt);
         }
 }
 
@@ -274,11 +262,9 @@ static void take_in(struct hook *h)
                 return;
         }
         h->body = h->w.answer.body;
-        struct pg_tx *tx = pg_tx_new();
-        pg_stmt(tx, SQL_WEBHOOK_ROW);
-        pg_arg_int(tx, h->id);
-        pg_arg_text(tx, h->body);
-        pg_pool_send(request_app(rq)->pg, tx, on_row, h);
+        h->wait = (struct webhook_wait){
+                .id = h->id, .attempt = h->attempt, .body = h->body, .fn = on_row, .arg = h};
+        webhook_ask(request_app(rq)->webhooks, &h->wait);
 }
 
 /* ---- the key ---- */

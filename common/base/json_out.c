@@ -30,9 +30,29 @@ size_t utf8_step(const char *s, size_t len)
         return n;
 }
 
+/* How many bytes at the beginning are ASCII: eight at a time, the rest one by one. */
+static size_t ascii_prefix(const char *s, size_t len)
+{
+        size_t n = 0;
+        uint64_t eight;
+        for (; len - n >= sizeof(eight); n += sizeof(eight)) {
+                memcpy(&eight, s + n, sizeof(eight));
+                if (eight & 0x8080808080808080U)
+                        break;
+        }
+        while (n < len && (unsigned char)s[n] < 0x80)
+                n++;
+        return n;
+}
+
 bool utf8_valid(const char *s, size_t len)
 {
         while (len) {
+                size_t plain = ascii_prefix(s, len);
+                s += plain;
+                len -= plain;
+                if (!len)
+                        break;
                 size_t n = utf8_step(s, len);
                 if (n == 0)
                         return false;

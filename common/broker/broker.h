@@ -130,7 +130,8 @@ void broker_processing(struct broker *b, int64_t worker, broker_ids_fn fn, void 
 /* Workers (ids) that have a processing list. SCAN, in pieces. */
 void broker_processing_lists(struct broker *b, broker_ids_fn fn, void *arg);
 
-/* Entries of `delayed` that are due now, at most `limit`, and how long until the next one. */
+/* Entries of `delayed` that are due now, at most `limit`, and how long until the next one. Nobody else is told
+ * of them for a second: so long the caller has to promote them. */
 struct due_entry {
         int64_t id;
         int64_t score; /* as it stands there: promotion acts only where it is unchanged */
@@ -138,13 +139,18 @@ struct due_entry {
 typedef void (*broker_due_fn)(const struct due_entry *v, size_t n, int64_t next_in_ms,
                               const struct err *e, void *arg); /* next_in_ms -1: none */
 void broker_due(struct broker *b, size_t limit, broker_due_fn fn, void *arg);
-/* Puts each entry where its state says; `end` and due_in_ms as PostgreSQL answered. */
+/*
+ * Puts each entry where its state says; `end` and due_in_ms as PostgreSQL answered. Of the polls it lets in no
+ * more than may ask under the limit of that name (broker_rate; a name that stays), and none where the queue is
+ * long; the others are put off.
+ */
 struct promotion {
         struct due_entry entry;
         struct delivery d; /* retrying with due_in_ms > 0 is scheduled again */
 };
 void broker_promote(struct broker *b, const struct promotion *v, size_t n,
-                    const struct wave_facts *f, size_t nf, broker_fn fn, void *arg);
+                    const struct wave_facts *f, size_t nf, const char *limit, int64_t per_s,
+                    broker_fn fn, void *arg);
 
 /* Runners alive in the fleet for a queue: `queue:<name>` is kept at twice that, at least 32, for the
  * next five minutes. It releases too, because pops alone do not: call it every few seconds. */

@@ -87,6 +87,11 @@ struct key key_rate(const char *prefix, const char *name)
         return text_key(prefix, "rate:", name);
 }
 
+struct key key_polls(const char *prefix, const char *name)
+{
+        return text_key(prefix, "polls:", name);
+}
+
 static struct key pattern(const char *prefix, const char *word)
 {
         char escaped[2 * KEY_PREFIX_MAX + 1];

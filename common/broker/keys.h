@@ -30,6 +30,7 @@ struct key key_delayed(const char *prefix);
 struct key key_guard(const char *prefix);
 struct key key_control(const char *prefix, int64_t worker); /* a channel */
 struct key key_rate(const char *prefix, const char *name);
+struct key key_polls(const char *prefix, const char *name);
 
 /* Patterns for SCAN; what is special in the prefix is escaped. */
 struct key key_wave_pattern(const char *prefix);

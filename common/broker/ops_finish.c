@@ -5,6 +5,7 @@
 
 #include "base/fault.h"
 #include "base/mem.h"
+#include "base/rand.h"
 #include "broker/pieces.h"
 #include "broker/waves.h"
 
@@ -185,6 +186,8 @@ struct promote {
         size_t n;
         struct wave_facts *f;
         size_t nf;
+        const char *limit;
+        int64_t per_s;
         struct done done;
 };
 
@@ -202,9 +205,13 @@ static struct call *make_promote(struct pieces *p, size_t i)
         }
         // cppcheck-suppress uninitvar ; the first n are set, n at most BROKER_BATCH_MAX
         qsort(items, n, sizeof(items[0]), by_group);
-        struct call *c = waves_call(p->b, LUA_PROMOTE, &w, 1);
+        struct call *c = waves_call(p->b, LUA_PROMOTE, &w, 3);
         cmd_key(&c->cmd, key_delayed(p->b->prefix));
+        cmd_key(&c->cmd, key_rate(p->b->prefix, s->limit));
+        cmd_key(&c->cmd, key_polls(p->b->prefix, s->limit));
         waves_args(c, &w);
+        cmd_int(&c->cmd, s->per_s > 0 ? s->per_s : 1);
+        cmd_int(&c->cmd, rand_below(INT32_MAX));
         for (size_t group = 0, at = 0; group <= w.waves; group++) {
                 size_t end = at;
                 while (end < n && (items[end].wave == group || group == w.waves))
@@ -233,7 +240,8 @@ static void end_promote(struct pieces *p, const struct err *e)
 }
 
 void broker_promote(struct broker *b, const struct promotion *v, size_t n,
-                    const struct wave_facts *f, size_t nf, broker_fn fn, void *arg)
+                    const struct wave_facts *f, size_t nf, const char *limit, int64_t per_s,
+                    broker_fn fn, void *arg)
 {
         static const struct pieces_kind kind = {
                 .make = make_promote, .end = end_promote, .limit = PROMOTE_LIMIT};
@@ -242,6 +250,8 @@ void broker_promote(struct broker *b, const struct promotion *v, size_t n,
         s->n = n;
         s->f = copy(f, nf, sizeof(*f));
         s->nf = nf;
+        s->limit = limit;
+        s->per_s = per_s;
         s->done = (struct done){fn, arg};
         pieces_run(&s->p, b, &kind, n > 0 ? pieces_of(n, BROKER_BATCH_MAX) : 1);
 }

@@ -21,6 +21,12 @@ static void on_change(bool up, void *arg)
                 exchange_kick(e->exchange);
 }
 
+static void on_settle_soon(void *arg)
+{
+        const struct engine *e = arg;
+        exchange_kick(e->exchange);
+}
+
 struct engine *engine_new(struct loop *l, const struct config *cfg, struct broker *broker)
 {
         struct engine *e = xcalloc(1, sizeof(*e));
@@ -38,6 +44,7 @@ struct engine *engine_new(struct loop *l, const struct config *cfg, struct broke
         e->acts = pg_pool_new(l, &acts, ACTS_AT_ONCE, NULL, NULL);
         e->exchange = exchange_new(&(struct exchange_opts){
                 .loop = l, .cfg = cfg, .pg = e->pg, .broker = broker, .shard = e->shard});
+        e->settle_soon = loop_timer_new(l, on_settle_soon, e);
         return e;
 }
 
@@ -45,6 +52,9 @@ void engine_stop(struct engine *e)
 {
         if (!e)
                 return;
+        if (e->pg)
+                exchange_kick(e->exchange);
+        loop_timer_stop(e->settle_soon);
         pg_pool_free(take(e->acts));
         pg_free(take(e->pg));
 }
@@ -54,6 +64,7 @@ void engine_free(struct engine *e)
         if (!e)
                 return;
         engine_stop(e);
+        loop_timer_free(e->settle_soon);
         exchange_free(e->exchange);
         free(e);
 }
@@ -138,7 +149,7 @@ void engine_settle(struct engine *e, int64_t id, int32_t attempt, const struct o
                 loop_defer(e->loop, settle_refused, s);
                 return;
         }
-        exchange_kick(e->exchange);
+        loop_timer_start(e->settle_soon, 0);
 }
 
 /* ---- acts ---- */

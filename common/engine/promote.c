@@ -1,7 +1,7 @@
 /*
  * promote.c - retries and polls that are due: the due entries of Redis with their scores, what
  * PostgreSQL says they are, and one script that acts only where the score is unchanged. Every worker
- * does it; who comes second finds nothing to do.
+ * does it; what one has been given, the others are not for a second.
  */
 #include <string.h>
 
@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "engine/look.h"
 #include "engine/worker_internal.h"
+#include "model/kind_remote.h"
 
 enum { IDLE_MS = 1000, SOON_MS = 5, AFTER_FAILURE_MS = 1000 };
 
@@ -110,7 +111,8 @@ static void looked(const struct pg_result *r, const struct err *e, void *arg)
                 n++;
         }
         FAULT_POINT(promote_looked);
-        broker_promote(p->w->broker, v, n, a.facts, a.nfacts, promoted, p);
+        broker_promote(p->w->broker, v, n, a.facts, a.nfacts, REMOTE_LIMIT,
+                       p->w->cfg->remote_rate_per_s, promoted, p);
         FAULT_POINT_AFTER(promote_sent, broker_fault_flush(p->w->broker));
         after_fini(&a);
 }

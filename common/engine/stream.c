@@ -1,7 +1,9 @@
 /*
  * stream.c - log lines and progress of bodies, on their way into PostgreSQL on a connection of their
- * own: one transaction under way, the next lines gather. What PostgreSQL does not take in time is
- * dropped past a bound and counted; a body's log never holds up its settlement.
+ * own: one transaction under way, the next lines gather; where many come they gather for a moment more,
+ * unless a settlement waits for them, so that the flushes of the log leave room for those of settlements.
+ * What PostgreSQL does not take in time is dropped past a bound and counted; a body's log never holds up its
+ * settlement.
  */
 #include <string.h>
 
@@ -19,6 +21,8 @@ enum {
         WAITING_BYTES = 16 << 20,
         AGAIN_MS = 500,
         WAIT_MAX_MS = 10000, /* a settlement waits no longer for its lines */
+        APART_MS = 20,       /* from one batch to the next that is not full */
+        STREAM_NAME_MAX = 7,
 };
 
 struct line {
@@ -26,7 +30,7 @@ struct line {
         int64_t id;
         int32_t attempt;
         int64_t at_ms; /* monotonic: sent as an age */
-        char stream[8];
+        char stream[STREAM_NAME_MAX + 1];
         size_t len;
         char text[];
 };
@@ -59,8 +63,12 @@ struct stream {
         struct line *sent; /* the batch under way */
         size_t nsent;
         uint64_t appended, written; /* how many lines ever */
+        uint64_t kept;              /* lines of bodies that the metric does not have yet */
         struct waiting *first, **end;
         struct loop_timer *again;
+        struct loop_timer *soon;
+        bool gathering;   /* soon is set */
+        int64_t begun_ms; /* when the last batch was sent */
 };
 
 static void wake(struct stream *l);
@@ -75,6 +83,14 @@ static void again(void *arg)
                 loop_timer_start(l->again, AGAIN_MS);
 }
 
+static void kick_soon(void *arg)
+{
+        struct stream *l = arg;
+
+        l->gathering = false;
+        stream_kick(l);
+}
+
 struct stream *stream_new(struct engine_worker *w)
 {
         struct stream *l = xcalloc(1, sizeof(*l));
@@ -85,6 +101,8 @@ struct stream *stream_new(struct engine_worker *w)
         l->progress = map_new();
         l->counts = map_new();
         l->again = loop_timer_new(w->loop, again, l);
+        l->soon = loop_timer_new(w->loop, kick_soon, l);
+        l->begun_ms = clock_mono_ms() - APART_MS;
         return l;
 }
 
@@ -128,6 +146,7 @@ void stream_free(struct stream *l)
         map_free(l->progress);
         map_free(l->counts);
         loop_timer_free(l->again);
+        loop_timer_free(l->soon);
         free(l);
 }
 
@@ -141,10 +160,12 @@ void stream_end(struct stream *l, int64_t id)
         free(map_remove(l->counts, id));
 }
 
+/* text: UTF-8, as the runners' messages are. */
 static void append(struct stream *l, int64_t id, int32_t attempt, const char *stream,
                    const char *text, size_t len)
 {
         struct line *line = mem_try(NULL, sizeof(*line) + len + 1);
+        size_t name = strnlen(stream, STREAM_NAME_MAX);
 
         if (!line) {
                 metric_add(METRIC_LOG_LINES, 1, "dropped", NULL);
@@ -154,17 +175,13 @@ static void append(struct stream *l, int64_t id, int32_t attempt, const char *st
         line->id = id;
         line->attempt = attempt;
         line->at_ms = clock_mono_ms();
-        snprintf(line->stream, sizeof(line->stream), "%s", stream);
+        memcpy(line->stream, stream, name);
+        line->stream[name] = '\0';
         line->len = len;
         memcpy(line->text, text, len);
         line->text[len] = '\0';
-        for (size_t i = 0; i < len; i++)
-                if (!line->text[i])
-                        line->text[i] = ' ';
-        if (!utf8_valid(line->text, len))
-                for (size_t i = 0; i < len; i++)
-                        if ((unsigned char)line->text[i] >= 0x80)
-                                line->text[i] = '?';
+        for (char *nul = line->text; (nul = memchr(nul, '\0', len - (size_t)(nul - line->text)));)
+                *nul = ' ';
         *l->tail = line;
         l->tail = &line->next;
         l->appended++;
@@ -172,8 +189,8 @@ static void append(struct stream *l, int64_t id, int32_t attempt, const char *st
         l->bytes += sizeof(*line) + len;
 }
 
-/* Whether the line may be kept; the first that may not says so in its place. */
-static bool admitted(struct stream *l, int64_t id, int32_t attempt)
+/* Where the line is counted, if it may be kept; the first that may not says so in its place. */
+static struct counted *admit(struct stream *l, int64_t id, int32_t attempt)
 {
         struct counted *c = map_get(l->counts, id);
         const char *why = NULL;
@@ -187,12 +204,12 @@ static bool admitted(struct stream *l, int64_t id, int32_t attempt)
         else if (l->bytes > WAITING_BYTES)
                 why = "lines were dropped here: PostgreSQL does not take them fast enough";
         if (!why)
-                return true;
+                return c;
         metric_add(METRIC_LOG_LINES, 1, "dropped", NULL);
         if (!c->told)
                 append(l, id, attempt, "log", why, strlen(why));
         c->told = true;
-        return false;
+        return NULL;
 }
 
 bool engine_worker_log_full(const struct engine_worker *w)
@@ -204,12 +221,13 @@ void engine_worker_log(struct engine_worker *w, int64_t id, int32_t attempt, con
                        const char *line, size_t len)
 {
         struct stream *l = w->stream;
+        struct counted *c = admit(l, id, attempt);
 
-        if (!admitted(l, id, attempt))
+        if (!c)
                 return;
-        metric_add(METRIC_LOG_LINES, 1, "kept", NULL);
         append(l, id, attempt, stream, line, len);
-        ((struct counted *)map_get(l->counts, id))->last = l->appended;
+        c->last = l->appended;
+        l->kept++;
         stream_kick(l);
 }
 
@@ -268,6 +286,7 @@ void stream_after_lines(struct stream *l, int64_t id, void (*fn)(bool written, v
         *l->end = w;
         l->end = &w->next;
         loop_timer_start(l->again, AGAIN_MS);
+        stream_kick(l);
 }
 
 static void sent(const struct pg_result *r, const struct err *e, void *arg)
@@ -374,13 +393,39 @@ static void add_progress(struct stream *l, struct pg_tx *tx)
         }
 }
 
+/* Milliseconds until what waits should be sent; 0: now. */
+static int64_t due_in_ms(const struct stream *l)
+{
+        int64_t left = l->begun_ms + APART_MS - clock_mono_ms();
+
+        return l->first || l->count >= BATCH_LINES || l->bytes >= BATCH_BYTES || left < 0 ? 0
+                                                                                          : left;
+}
+
+static void count_kept(struct stream *l)
+{
+        if (l->kept)
+                metric_add(METRIC_LOG_LINES, (double)l->kept, "kept", NULL);
+        l->kept = 0;
+}
+
 void stream_kick(struct stream *l)
 {
         struct pg_tx *tx;
+        int64_t wait_ms;
 
         if (l->busy || stream_quiet(l) || !pg_up(l->w->stream_pg))
                 return;
+        wait_ms = due_in_ms(l);
+        if (wait_ms > 0) {
+                if (!l->gathering)
+                        loop_timer_start(l->soon, wait_ms);
+                l->gathering = true;
+                return;
+        }
         l->busy = true;
+        l->begun_ms = clock_mono_ms();
+        count_kept(l);
         tx = pg_tx_new();
         if (l->head) {
                 cut_batch(l);

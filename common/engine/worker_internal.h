@@ -81,6 +81,7 @@ struct engine_worker {
         struct promote *promote;
         struct reap *reap;
         struct stream *stream;
+        struct asks *asks;
         struct reconcile *reconcile;
 };
 
@@ -135,6 +136,10 @@ void reap_look(struct reap *r, const struct pg_result *res, size_t s);
 
 /* repair.c: a claim was refused for a full window. */
 void repair_window(struct engine_worker *w, int64_t wave_no);
+
+/* ask.c: what bodies ask. */
+struct asks *asks_new(struct engine_worker *w);
+void asks_free(struct asks *a); /* after the end of stream_pg, which has answered all */
 
 struct stream *stream_new(struct engine_worker *w);
 void stream_free(struct stream *l);

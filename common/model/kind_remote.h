@@ -12,6 +12,9 @@
 
 #include "base/json.h"
 
+/* The name of the limit under which the migration server is called. */
+#define REMOTE_LIMIT "migration-server"
+
 /* As in struct kind_spec. */
 void kind_remote_check_params(const struct json *params, const char *pointer, struct mistakes *m);
 void kind_remote_check_project(const struct json *params, const char *pointer, struct mistakes *m);

@@ -1,6 +1,9 @@
 """The remote kind against a migration server with bad manners, and Brizy with
 ten workers at once."""
 
+import http.client
+import json
+import signal
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -214,6 +217,41 @@ def test_twenty_webhooks_at_the_same_moment(fleet, migration_server):
     fleet.check_wave(wave, "completed")
 
 
+def posted_together(fleet, starts, bodies):
+    """All are there before the API reads the first of them. Returns [(status, answer)]."""
+    connections = [http.client.HTTPConnection("127.0.0.1", fleet.port, timeout=20) for _ in starts]
+    fleet.api.signal(signal.SIGSTOP)
+    for connection, start, body in zip(connections, starts, bodies):
+        hook = urlsplit(start["params"]["webhook_url"])
+        connection.request("POST", f"{hook.path}?{hook.query}", body, {"Content-Type": "application/json"})
+    fleet.api.signal(signal.SIGCONT)
+    answers = [c.getresponse() for c in connections]
+    found = [(a.status, json.loads(a.read())) for a in answers]
+    for connection in connections:
+        connection.close()
+    return found
+
+
+def test_a_body_that_cannot_be_stored_spoils_no_other(fleet, migration_server):
+    """Webhooks that wait together go to PostgreSQL together."""
+    names, bad = [f"together-{i}" for i in range(12)], 7
+    migration_server.app.control({"projects": {n: {"webhook": "never", "run_ms": 60_000} for n in names}})
+    wave = submit(fleet, "together", names, 30_000, batch_size=100)
+    wait_until(lambda: {r["state"] for r in fleet.migrations(wave).values()} == {"parked"}, 15, "all parked")
+    bodies = [json.dumps({"mb_project_uuid": n, "brz_project_id": 30_000 + i, "status": "completed"})
+              for i, n in enumerate(names)]
+    bodies[bad] = bodies[bad][:-1] + ', "pages": 1e-999999}'
+    answers = posted_together(fleet, [migration_server.app.report(n)["starts"][0] for n in names], bodies)
+    assert [status for status, _ in answers] == [400 if i == bad else 200 for i in range(len(names))], answers
+    assert "cannot be stored" in answers[bad][1]["error"]
+    rows = fleet.migrations(wave)
+    assert [rows[n]["state"] for n in names] == ["parked" if i == bad else "completed" for i in range(len(names))]
+    kept = fleet.sql.rows("SELECT h.verdict FROM webhooks h WHERE h.migration_id = ANY(%s)", [r["id"] for r in rows.values()])
+    assert [k["verdict"] for k in kept] == ["settled"] * (len(names) - 1)
+    assert fleet.http.post(f"/api/waves/{wave}/stop", {}).status == 200
+    fleet.wait_wave(wave)
+
+
 # ---- more than one start ----
 
 def test_the_same_pair_in_two_waves_waits(fleet, migration_server):
@@ -291,6 +329,35 @@ def test_rate_limit_of_the_fleet(make_own_fleet, migration_server):
     times = sorted(s["at"] for n in names for s in migration_server.app.report(n)["statuses"])
     per_5_s = max(sum(1 for u in times if t <= u < t + 5) for t in times)
     assert per_5_s <= 5 * 10 + 10, f"{per_5_s} status calls in 5 s"
+
+
+def test_polls_that_exceed_the_limit_hold_up_nobody(make_own_fleet, migration_server):
+    """Far more are due than may ask: a wave of quick jobs beside them starts at once, and they go on asking."""
+    fleet = make_own_fleet(workers=1, concurrency=8, env={
+        **QUICK_REMOTE, "WAVEFLEET_MIGRATION_SERVER_URL": migration_server.url, "WAVEFLEET_REMOTE_POLL_INITIAL_MS": "60000",
+        "WAVEFLEET_REMOTE_POLL_CAP_MS": "60000"})
+    store_secret(fleet)
+    names = [f"crowd--{i}" for i in range(150)]
+    migration_server.app.control({"projects": {n: {"webhook": "never", "run_ms": 600_000} for n in names}})
+    wave = submit(fleet, "crowd", names, 31_000, batch_size=150)
+    wait_until(lambda: fleet.sql.value("SELECT count(*) FROM active WHERE state = 'parked'") == 150, 40, "all parked")
+    slow = fleet.workers[0]
+    assert not slow.stop()
+    fleet.forget(slow)
+    fleet.sql.execute("UPDATE active SET due_at = now()")
+    fleet.redis.zadd("wavefleet:delayed", {r["id"]: 1 for r in fleet.sql.rows("SELECT migration_id AS id FROM active")})
+    asked = lambda: sum(len(migration_server.app.report(n)["statuses"]) for n in names)
+    before = asked()
+    fleet.start_worker(8, WAVEFLEET_REMOTE_RATE_PER_S=5)
+    wait_until(lambda: asked() - before >= 5, 20, "some polls")
+    quick = fleet.submit("quick", [f"quick-{i}" for i in range(16)], batch_size=16, params={"sleep_ms": 50})
+    assert fleet.wait_wave(quick, 5) == "completed"
+    assert asked() - before < 60
+    assert fleet.redis.llen("wavefleet:queue:default") < 64
+    now = asked()
+    wait_until(lambda: asked() - now >= 10, 10, "more polls")
+    assert fleet.http.post(f"/api/waves/{wave}/stop", {}).status == 200
+    fleet.wait_wave(wave)
 
 
 def test_server_away_then_back(make_own_fleet, migration_server):

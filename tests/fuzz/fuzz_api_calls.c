@@ -15,6 +15,7 @@
 #include "api/statuses.h"
 #include "api/submit_line.h"
 #include "api/upstream.h"
+#include "api/webhook_batch.h"
 #include "base/rand.h"
 #include "store/pg_tx.h"
 #include "tests/fuzz/fuzz.h"
@@ -239,6 +240,7 @@ static void call(struct request *rq, const char *body, size_t len)
         rq->principal = "fuzz";
         answers = 0;
         rq->match.route->handler(rq);
+        webhook_batches_stop(app.webhooks); /* what else the next turn of the loop would send */
         must(answers == 1);
 }
 
@@ -253,6 +255,8 @@ static void begin(void)
                 .config = &cfg, .webhook_key_known = true, .public_url = xstrdup("http://x")};
         app.statuses = statuses_new(NULL);
         app.submit_line = submit_line_new(NULL);
+        app.loop = loop_new();
+        app.webhooks = webhook_batches_new(app.loop, NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

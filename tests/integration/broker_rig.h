@@ -22,6 +22,7 @@
 #define UNUSED __attribute__((unused))
 
 enum { RIG_TIMEOUT_MS = 1000, RIG_WAIT_MS = 20000, RIG_IDS = 2000000 };
+enum { PER_S = 1000000 }; /* where it does not matter */
 
 struct rig {
         struct loop *loop;

@@ -372,7 +372,7 @@ START_TEST(no_hash_means_closed)
         finish_one(4, &f, END_SETTLED, 0);
         struct promotion p = {.entry = {5, 1000}, .d = {.id = 5, .wave_no = 1, .end = END_RETRYING}};
         rig_do("ZADD wavefleet:delayed 1000 5");
-        OK(broker_promote(rig.b, &p, 1, &f, 1, rig_done, NULL));
+        OK(broker_promote(rig.b, &p, 1, &f, 1, "out", PER_S, rig_done, NULL));
         rig_do("DEL wavefleet:guard");
         ck_assert_str_eq(rig_text("KEYS *"), "");
 }
@@ -561,8 +561,15 @@ START_TEST(due_entries_and_the_time_to_the_next)
         ck_assert_int_eq(rig.due[2].id, 3);
         ck_assert_int_eq(rig.due[0].score, rig_int("ZSCORE wavefleet:delayed 1"));
         ck_assert_int_gt(rig.count, 50000);
+        /* Whoever has read them has a second for them. */
+        OK(broker_due(rig.b, 10, rig_due, NULL));
+        ck_assert(rig.n == 0 && rig.count > 0 && rig.count <= 1000);
+        int64_t more[] = {5, 6, 7}, at_once[] = {0, 0, 0};
+        OK(broker_delay(rig.b, more, at_once, 3, rig_done, NULL));
+        rig_turn_for(5);
         OK(broker_due(rig.b, 2, rig_due, NULL));
         ck_assert(rig.n == 2 && rig.count == 0);
+        rig_do("ZREM wavefleet:delayed 5 6 7");
         /* What is there is brought forward, never put off. */
         long long score = rig_int("ZSCORE wavefleet:delayed 4");
         due_in_ms[3] = 70000;
@@ -603,7 +610,7 @@ START_TEST(promote_by_state)
                 promotion(9, END_SETTLED, 0),
         };
         p[9].d.wave_no = 0; /* no such row */
-        OK(broker_promote(rig.b, p, COUNT_OF(p), &f, 1, rig_done, NULL));
+        OK(broker_promote(rig.b, p, COUNT_OF(p), &f, 1, "out", PER_S, rig_done, NULL));
         ck_assert_str_eq(rig_text("SMEMBERS wavefleet:wave:1:window"), "3 11 12 13 14");
         ck_assert_str_eq(rig_text("LRANGE wavefleet:queue:q 0 -1"), "11 12 13 14 3");
         ck_assert_str_eq(rig_text("LRANGE wavefleet:wave:1:backlog 0 -1"), "4 5");
@@ -611,6 +618,68 @@ START_TEST(promote_by_state)
         ck_assert_int_gt(rig_int("ZSCORE wavefleet:delayed 7"),
                          rig_int("ZSCORE wavefleet:delayed 6"));
         ck_assert_int_eq(rig_int("SISMEMBER wavefleet:demand:q 3"), 1);
+}
+END_TEST
+
+/* Entries 1..n that are due; polls of wave 1. */
+static void promote_polls(const struct wave_facts *f, int n, int64_t per_s)
+{
+        struct promotion p[100];
+        for (int i = 0; i < n; i++) {
+                rig_do("ZADD wavefleet:delayed 1000 %d", i + 1);
+                p[i] = promotion(i + 1, END_PARKED, 0);
+        }
+        OK(broker_promote(rig.b, p, (size_t)n, f, 1, "out", per_s, rig_done, NULL));
+}
+
+static void expect_put_off(int n, long long least_ms, long long most_ms)
+{
+        long long now_ms = clock_wall_ms();
+        ck_assert_int_eq(rig_int("ZCARD wavefleet:delayed"), n);
+        ck_assert_int_eq(rig_int("ZCOUNT wavefleet:delayed -inf %lld", now_ms - 1000), 0);
+        ck_assert_int_eq(rig_int("ZCOUNT wavefleet:delayed %lld +inf", now_ms + most_ms + 1000), 0);
+        ck_assert_int_gt(rig_int("ZCOUNT wavefleet:delayed %lld +inf", now_ms + least_ms), 0);
+}
+
+START_TEST(polls_are_let_in_at_the_pace_of_whom_they_ask)
+{
+        struct wave_facts f = wave(1, 1000);
+        submit(&f, 1001, 1000);
+        promote_polls(&f, 100, 10);
+        /* One at once, and those whose time is near. */
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:queue:q 0 -1"), "1 2");
+        expect_put_off(98, 5000, 10000);
+        ck_assert_int_eq(rig_int("SCARD wavefleet:demand:q"), 2);
+        /* Where runners wait for their turns, fewer. */
+        rig_turn_for(450);
+        for (int i = 0; i < 5; i++)
+                OK(broker_rate(rig.b, "out", 10, 5000, rig_count, NULL));
+        promote_polls(&f, 100, 10);
+        ck_assert_int_eq(rig_int("LLEN wavefleet:queue:q"), 2 + 1);
+        /* A retry waits for nobody. */
+        rig_do("ZADD wavefleet:delayed 1000 200");
+        struct promotion p = promotion(200, END_RETRYING, 0);
+        OK(broker_promote(rig.b, &p, 1, &f, 1, "out", 10, rig_done, NULL));
+        ck_assert_int_eq(rig_int("SISMEMBER wavefleet:demand:q 200"), 1);
+        rig_turn_for(250);
+        rig_do("ZADD wavefleet:delayed 1000 100");
+        p = promotion(100, END_PARKED, 0);
+        OK(broker_promote(rig.b, &p, 1, &f, 1, "out", 10, rig_done, NULL));
+        ck_assert_int_eq(rig_int("SISMEMBER wavefleet:demand:q 100"), 1);
+}
+END_TEST
+
+START_TEST(polls_leave_a_queue_short)
+{
+        struct wave_facts f = wave(1, 1000);
+        submit(&f, 1001, 1050);
+        ck_assert_int_eq(rig_int("LLEN wavefleet:queue:q"), 32);
+        promote_polls(&f, 100, PER_S);
+        ck_assert_int_eq(rig_int("LLEN wavefleet:queue:q"), 64);
+        expect_put_off(68, 0, 1000);
+        take_ids(64);
+        promote_polls(&f, 40, PER_S);
+        ck_assert_int_eq(rig_int("LLEN wavefleet:queue:q"), 40);
 }
 END_TEST
 
@@ -626,7 +695,7 @@ START_TEST(a_due_retry_passes_through_the_window)
         ck_assert_uint_eq(rig.n, 1);
         struct promotion p = {.entry = rig.due[0],
                               .d = {.id = 1, .wave_no = 1, .end = END_RETRYING}};
-        OK(broker_promote(rig.b, &p, 1, &f, 1, rig_done, NULL));
+        OK(broker_promote(rig.b, &p, 1, &f, 1, "out", PER_S, rig_done, NULL));
         ck_assert_str_eq(rig_text("LRANGE wavefleet:wave:1:backlog 0 -1"), "1 3");
         ck_assert_int_eq(rig_int("ZCARD wavefleet:delayed"), 0);
         finish_one(2, &f, END_SETTLED, 0);
@@ -647,7 +716,7 @@ START_TEST(promote_many)
                 p[i].d.wave_no = i % 3;
         }
         rig_do("SET wavefleet:target:q 0");
-        OK(broker_promote(rig.b, p, N, f, 3, rig_done, NULL));
+        OK(broker_promote(rig.b, p, N, f, 3, "out", PER_S, rig_done, NULL));
         ck_assert_int_eq(rig_int("ZCARD wavefleet:delayed"), 0);
         ck_assert_int_eq(rig_int("LLEN wavefleet:wave:1:backlog"), 243);
 }
@@ -706,7 +775,7 @@ static void promote_the_due(void)
                                           .d = life_delivery(id, ends[life[id / 1000][id % 1000]])};
                 p[i].d.due_in_ms = rand_below(4) == 0 ? 1 : 0;
         }
-        OK(broker_promote(rig.b, p, n, life_facts, LIFE_WAVES, rig_done, NULL));
+        OK(broker_promote(rig.b, p, n, life_facts, LIFE_WAVES, "out", PER_S, rig_done, NULL));
 }
 
 static void somebody_acts(bool calm)
@@ -787,6 +856,8 @@ static Suite *suite(void)
                                       an_id_of_no_wave_is_dropped,
                                       due_entries_and_the_time_to_the_next,
                                       promote_by_state,
+                                      polls_are_let_in_at_the_pace_of_whom_they_ask,
+                                      polls_leave_a_queue_short,
                                       a_due_retry_passes_through_the_window,
                                       promote_many,
                                       random_lives_all_end};

@@ -470,8 +470,8 @@ START_TEST(everything_under_way_gets_its_error_once)
                 broker_processing(rig.b, 7, rig_ids, NULL);
                 broker_processing_lists(rig.b, rig_ids, NULL);
                 broker_due(rig.b, 5, rig_due, NULL);
-                broker_promote(rig.b, &(struct promotion){.entry = {1, 2}}, 1, &f, 1, rig_done,
-                               NULL);
+                broker_promote(rig.b, &(struct promotion){.entry = {1, 2}}, 1, &f, 1, "x", PER_S,
+                               rig_done, NULL);
                 broker_set_runners(rig.b, "q", 5);
                 broker_wave_counts(rig.b, nos, 200, rig_counts, NULL);
                 broker_backlog(rig.b, 1, rig_ids, NULL);

@@ -479,6 +479,22 @@ START_TEST(every_byte_is_quoted_to_valid_json)
 }
 END_TEST
 
+START_TEST(utf8_is_judged_wherever_it_stands)
+{
+        char text[40];
+        for (size_t at = 0; at + 2 <= 34; at++) {
+                memset(text, 'a', sizeof(text));
+                text[at] = '\xD0';
+                text[at + 1] = '\x96';
+                for (size_t len = 0; len <= 34; len++)
+                        ck_assert_msg(utf8_valid(text, len) == (len != at + 1), "%zu of %zu", at,
+                                      len);
+                text[at + 1] = 'a';
+                ck_assert(!utf8_valid(text, 34));
+        }
+}
+END_TEST
+
 START_TEST(utf8)
 {
         static const struct {
@@ -538,6 +554,7 @@ static void add_fields_and_writing(TCase *t)
         tcase_add_test(t, the_writer_sets_the_commas);
         tcase_add_test(t, every_byte_is_quoted_to_valid_json);
         tcase_add_test(t, utf8);
+        tcase_add_test(t, utf8_is_judged_wherever_it_stands);
 }
 
 int main(void)

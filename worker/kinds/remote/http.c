@@ -1,4 +1,4 @@
-/* http.c - libcurl's easy interface, one handle for an attempt. */
+/* http.c - libcurl's easy interface, one handle for a runner. */
 #include "worker/kinds/remote/http.h"
 
 #include <curl/curl.h>
@@ -31,10 +31,13 @@ static bool traceparent_fits(const char *s)
         return len && len <= 128 && strspn(s, "0123456789abcdefABCDEF-") == len;
 }
 
+/* A runner's from one attempt to the next, with the connections that it has kept alive. */
+static CURL *spare;
+
 struct http *http_new(const char *traceparent)
 {
         struct http *h = xcalloc(1, sizeof(*h));
-        h->curl = curl_easy_init();
+        h->curl = spare ? take(spare) : curl_easy_init();
         if (traceparent_fits(traceparent))
                 h->traceparent = xasprintf("traceparent: %s", traceparent);
         return h;
@@ -44,6 +47,10 @@ void http_free(struct http *h)
 {
         if (!h)
                 return;
+        if (h->curl && !spare) {
+                curl_easy_reset(h->curl);
+                spare = take(h->curl);
+        }
         curl_easy_cleanup(h->curl);
         free(h->traceparent);
         free(h);
@@ -194,6 +201,25 @@ static int64_t retry_after_ms(CURL *c, int64_t server_now_ms)
         return (s < RETRY_AFTER_MAX_S ? s : RETRY_AFTER_MAX_S) * 1000;
 }
 
+static bool on_a_kept_connection(CURL *c)
+{
+        long opened = 1;
+        curl_easy_getinfo(c, CURLINFO_NUM_CONNECTS, &opened);
+        return opened == 0;
+}
+
+/* What an earlier answer left on a connection says nothing about this one: asked again on a new one. */
+static CURLcode perform(CURL *c, const struct http_request *q, struct taking *t)
+{
+        CURLcode code = curl_easy_perform(c);
+        if (code == CURLE_OK || code == CURLE_OPERATION_TIMEDOUT || q->once || t->cut ||
+            !buf_ok(&t->body) || !on_a_kept_connection(c))
+                return code;
+        buf_reset(&t->body);
+        curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, 1L);
+        return curl_easy_perform(c);
+}
+
 int http_call(struct http *h, const struct http_request *q, struct arena *a,
               struct http_answer *out, struct err *e)
 {
@@ -206,7 +232,7 @@ int http_call(struct http *h, const struct http_request *q, struct arena *a,
         struct taking t = {.curl = c, .body = BUF_INIT(ANSWER_MAX)};
         cleanup(slist_cleanup) struct curl_slist *headers = headers_of(h, q);
         set_options(c, q, &t, headers);
-        CURLcode code = curl_easy_perform(c);
+        CURLcode code = perform(c, q, &t);
         autobuf body = t.body; /* owns it from here on */
         if (code != CURLE_OK && !t.cut && buf_ok(&body))
                 return fail(c, code, q, a, e);

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "model/kind_remote.h"
 
 enum { URL_MAX = 64 * 1024, TURN_RETRY_MS = 5000 };
 
@@ -20,7 +21,7 @@ int server_turn(struct remote *r, struct server_trouble *trouble)
 {
         const char *answer;
         struct err e = ERR_INIT;
-        if (body_ask(r->body, "rate", "migration-server", NULL, &answer, &e) < 0) {
+        if (body_ask(r->body, "rate", REMOTE_LIMIT, NULL, &answer, &e) < 0) {
                 const char *why = arena_printf(
                         r->arena, "could not take a turn at the migration server: %s", e.text);
                 *trouble = (struct server_trouble){why, CLASS_DEPENDENCY, TURN_RETRY_MS};
