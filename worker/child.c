@@ -80,7 +80,7 @@ static void judge(const struct child *c, struct outcome *o, char text[TEXT_BYTES
                 set_failed(o, CLASS_LOST,
                            "the worker's lease ran out before it was renewed: the body "
                            "was ended");
-        } else if (c->number > c->left.begun || !is_blamed(c)) {
+        } else if (c->number > c->left.begun || !is_blamed(c) || c->why == CHILD_HAND_BACK) {
                 *o = (struct outcome){.kind = OUTCOME_HANDED_BACK, .due_in_ms = -1};
         } else if (c->why == CHILD_DUE) {
                 snprintf(text, TEXT_BYTES, "ran longer than its %.10g s and was ended",
@@ -89,8 +89,6 @@ static void judge(const struct child *c, struct outcome *o, char text[TEXT_BYTES
         } else if (c->why == CHILD_CANCEL) {
                 snprintf(text, TEXT_BYTES, "ended: %s", c->detail);
                 set_failed(o, CLASS_TEMPORARY, text);
-        } else if (c->why == CHILD_HAND_BACK) {
-                *o = (struct outcome){.kind = OUTCOME_HANDED_BACK, .due_in_ms = -1};
         } else if (c->why == CHILD_RUBBISH) {
                 snprintf(text, TEXT_BYTES, "the runner was killed, it sent rubbish: %s", c->detail);
                 set_failed(o, CLASS_CRASHED, text);

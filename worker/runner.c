@@ -93,8 +93,10 @@ _Noreturn void runner_main(const struct runner *r)
                 inbox_drop(&body.in, secret);
                 if (large)
                         malloc_trim(0);
-                while (!alone)
-                        pause();
+                if (!alone) {
+                        for (;;)
+                                pause();
+                }
         }
         fence_hung_up(); /* who waits for a job may be faster than its watchdog */
         if (there < 0)   /* that may be a reset: what we said last was not read any more */

@@ -140,7 +140,7 @@ static void op_promote(struct broker *b)
 {
         struct promotion p = {.entry = {.id = 7, .score = 5},
                               .d = {.id = 7, .wave_no = 3, .end = END_PENDING}};
-        broker_promote(b, &p, 1, &facts, 1, on_done, NULL);
+        broker_promote(b, &p, 1, &facts, 1, "out", 10, on_done, NULL);
 }
 static void op_counts(struct broker *b)
 {
