@@ -103,6 +103,7 @@ struct stream *stream_new(struct engine_worker *w)
         l->again = loop_timer_new(w->loop, again, l);
         l->soon = loop_timer_new(w->loop, kick_soon, l);
         l->begun_ms = clock_mono_ms() - APART_MS;
+        w->asks = asks_new(w); /* on the same connection */
         return l;
 }
 
@@ -147,6 +148,7 @@ void stream_free(struct stream *l)
         map_free(l->counts);
         loop_timer_free(l->again);
         loop_timer_free(l->soon);
+        asks_free(take(l->w->asks));
         free(l);
 }
 

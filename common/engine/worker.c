@@ -286,7 +286,6 @@ struct engine_worker *engine_worker_new(struct loop *l, const struct config *cfg
         w->promote = promote_new(w);
         w->reap = reap_new(w);
         w->stream = stream_new(w);
-        w->asks = asks_new(w);
         w->reconcile = reconcile_new(w);
         lease_start(w);
         return w;
@@ -306,7 +305,6 @@ void engine_worker_free(struct engine_worker *w)
         pg_free(w->stream_pg);
         broker_free(w->broker);
         stream_free(w->stream);
-        asks_free(w->asks);
         settings_free(w->settings);
         exchange_free(w->exchange);
         hands_free(w);
