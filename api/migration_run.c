@@ -163,7 +163,7 @@ static void on_submitted(const struct pg_result *res, const struct err *e, void 
 {
         struct run *r = arg;
         size_t at = idempotency_statements(&r->key);
-        if (e && r->key.given && e->code == ERR_CONFLICT) {
+        if (e && r->key.given && e->code == ERR_IN_PROGRESS) {
                 idempotency_find(r->rq, &r->key, true, NULL, NULL);
                 return;
         }

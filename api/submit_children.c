@@ -224,7 +224,7 @@ static void refused(struct load *j, const struct json *v)
         struct err e = ERR_INIT;
         err_set(&e, (enum err_code)number(v, "code"), "%s", json_str(json_get(v, "text")));
         e.retry_after_ms = (uint32_t)number(v, "retry_after_ms");
-        if (j->key.given && e.code == ERR_CONFLICT) {
+        if (j->key.given && e.code == ERR_IN_PROGRESS) {
                 struct idempotency *k = ARENA_NEW(request_arena(rq), struct idempotency);
                 *k = j->key;
                 load_free(j);

@@ -52,7 +52,7 @@ const char *submit_answer(const struct submission *s, struct arena *a)
 static void submit_failed(struct submit *t, const struct err *e)
 {
         submission_fini(&t->s);
-        if (t->key.given && e->code == ERR_CONFLICT)
+        if (t->key.given && e->code == ERR_IN_PROGRESS)
                 idempotency_find(t->rq, &t->key, true, NULL, NULL);
         else
                 respond_error(t->rq, e);

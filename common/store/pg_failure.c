@@ -19,6 +19,8 @@ static const struct meaning {
         {"WF403", ERR_FORBIDDEN, NULL, false},
         {"WF404", ERR_NOT_FOUND, NULL, false},
         {"WF409", ERR_CONFLICT, NULL, false},
+        {"WF4KE", ERR_IN_PROGRESS, NULL,
+         false}, /* an Idempotency-Key: under way, or answered just now */
         {"WF413", ERR_TOO_LARGE, NULL, false},
         {"WF422", ERR_INVALID, NULL, false},
         {"WF429", ERR_RATE, NULL, false},

@@ -299,6 +299,19 @@ def test_logs_of_each_attempt(fleet):
 
 # ---- idempotency ----
 
+def test_a_key_hides_no_refusal(fleet):
+    """What is refused for another reason than its key is told so, and the key is free for another go."""
+    ended = fleet.submit("stopped", ["one"], params={"sleep_ms": 60000})
+    assert fleet.http.post(f"/api/waves/{ended}/stop", {}).status == 200
+    wait_until(lambda: fleet.sql.value("SELECT completed_at FROM waves WHERE wave_id = %s", ended), 20, "the end of the wave")
+    body = {"name": "after it", "kind": "noop", "project_uuids": ["one"], "depends_on": [ended]}
+    for _ in range(2):
+        problem = assert_problem(fleet.http.post("/api/waves", body, headers={"Idempotency-Key": "refused"}), 409)
+        assert problem["detail"].endswith("has ended as stopped") and problem["code"] == "conflict", problem
+    reply = fleet.http.post("/api/waves", {**body, "depends_on": []}, headers={"Idempotency-Key": "refused"})
+    assert reply.status == 201, reply
+
+
 def test_idempotency_key(fleet):
     body = {"name": "once", "kind": "noop", "project_uuids": ["a", "b"]}
     first = fleet.http.post("/api/waves", body, headers={"Idempotency-Key": "key-1"})

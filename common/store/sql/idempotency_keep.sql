@@ -8,4 +8,4 @@ WITH k AS (
      WHERE i.at <= now() - interval '24 hours'
     RETURNING key_hash)
 SELECT CASE WHEN EXISTS (SELECT FROM k) THEN true
-            ELSE refuse('WF409', 'a request with this Idempotency-Key has been answered already') END
+            ELSE refuse('WF4KE', 'a request with this Idempotency-Key has been answered already') END
