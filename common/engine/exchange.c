@@ -64,6 +64,7 @@ struct exchange {
         struct batch *busy;
         unsigned apart; /* batches to go in which claims and outcomes are not mixed */
         struct loop_timer *again;
+        struct loop_timer *soon;
 };
 
 static void item_free(struct item *it)
@@ -84,6 +85,7 @@ struct exchange *exchange_new(const struct exchange_opts *o)
         x->o = *o;
         list_init(&x->outcomes);
         x->again = loop_timer_new(o->loop, again, x);
+        x->soon = loop_timer_new(o->loop, again, x);
         return x;
 }
 
@@ -104,6 +106,7 @@ void exchange_free(struct exchange *x)
                 return;
         forget_all(x);
         loop_timer_free(x->again);
+        loop_timer_free(x->soon);
         free(x->claims);
         free(x);
 }
@@ -684,4 +687,10 @@ void exchange_kick(struct exchange *x)
         if (x->busy || !pg_up(x->o.pg) || (!claims_to_send(x) && list_empty(&x->outcomes)))
                 return;
         send_batch(x);
+}
+
+void exchange_kick_soon(struct exchange *x)
+{
+        if (!x->busy)
+                loop_timer_start(x->soon, 0);
 }

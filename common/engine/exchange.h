@@ -73,6 +73,8 @@ void exchange_free(struct exchange *x);
 void exchange_renew(struct exchange *x, int64_t worker, int shard);
 /* The connection is back, or something was added: send what is waiting. */
 void exchange_kick(struct exchange *x);
+/* The same in the next turn of the loop: what comes in this one goes together. */
+void exchange_kick_soon(struct exchange *x);
 void exchange_claim(struct exchange *x, int64_t id);
 /* Takes ids back that were not sent yet; returns how many were copied to out. */
 size_t exchange_unclaim(struct exchange *x, int64_t *out, size_t max);

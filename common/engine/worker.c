@@ -362,7 +362,7 @@ static void settle_now(struct engine_worker *w, const struct attempt *of, struct
                 become_bare(o);
                 exchange_settle(w->exchange, of, o, NULL, NULL, NULL);
         }
-        exchange_kick(w->exchange);
+        exchange_kick_soon(w->exchange);
         if (o->kind == OUTCOME_PARKED || o->kind == OUTCOME_FAILED)
                 promote_within(w->promote, o->due_in_ms >= 0 ? o->due_in_ms : 0);
 }
