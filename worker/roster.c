@@ -85,8 +85,6 @@ static void on_due(void *arg)
         finish_dead(r, CONTAINER_OF(at, struct child, link));
 }
 
-/* ---- the owner of each ---- */
-
 /* ---- dealing out ---- */
 
 /* Its body has begun so short a time ago that the next job may stand behind it. */
@@ -312,6 +310,8 @@ void roster_cancel(struct roster *r, int64_t id, int32_t attempt, const char *re
         }
         deal_waiting(r);
 }
+
+/* ---- the owner of each ---- */
 
 /* Moves it into or out of the idle ones, and tells when there is more or less room. */
 static void on_change(struct child *c, void *arg)
