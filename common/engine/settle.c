@@ -15,48 +15,80 @@ static const char *outcome_name(enum outcome_kind k)
         return names[k];
 }
 
-void settle_add(struct pg_tx *tx, const struct settle_row *rows, size_t n,
-                const struct settle_by *by)
-{
+/* What the statements want, in columns. */
+struct columns {
         int64_t ids[SETTLE_MAX], due[SETTLE_MAX], target[SETTLE_MAX];
         int32_t attempts[SETTLE_MAX], polls[SETTLE_MAX];
         const char *kinds[SETTLE_MAX], *classes[SETTLE_MAX], *errors[SETTLE_MAX];
         const char *results[SETTLE_MAX], *memos[SETTLE_MAX];
+        bool all_completed;
+};
 
+static void fill(struct columns *c, const struct settle_row *rows, size_t n)
+{
+        c->all_completed = n > 0;
         for (size_t i = 0; i < n; i++) {
                 const struct outcome *o = rows[i].o;
-                ids[i] = rows[i].id;
-                attempts[i] = rows[i].attempt;
-                polls[i] = rows[i].poll;
-                kinds[i] = outcome_name(o->kind);
-                classes[i] = error_class_name(o->class);
-                errors[i] = o->error;
-                results[i] = o->result;
-                memos[i] = o->memo;
-                due[i] = o->due_in_ms;
-                target[i] = o->brz_project_id;
+                c->ids[i] = rows[i].id;
+                c->attempts[i] = rows[i].attempt;
+                c->polls[i] = rows[i].poll;
+                c->kinds[i] = outcome_name(o->kind);
+                c->classes[i] = error_class_name(o->class);
+                c->errors[i] = o->error;
+                c->results[i] = o->result;
+                c->memos[i] = o->memo;
+                c->due[i] = o->due_in_ms;
+                c->target[i] = o->brz_project_id;
+                c->all_completed &= o->kind == OUTCOME_COMPLETED;
+        }
+}
+
+static void add_completed(struct pg_tx *tx, const struct columns *c, size_t n,
+                          const struct settle_by *by)
+{
+        pg_stmt(tx, SQL_SETTLE_COMPLETED);
+        pg_arg_int8s(tx, c->ids, n);
+        pg_arg_int4s(tx, c->attempts, n);
+        pg_arg_texts(tx, c->results, n);
+        pg_arg_texts(tx, c->memos, n);
+        pg_arg_int8s(tx, c->target, n);
+        pg_arg_int4s(tx, c->polls, n);
+        pg_arg_int(tx, by->worker);
+        pg_arg_int(tx, by->shard);
+        pg_arg_bool(tx, by->careful);
+}
+
+void settle_add(struct pg_tx *tx, const struct settle_row *rows, size_t n,
+                const struct settle_by *by)
+{
+        struct columns c;
+
+        fill(&c, rows, n);
+        if (c.all_completed && !by->reap) {
+                add_completed(tx, &c, n, by);
+                return;
         }
         pg_stmt(tx, SQL_SETTLE);
-        pg_arg_int8s(tx, ids, n);
-        pg_arg_int4s(tx, attempts, n);
-        pg_arg_texts(tx, kinds, n);
-        pg_arg_texts(tx, classes, n);
-        pg_arg_texts(tx, errors, n);
-        pg_arg_texts(tx, results, n);
-        pg_arg_texts(tx, memos, n);
-        pg_arg_int8s(tx, due, n);
-        pg_arg_int8s(tx, target, n);
+        pg_arg_int8s(tx, c.ids, n);
+        pg_arg_int4s(tx, c.attempts, n);
+        pg_arg_texts(tx, c.kinds, n);
+        pg_arg_texts(tx, c.classes, n);
+        pg_arg_texts(tx, c.errors, n);
+        pg_arg_texts(tx, c.results, n);
+        pg_arg_texts(tx, c.memos, n);
+        pg_arg_int8s(tx, c.due, n);
+        pg_arg_int8s(tx, c.target, n);
         pg_arg_int(tx, by->reap ? by->reap : by->worker);
         pg_arg_int(tx, by->shard);
         pg_arg_int(tx, by->cfg->retry_base_ms);
         pg_arg_int(tx, by->cfg->retry_cap_ms);
         pg_arg_int(tx, by->cfg->retry_crash_budget);
-        pg_arg_int4s(tx, polls, n);
+        pg_arg_int4s(tx, c.polls, n);
         pg_arg_int(tx, by->reap);
         pg_arg_bool(tx, by->careful || by->reap);
 }
 
-/* Columns of settle: id, attempt, wave_no, state, wait_ms, class, version, wave_state, batch_size,
+/* Columns of settle and settle_completed: id, attempt, wave_no, state, wait_ms, class, version, wave_state, batch_size,
  * priority, queue. */
 static const struct facts_cols settle_cols = {2, 6, 7, 8, 9, 10};
 

@@ -19,6 +19,7 @@ STATEMENTS = {
     "claim": "'{1}', 1, 1, '{default}', '{}', 10, false",
     "settle_lock": "'{1}', '{}'",
     "settle": "'{1}', '{1}', '{completed}', '{NULL}', '{NULL}', '{NULL}', '{NULL}', '{-1}', '{0}', 1, 1, 1, 1, 1, '{0}', 0, false",
+    "settle_completed": "'{1}', '{1}', '{NULL}', '{NULL}', '{0}', '{0}', 1, 1, false",
     "waves_to_judge": "'{1}', '{1}'",
     "look": "'{1}'",
 }
