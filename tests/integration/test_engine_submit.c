@@ -5,7 +5,7 @@
  */
 #include <stdio.h>
 
-#include "engine/engine.h"
+#include "engine/engine_internal.h"
 #include "engine/submission_tx.h"
 #include "store/pg_sync.h"
 #include "store/schema.h"
@@ -63,7 +63,7 @@ static void set_up(void)
         ck_assert_msg(schema_apply(db, &e) == 0, "%s", e.text);
         pool = pg_pool_new(rig.loop, &opts, 2, NULL, NULL);
         engine = engine_new(rig.loop, &cfg, rig.b);
-        while (!pg_pool_up(pool))
+        while (!pg_pool_up(pool) || !pg_pool_up(engine->acts) || !pg_up(engine->pg))
                 loop_turn(rig.loop, 20);
 }
 
@@ -499,7 +499,7 @@ START_TEST(answers_are_kept_for_a_day)
         struct err e = ERR_INIT;
         OK(pg_pool_send(pool, keep("k", "b"), on_kept, NULL));
         OP(pg_pool_send(pool, keep("k", "b"), on_kept, NULL));
-        ck_assert_int_eq(rig.e.code, ERR_CONFLICT);
+        ck_assert_int_eq(rig.e.code, ERR_IN_PROGRESS);
         script("UPDATE wavefleet.idempotency SET at = now() - interval '25 hours'");
         OK(pg_pool_send(pool, keep("k", "c"), on_kept, NULL));
         ck_assert_int_eq(
@@ -508,7 +508,7 @@ START_TEST(answers_are_kept_for_a_day)
         ck_assert_int_eq(pg_sync_begin(db, &e), 0);
         ck_assert_int_eq(number("SELECT pg_try_advisory_xact_lock(42)::int"), 1);
         OP(pg_pool_send(pool, keep("k2", "b"), on_kept, NULL));
-        ck_assert_int_eq(rig.e.code, ERR_CONFLICT);
+        ck_assert_int_eq(rig.e.code, ERR_IN_PROGRESS);
         ck_assert(strstr(rig.e.text, "under way") != NULL);
         pg_sync_rollback(db);
         OK(pg_pool_send(pool, keep("k2", "b"), on_kept, NULL));
