@@ -190,7 +190,8 @@ static const struct {
 } list_cases[] = {
         {"[{\"status\":500}]", CLASS_TEMPORARY, -1},
         {"[{\"status\":200}]", CLASS_TEMPORARY, -1},
-        {"[{\"status\":\"reset\"}]", CLASS_TEMPORARY, -1},
+        /* twice: what is reset on a connection kept from an earlier call is asked again on a new one */
+        {"[{\"status\":\"reset\"},{\"status\":\"reset\"}]", CLASS_TEMPORARY, -1},
         {"[{\"status\":429,\"retry_after\":\"4\"}]", CLASS_TEMPORARY, 4000},
         {"[{\"status\":400}]", CLASS_CRITICAL, -1},
         {"[{\"status\":302}]", CLASS_CRITICAL, -1},
