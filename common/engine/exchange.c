@@ -376,6 +376,7 @@ static void read_settled(struct exchange *x, struct batch *b, const struct pg_re
 {
         enum { SETTLE_AT = 1 };
         int64_t refused[SETTLE_MAX];
+        bool told[SETTLE_MAX] = {false}; /* of the same outcome that came twice, one is settled */
         size_t nrefused = 0;
         int next = 0;
         struct list *l;
@@ -385,7 +386,10 @@ static void read_settled(struct exchange *x, struct batch *b, const struct pg_re
         while ((l = list_pop_front(&b->items))) {
                 struct item *it = CONTAINER_OF(l, struct item, link);
                 int row = settle_find(r, SETTLE_AT, next, it->of.id, it->of.number);
+                if (row >= 0 && told[row])
+                        row = -1;
                 if (row >= 0) {
+                        told[row] = true;
                         next = row + 1;
                 } else {
                         refused[nrefused++] = it->of.id;

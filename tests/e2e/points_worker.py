@@ -101,7 +101,8 @@ def a_claim_whose_answer_is_lost(x):
     gate = Gate(server_address(x.fleet.place.database_url, 5432))
     try:
         victim = x.victim(1, WAVEFLEET_DATABASE_URL=moved_to(x.fleet.place.database_url, gate.port))
-        x.ends(x.submit(1))         # from here on its statements are prepared
+        for _ in range(2):
+            x.ends(x.submit(1))     # from here on its statements are prepared, those of a wide wave, too
         gate.lose(DOWN)
         wave = x.submit(4, batch_size=4)
         x.running(wave, 1)

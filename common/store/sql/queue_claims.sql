@@ -3,4 +3,4 @@
 -- $1 queue
 SELECT count(*)
   FROM (SELECT wave_no FROM waves WHERE queue = $1::text AND completed_at IS NULL
-         ORDER BY wave_no FOR SHARE) w
+         ORDER BY wave_no FOR NO KEY UPDATE) w
