@@ -99,8 +99,10 @@ def test_nothing_is_claimed_after_the_answer(fleet):
             fleet.check_wave(wave, "completed")
 
 
-def test_the_answer_waits_for_claims_and_for_nothing_else(fleet):
-    """A claim holds its wave FOR NO KEY UPDATE, a settlement FOR KEY SHARE: here a test holds it so."""
+@pytest.mark.parametrize("held", ("NO KEY UPDATE", "SHARE"))
+def test_the_answer_waits_for_claims_and_for_nothing_else(fleet, held):
+    """A claim holds its wave FOR NO KEY UPDATE, or FOR SHARE where it is wide, a settlement FOR KEY SHARE: here a
+    test holds it so."""
     wave = fleet.submit("locked", ["l1"], params={"sleep_ms": 60_000}, queue="heavy")
     wait_until(lambda: states(fleet, wave) == {"running": 1}, 20, "it to run")
     answers = []
@@ -110,9 +112,9 @@ def test_the_answer_waits_for_claims_and_for_nothing_else(fleet):
         c.execute("BEGIN")
         c.execute("SELECT 1 FROM waves WHERE wave_id = %s FOR KEY SHARE", (wave,))
         assert act(fleet, "heavy", "pause").status == 200 and act(fleet, "heavy", "resume").status == 200
-        c.execute("SELECT 1 FROM waves WHERE wave_id = %s FOR NO KEY UPDATE", (wave,))
+        c.execute(f"SELECT 1 FROM waves WHERE wave_id = %s FOR {held}", (wave,))
         ask.start()
-        waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%FOR SHARE%%' AND datname = current_database()"
+        waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%waves WHERE queue = %%' AND datname = current_database()"
         wait_until(lambda: fleet.sql.value(waits) == 1, 20, "the pause to wait")
         assert shown(fleet, "heavy")["paused"] is True and not answers, "new claims are refused meanwhile"
         c.execute("ROLLBACK")
