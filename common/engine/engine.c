@@ -21,12 +21,6 @@ static void on_change(bool up, void *arg)
                 exchange_kick(e->exchange);
 }
 
-static void on_settle_soon(void *arg)
-{
-        const struct engine *e = arg;
-        exchange_kick(e->exchange);
-}
-
 struct engine *engine_new(struct loop *l, const struct config *cfg, struct broker *broker)
 {
         struct engine *e = xcalloc(1, sizeof(*e));
@@ -44,7 +38,6 @@ struct engine *engine_new(struct loop *l, const struct config *cfg, struct broke
         e->acts = pg_pool_new(l, &acts, ACTS_AT_ONCE, NULL, NULL);
         e->exchange = exchange_new(&(struct exchange_opts){
                 .loop = l, .cfg = cfg, .pg = e->pg, .broker = broker, .shard = e->shard});
-        e->settle_soon = loop_timer_new(l, on_settle_soon, e);
         return e;
 }
 
@@ -54,7 +47,6 @@ void engine_stop(struct engine *e)
                 return;
         if (e->pg)
                 exchange_kick(e->exchange);
-        loop_timer_stop(e->settle_soon);
         pg_pool_free(take(e->acts));
         pg_free(take(e->pg));
 }
@@ -64,7 +56,6 @@ void engine_free(struct engine *e)
         if (!e)
                 return;
         engine_stop(e);
-        loop_timer_free(e->settle_soon);
         exchange_free(e->exchange);
         free(e);
 }
@@ -149,7 +140,7 @@ void engine_settle(struct engine *e, int64_t id, int32_t attempt, const struct o
                 loop_defer(e->loop, settle_refused, s);
                 return;
         }
-        loop_timer_start(e->settle_soon, 0);
+        exchange_kick_soon(e->exchange);
 }
 
 /* ---- acts ---- */

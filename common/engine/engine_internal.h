@@ -14,7 +14,6 @@ struct engine {
         struct pg *pg;        /* settlements and ends of waves */
         struct broker *broker;
         struct exchange *exchange;
-        struct loop_timer *settle_soon; /* what comes in the same turn of the loop goes together */
         int shard; /* of wave_progress: negative, random, this process' own for all practical ends */
 };
 
