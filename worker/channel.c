@@ -207,19 +207,25 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
                 event_add(c->writable, NULL);
 }
 
-static int send_frame(struct channel *c, const struct buf *frame, bool secret, struct err *e)
+/* What it does not take now. */
+static int keep(struct channel *c, const char *data, size_t len, struct err *e)
+{
+        buf_add(&c->out, data, len);
+        if (buf_ok(&c->out))
+                return 0;
+        end(c, "it does not take what it is told");
+        return err_set(e, ERR_LOST, "the runner does not listen");
+}
+
+static int send_frame(struct channel *c, const struct buf *frame, struct err *e)
 {
         ssize_t n = c->out.len > 0 ? 0 : send_some(c, frame->data, frame->len);
         if (n < 0)
                 return err_set(e, ERR_LOST, "the runner is gone");
         if ((size_t)n == frame->len)
                 return 0;
-        c->secret |= secret;
-        buf_add(&c->out, frame->data + n, frame->len - (size_t)n);
-        if (!buf_ok(&c->out)) {
-                end(c, "it does not take what it is told");
-                return err_set(e, ERR_LOST, "the runner does not listen");
-        }
+        if (keep(c, frame->data + n, frame->len - (size_t)n, e) < 0)
+                return -1;
         event_add(c->writable, NULL);
         return 0;
 }
@@ -229,11 +235,8 @@ int channel_post(struct channel *c, const char *frame, size_t len, bool secret, 
         if (c->ended)
                 return err_set(e, ERR_LOST, "the runner is gone");
         c->secret |= secret;
-        buf_add(&c->out, frame, len);
-        if (!buf_ok(&c->out)) {
-                end(c, "it does not take what it is told");
-                return err_set(e, ERR_LOST, "the runner does not listen");
-        }
+        if (keep(c, frame, len, e) < 0)
+                return -1;
         if (!c->posted)
                 event_active(c->writable, EV_WRITE, 0);
         c->posted = true;
@@ -245,8 +248,7 @@ size_t channel_pending(const struct channel *c)
         return c->out.len;
 }
 
-int channel_send(struct channel *c, enum message_type type, const void *body, bool secret,
-                 struct err *e)
+int channel_send(struct channel *c, enum message_type type, const void *body, struct err *e)
 {
         static struct buf frame = {.max = MESSAGE_MAX_BYTES};
         if (c->ended)
@@ -256,9 +258,7 @@ int channel_send(struct channel *c, enum message_type type, const void *body, bo
         if (frame.len == 0)
                 return err_set(e, ERR_TOO_LARGE, "it is larger than %d bytes with its parameters",
                                MESSAGE_MAX_BYTES);
-        int result = send_frame(c, &frame, secret, e);
-        if (secret)
-                mem_wipe(frame.data, frame.len);
+        int result = send_frame(c, &frame, e);
         buf_reset(&frame);
         return result;
 }

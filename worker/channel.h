@@ -32,11 +32,13 @@ struct channel *channel_new(struct loop *l, int fd, const struct channel_events 
 void channel_free(struct channel *c); /* NULL is fine */
 /*
  * Sends now. 0; -1 where the message is larger than MESSAGE_MAX_BYTES, ERR_TOO_LARGE, or the runner is
- * gone, ERR_LOST. secret: no copy stays behind.
+ * gone, ERR_LOST.
  */
-int channel_send(struct channel *c, enum message_type type, const void *body, bool secret,
-                 struct err *e);
-/* Adds a frame to what is sent in this turn of the loop, all of it at once. 0, or -1: ERR_LOST. */
+int channel_send(struct channel *c, enum message_type type, const void *body, struct err *e);
+/*
+ * Adds a frame to what is sent in this turn of the loop, all of it at once. 0, or -1: ERR_LOST. secret: no
+ * copy stays behind.
+ */
 int channel_post(struct channel *c, const char *frame, size_t len, bool secret, struct err *e);
 /* Bytes that the runner has not taken yet. */
 size_t channel_pending(const struct channel *c);

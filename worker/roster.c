@@ -36,9 +36,8 @@ struct roster {
         struct list idle;      /* child.link */
         unsigned idle_count;
         struct list waiting; /* parcel.link: no runner has them */
-        unsigned waiting_count;
-        size_t turn;  /* the place that is the next to get one behind its own */
-        bool looking; /* the timer runs */
+        size_t turn;         /* the place that is the next to get one behind its own */
+        bool looking;        /* the timer runs */
         struct loop_timer *look;
         struct list dead;       /* child.link: their groups are waited for */
         unsigned failed_starts; /* in a row */
@@ -105,7 +104,7 @@ static unsigned room_behind(const struct roster *r, const struct child *c, unsig
 
 void roster_tell(struct roster *r)
 {
-        unsigned depth = r->waiting_count == 0 ? r->events.depth(r->events.arg) : 0, behind = 0;
+        unsigned depth = list_empty(&r->waiting) ? r->events.depth(r->events.arg) : 0, behind = 0;
         int64_t now = depth > 0 ? clock_mono_ms() : 0;
         for (size_t i = 0; depth > 0 && i < r->count; i++)
                 behind += room_behind(r, r->places[i], depth, now);
@@ -147,15 +146,6 @@ static bool deal(struct roster *r, struct parcel *p)
         return true;
 }
 
-static void add_waiting(struct roster *r, struct list *parcels)
-{
-        LIST_EACH(l, parcels)
-        r->waiting_count++;
-        list_splice(&r->waiting, parcels);
-        if (r->waiting_count > 0)
-                look_soon(r);
-}
-
 static void deal_waiting(struct roster *r)
 {
         while (!list_empty(&r->waiting)) {
@@ -164,12 +154,12 @@ static void deal_waiting(struct roster *r)
                         list_push_front(&r->waiting, l);
                         return;
                 }
-                r->waiting_count--;
         }
 }
 
-static void settle_unbegun(struct roster *r, int64_t id, int32_t attempt, const struct outcome *o)
+static void on_settle(int64_t id, int32_t attempt, const struct outcome *o, void *arg)
 {
+        struct roster *r = arg;
         r->events.on_settle(id, attempt, o, r->events.arg);
 }
 
@@ -179,15 +169,14 @@ static void hand_back(struct roster *r, struct parcel *p)
         int64_t id = p->id;
         int32_t attempt = p->attempt;
         parcel_free(p);
-        settle_unbegun(r, id, attempt, &o);
+        on_settle(id, attempt, &o, r);
 }
 
 static void recall(struct roster *r, struct child *c)
 {
-        struct list back;
-        list_init(&back);
-        child_recall(c, &back);
-        add_waiting(r, &back);
+        child_recall(c, &r->waiting);
+        if (!list_empty(&r->waiting))
+                look_soon(r);
 }
 
 /* What stands behind a long body goes to whoever is idle; what has waited for too long goes back. */
@@ -211,10 +200,9 @@ static void on_look(void *arg)
                 if (now - p->since_ms < r->cfg->worker_ahead_ms + WAIT_MS)
                         break;
                 list_remove(&p->link);
-                r->waiting_count--;
                 hand_back(r, p);
         }
-        if (behind > 0 || r->waiting_count > 0)
+        if (behind > 0 || !list_empty(&r->waiting))
                 look_soon(r);
         roster_tell(r);
 }
@@ -225,11 +213,9 @@ void roster_give(struct roster *r, const struct job *job)
         struct parcel *p = parcel_pack(job, &e);
         char text[ERR_TEXT_MAX + 64];
         struct outcome o = {.kind = OUTCOME_HANDED_BACK, .due_in_ms = -1};
-        struct list one;
         if (p && !deal(r, p)) {
-                list_init(&one);
-                list_push_back(&one, &p->link);
-                add_waiting(r, &one);
+                list_push_back(&r->waiting, &p->link);
+                look_soon(r);
         }
         if (p)
                 return;
@@ -239,7 +225,7 @@ void roster_give(struct roster *r, const struct job *job)
                 o.class = CLASS_DATA;
                 o.error = text;
         }
-        settle_unbegun(r, job->id, job->attempt, &o);
+        on_settle(job->id, job->attempt, &o, r);
 }
 
 static void recall_all(struct roster *r)
@@ -256,7 +242,6 @@ void roster_return(struct roster *r)
         recall_all(r);
         while ((l = list_pop_front(&r->waiting)))
                 hand_back(r, CONTAINER_OF(l, struct parcel, link));
-        r->waiting_count = 0;
 }
 
 void roster_drop(struct roster *r)
@@ -265,7 +250,6 @@ void roster_drop(struct roster *r)
         recall_all(r);
         while ((l = list_pop_front(&r->waiting)))
                 parcel_free(CONTAINER_OF(l, struct parcel, link));
-        r->waiting_count = 0;
 }
 
 /* The one that has this attempt in hand, and lives. */
@@ -305,7 +289,6 @@ void roster_cancel(struct roster *r, int64_t id, int32_t attempt, const char *re
         struct parcel *p = find_in(&r->waiting, id, attempt);
         if (p) {
                 list_remove(&p->link);
-                r->waiting_count--;
                 hand_back(r, p);
         }
         deal_waiting(r);
@@ -333,12 +316,6 @@ static void on_change(struct child *c, void *arg)
                 recall(r, c);
         deal_waiting(r);
         roster_tell(r);
-}
-
-static void on_settle(int64_t id, int32_t attempt, const struct outcome *o, void *arg)
-{
-        struct roster *r = arg;
-        r->events.on_settle(id, attempt, o, r->events.arg);
 }
 
 static void on_word(struct child *c, const struct message *m, void *arg)

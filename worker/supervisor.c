@@ -74,7 +74,7 @@ static void on_answer(const char *answer, const struct err *e, void *arg)
                 .ok = !e, .code = e ? (int32_t)e->code : 0, .text = e ? e->text : answer};
         if (c) {
                 c->asking = false;
-                channel_send(c->channel, MESSAGE_REPLY, &reply, false, NULL);
+                channel_send(c->channel, MESSAGE_REPLY, &reply, NULL);
         }
         free(q);
 }
