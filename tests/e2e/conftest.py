@@ -8,7 +8,9 @@ import pytest
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "fakes")]
 
-from stack import Place, Stack  # noqa: E402
+from gate import Gate  # noqa: E402
+from servers import postgres_address  # noqa: E402
+from stack import Place, Stack, moved_to  # noqa: E402
 from wavefleet import BIN, Fleet  # noqa: E402
 
 
@@ -69,6 +71,17 @@ def make_fleet(stack, request):
 def make_own_fleet(stack, request):
     """For fleets that one test has for itself, because it breaks them."""
     yield from fleets(stack, name_of(request))
+
+
+@pytest.fixture
+def slow_api(make_own_fleet):
+    """(fleet, gate): an API whose way to PostgreSQL leads through a gate."""
+    fleet = make_own_fleet(api=False)
+    gate = Gate(postgres_address(fleet.place))
+    fleet.env["WAVEFLEET_DATABASE_URL"] = moved_to(fleet.place.database_url, gate.port)
+    fleet.start_api()
+    yield fleet, gate
+    gate.mend()
 
 
 @pytest.fixture(scope="module")

@@ -2,26 +2,11 @@
 
 import threading
 
-import pytest
-
-from gate import DOWN, Gate
+from gate import DOWN
 from http_client import Client
-from servers import postgres_address
-from stack import moved_to
 from wavefleet import TOKEN, assert_problem, in_parallel
 
 ABSENT = "1700000000_000000000000"
-
-
-@pytest.fixture
-def slow_api(make_own_fleet):
-    """(fleet, gate): an API whose questions to PostgreSQL go through a gate."""
-    fleet = make_own_fleet(api=False)
-    gate = Gate(postgres_address(fleet.place))
-    fleet.env["WAVEFLEET_DATABASE_URL"] = moved_to(fleet.place.database_url, gate.port)
-    fleet.start_api()
-    yield fleet, gate
-    gate.mend()
 
 
 class Readers:

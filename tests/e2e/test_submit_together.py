@@ -2,12 +2,8 @@
 
 import threading
 
-import pytest
-
-from gate import DOWN, Gate
+from gate import DOWN
 from http_client import Client
-from servers import postgres_address
-from stack import moved_to
 from wavefleet import TOKEN, assert_problem, in_parallel
 
 TRACE = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
@@ -23,17 +19,6 @@ BODIES = [
 COLUMNS = """name, kind, params::text AS params, state::text AS state, version, run_no, queue, priority, batch_size, max_attempts, timeout_ms,
     total, workspace_id, workspace_name, mgr_manual, cloning_enabled, note, traceparent, created_by, planned, start_at, deadline_at,
     canary, gate_id, max_failures, max_failures_percent, failures_seen, has_dependencies, completed_at, last_id - first_id AS span"""
-
-
-@pytest.fixture
-def slow_api(make_own_fleet):
-    """(fleet, gate): an API whose answers from PostgreSQL come late, so that those who post gather."""
-    fleet = make_own_fleet(api=False)
-    gate = Gate(postgres_address(fleet.place))
-    fleet.env["WAVEFLEET_DATABASE_URL"] = moved_to(fleet.place.database_url, gate.port)
-    fleet.start_api()
-    yield fleet, gate
-    gate.mend()
 
 
 def post(fleet, body):
