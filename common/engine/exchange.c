@@ -130,17 +130,10 @@ size_t exchange_claiming(const struct exchange *x)
         return x->nclaims + x->taking + (x->busy ? x->busy->nids : 0);
 }
 
-static size_t room_for(const struct exchange *x)
-{
-        struct room room = x->o.room(x->o.arg);
-
-        return room.idle + room.behind;
-}
-
 /* Ids to take together with a finish: what there would be room for. */
 static size_t to_take(struct exchange *x)
 {
-        size_t room = room_for(x), claiming = exchange_claiming(x);
+        size_t room = x->o.room(x->o.arg).jobs, claiming = exchange_claiming(x);
 
         return room > claiming ? room - claiming : 0;
 }
@@ -186,7 +179,7 @@ static const char *put_text(char **at, const char *s)
 /* What a program printed may become part of an error: PostgreSQL takes UTF-8 only. */
 static void make_valid(char *text)
 {
-        if (!text || utf8_valid(text, strlen(text)))
+        if (utf8_valid(text, strlen(text)))
                 return;
         for (char *q = text; *q; q++)
                 if ((unsigned char)*q >= 0x80)
@@ -654,7 +647,7 @@ static size_t claims_to_send(const struct exchange *x)
 
         if (!n)
                 return 0;
-        room = room_for(x);
+        room = x->o.room(x->o.arg).jobs;
         return n < room ? n : room;
 }
 

@@ -32,9 +32,8 @@ struct claim_row {
 };
 
 struct room {
-        size_t idle;   /* runners */
-        size_t behind; /* behind the jobs of the others */
-        size_t lone;   /* as many may be claimed of waves whose bodies are not known to be short */
+        size_t jobs; /* on idle runners, and behind the jobs of the others */
+        size_t lone; /* as many may be claimed of waves whose bodies are not known to be short */
 };
 struct exchange_opts {
         struct loop *loop;

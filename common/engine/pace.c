@@ -75,7 +75,7 @@ unsigned pace_depth(const struct pace *p)
 {
         if (!is_short(p, &p->all))
                 return 0;
-        int64_t depth = p->ahead_us / (p->all.us > 0 ? p->all.us : 1);
+        int64_t depth = p->ahead_us / p->all.us; /* a mean is at least 1 */
         return (unsigned)(depth < p->depth_max ? depth : p->depth_max);
 }
 

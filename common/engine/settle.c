@@ -88,8 +88,8 @@ void settle_add(struct pg_tx *tx, const struct settle_row *rows, size_t n,
         pg_arg_bool(tx, by->careful || by->reap);
 }
 
-/* Columns of settle and settle_completed: id, attempt, wave_no, state, wait_ms, class, version, wave_state, batch_size,
- * priority, queue. */
+/* Columns of settle and settle_completed: id, attempt, wave_no, state, wait_ms, class, version,
+ * wave_state, batch_size, priority, queue. */
 static const struct facts_cols settle_cols = {2, 6, 7, 8, 9, 10};
 
 void settle_read(const struct pg_result *r, size_t s, struct after *a)

@@ -77,12 +77,11 @@ static void on_ids(const int64_t *ids, size_t n, void *arg)
 static struct room ask_room(void *arg)
 {
         const struct engine_worker *w = arg;
-
         size_t runners = (size_t)w->cfg->worker_concurrency;
 
         if (w->draining || w->dead || !w->id)
-                return (struct room){0, 0, 0};
-        return (struct room){w->idle, w->behind, runners > w->lone ? runners - w->lone : 0};
+                return (struct room){0, 0};
+        return (struct room){w->idle + w->behind, runners > w->lone ? runners - w->lone : 0};
 }
 
 static size_t short_waves(int64_t *out, void *arg)

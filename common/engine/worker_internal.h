@@ -64,7 +64,7 @@ struct engine_worker {
 
         struct map *hands;     /* id -> struct hand */
         unsigned idle, behind; /* runners, and places behind their jobs, as told */
-        unsigned lone;         /* hands of that kind that have not settled */
+        unsigned lone;         /* hands with that mark that have not settled */
         struct pace *pace;
         struct loop_timer *spare; /* ids that find no runner soon go back */
 
