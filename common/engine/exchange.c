@@ -18,7 +18,8 @@
 #include "engine/pace.h"
 #include "engine/settle.h"
 
-enum { CLAIMS_MAX = 500, AGAIN_MS = 500, APART = 50 };
+/* WIDE_CLAIM: with so many ids a claim takes long enough for others to wait for its waves' locks. */
+enum { CLAIMS_MAX = 500, AGAIN_MS = 500, APART = 50, WIDE_CLAIM = 32 };
 
 struct item {
         struct list link;
@@ -617,8 +618,9 @@ static void add_settle(struct exchange *x, struct batch *b, struct pg_tx *tx)
 static void add_claim(struct exchange *x, struct batch *b, struct pg_tx *tx)
 {
         int64_t brief[PACE_WAVES_MAX];
+        bool wide = x->wide && b->nids >= WIDE_CLAIM;
 
-        pg_stmt(tx, x->wide ? SQL_CLAIM_LOCK_WIDE : SQL_CLAIM_LOCK);
+        pg_stmt(tx, wide ? SQL_CLAIM_LOCK_WIDE : SQL_CLAIM_LOCK);
         pg_arg_int8s(tx, b->ids, b->nids);
         pg_arg_int(tx, x->o.worker);
         pg_stmt(tx, SQL_PAIR_LOCKS);
@@ -630,7 +632,7 @@ static void add_claim(struct exchange *x, struct batch *b, struct pg_tx *tx)
         pg_arg_texts(tx, x->o.queues, x->o.nqueues);
         pg_arg_int8s(tx, brief, x->o.short_waves(brief, x->o.arg));
         pg_arg_int(tx, (int64_t)x->o.room(x->o.arg).lone);
-        pg_arg_bool(tx, x->wide);
+        pg_arg_bool(tx, wide);
         PG_FAULT_SENT(tx, claim_sent);
 }
 
