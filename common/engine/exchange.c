@@ -61,9 +61,9 @@ struct exchange {
         size_t noutcomes;
         int64_t *claims;
         size_t nclaims, claims_cap;
-        size_t taking; /* ids asked for with a finish that is under way */
+        size_t taking;         /* ids asked for with a finish that is under way */
         struct follow *follow; /* NULL for the API */
-        bool wide;     /* of the last claim at least one wave was */
+        bool wide;             /* of the last claim at least one wave was */
         struct batch *busy;
         unsigned apart; /* batches to go in which claims and outcomes are not mixed */
         struct loop_timer *again;
