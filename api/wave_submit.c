@@ -87,9 +87,12 @@ static void on_submitted(const struct pg_result *r, const struct err *e, void *a
 {
         struct submit *t = arg;
         struct submitted w;
-        if (!e)
-                submission_read_wave(r, idempotency_statements(&t->key), &t->s, &w);
-        on_line(e ? NULL : &w, e, t);
+        if (e) {
+                submit_failed(t, e);
+                return;
+        }
+        submission_read_wave(r, idempotency_statements(&t->key), &t->s, &w);
+        submit_done(t, &w);
 }
 
 void submit_send(struct pg_pool *pool, struct pg_tx *tx, pg_fn fn, void *arg)

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* Columns of claim.sql, in order. */
+/* Columns of claim.sql and claim_fresh.sql, in order. */
 enum {
         C_ID,
         C_CLAIMED,

@@ -13,7 +13,7 @@
 bool claim_answer_alive(const struct pg_result *r, size_t lock, size_t claim);
 /* Whether a wave of it is wide: the next claim had better be by claim_lock_wide. */
 bool claim_answer_wide(const struct pg_result *r, size_t lock);
-/* Whether there is a row for this id, which else is no migration's. */
+/* Whether there is a row for this id. */
 bool claim_answer_knows(const struct pg_result *r, size_t claim, int64_t id);
 /*
  * Reads one row. `*ended`: its wave is over.

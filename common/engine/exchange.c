@@ -19,8 +19,12 @@
 #include "engine/pace.h"
 #include "engine/settle.h"
 
-/* WIDE_CLAIM: with so many ids a claim takes long enough for others to wait for its waves' locks. */
-enum { CLAIMS_MAX = 500, AGAIN_MS = 500, APART = 50, WIDE_CLAIM = 32 };
+/*
+ * APART: so many batches go without mixing after PostgreSQL has refused one. CAREFUL: so many claims know
+ * everything after one has left ids. WIDE_CLAIM: with so many ids a claim takes long enough for others to
+ * wait for its waves' locks.
+ */
+enum { CLAIMS_MAX = 500, AGAIN_MS = 500, APART = 50, WIDE_CLAIM = 32, CAREFUL = 50 };
 
 struct item {
         struct list link;
@@ -48,6 +52,7 @@ struct batch {
         int64_t *ids; /* claims */
         size_t nids;
         bool has_settle, has_claim, failed;
+        bool fresh; /* the claim is claim_fresh, which leaves ids for claim */
         bool done;  /* its transaction was answered */
         bool early; /* the question behind it was answered first: a deadlock had sent it back */
         struct touched touched; /* what its outcomes are of, for that question */
@@ -65,7 +70,8 @@ struct exchange {
         struct follow *follow; /* NULL for the API */
         bool wide;             /* of the last claim at least one wave was */
         struct batch *busy;
-        unsigned apart; /* batches to go in which claims and outcomes are not mixed */
+        unsigned apart;   /* batches to go in which claims and outcomes are not mixed */
+        unsigned careful; /* claims to go that are made by the statement that knows everything */
         struct loop_timer *again;
         struct loop_timer *soon;
 };
@@ -429,15 +435,21 @@ static void read_settled(struct exchange *x, struct batch *b, const struct pg_re
         exchange_look(x, refused, nrefused, x->o.worker);
 }
 
-/* What is no migration's id: its delivery is over. */
-static void refuse_unknown(struct exchange *x, struct batch *b, const struct pg_result *r,
-                           size_t claim)
+/* Ids without an answer: claim_fresh has left them, and any is no migration's for claim: its delivery is over. */
+static void read_unanswered(struct exchange *x, struct batch *b, const struct pg_result *r,
+                            size_t claim)
 {
+        if (b->fresh)
+                x->careful = CAREFUL;
         for (size_t i = 0; i < b->nids; i++) {
                 struct claim_row row = {.id = b->ids[i],
                                         .delivery = {.id = b->ids[i], .end = END_SETTLED}};
                 if (claim_answer_knows(r, claim, row.id))
                         continue;
+                if (b->fresh) {
+                        exchange_claim(x, row.id);
+                        continue;
+                }
                 after_add(&b->after, &row.delivery);
                 x->o.on_claim(&row, x->o.arg);
         }
@@ -449,7 +461,7 @@ static void read_claimed(struct exchange *x, struct batch *b, const struct pg_re
         char shut[QUEUE_NAME_MAX + 1] = "";
         int claimed = 0;
 
-        if (!claim_answer_alive(r, lock, claim)) {
+        if (!b->fresh && !claim_answer_alive(r, lock, claim)) {
                 x->o.on_dead(x->o.arg);
                 return;
         }
@@ -472,9 +484,10 @@ static void read_claimed(struct exchange *x, struct batch *b, const struct pg_re
                 x->o.on_claim(&row, x->o.arg);
         }
         if ((size_t)pg_rows(r, claim) < b->nids)
-                refuse_unknown(x, b, r, claim);
+                read_unanswered(x, b, r, claim);
         metric_add(METRIC_CLAIMS, claimed, "claimed", NULL);
-        metric_add(METRIC_CLAIMS, (double)b->nids - claimed, "refused", NULL);
+        if (!b->fresh)
+                metric_add(METRIC_CLAIMS, (double)b->nids - claimed, "refused", NULL);
         FAULT_POINT(claim_handed_out);
 }
 
@@ -492,6 +505,8 @@ static void put_back(struct exchange *x, struct batch *b, const struct err *e)
                LI("claims", b->nids), LE(e));
         if (ours)
                 x->apart = APART;
+        if (ours && b->fresh)
+                x->careful = CAREFUL;
         LIST_EACH(l, &b->items)
         {
                 struct item *it = CONTAINER_OF(l, struct item, link);
@@ -650,12 +665,15 @@ static void add_claim(struct exchange *x, struct batch *b, struct pg_tx *tx)
         int64_t brief[PACE_WAVES_MAX];
         bool wide = x->wide && b->nids >= WIDE_CLAIM;
 
+        b->fresh = !x->careful;
+        if (x->careful)
+                x->careful--;
         pg_stmt(tx, wide ? SQL_CLAIM_LOCK_WIDE : SQL_CLAIM_LOCK);
         pg_arg_int8s(tx, b->ids, b->nids);
         pg_arg_int(tx, x->o.worker);
         pg_stmt(tx, SQL_PAIR_LOCKS);
         pg_arg_int8s(tx, b->ids, b->nids);
-        pg_stmt(tx, SQL_CLAIM);
+        pg_stmt(tx, b->fresh ? SQL_CLAIM_FRESH : SQL_CLAIM);
         pg_arg_int8s(tx, b->ids, b->nids);
         pg_arg_int(tx, x->o.worker);
         pg_arg_int(tx, x->o.shard);

@@ -17,6 +17,7 @@ STATEMENTS = {
     "pair_locks": "'{1}'",
     "claim_lock_wide": "'{1}', 1",
     "claim": "'{1}', 1, 1, '{default}', '{}', 10, false",
+    "claim_fresh": "'{1}', 1, 1, '{default}', '{}', 10, false",
     "settle_lock": "'{1}', '{}'",
     "settle": "'{1}', '{1}', '{completed}', '{NULL}', '{NULL}', '{NULL}', '{NULL}', '{-1}', '{0}', 1, 1, 1, 1, 1, '{0}', 0, false",
     "settle_completed": "'{1}', '{1}', '{NULL}', '{NULL}', '{0}', '{0}', 1, 1, false",

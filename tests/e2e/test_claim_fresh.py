@@ -1,0 +1,133 @@
+"""claim_fresh is claim in fewer steps: whatever the tables hold, it claims nothing that claim would not, does to
+each row what claim does, and takes all where nothing is special."""
+
+import random
+import re
+from pathlib import Path
+
+import psycopg2
+import psycopg2.extras
+import pytest
+
+SQL = Path(__file__).resolve().parents[2] / "common/store/sql"
+SETTINGS = ("search_path=wavefleet,public", "jit=off", "plan_cache_mode=force_generic_plan", "enable_seqscan=off")
+TYPES = "bigint[], bigint, int, text[], bigint[], int, boolean"
+WORKER = 1
+
+
+@pytest.fixture(scope="module")
+def cursor(make_fleet):
+    fleet = make_fleet(watched=False)
+    connection = psycopg2.connect(fleet.place.database_url, options=" ".join("-c " + s for s in SETTINGS))
+    with connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as c:
+        for name, types in (("claim_lock", "bigint[], bigint"), ("claim_lock_wide", "bigint[], bigint"),
+                            ("claim", TYPES), ("claim_fresh", TYPES)):
+            text = re.sub(r"^--.*$", "", (SQL / f"{name}.sql").read_text(), flags=re.M)
+            c.execute(f"PREPARE {name} ({types}) AS {text}")
+        connection.commit()
+        yield c
+        connection.rollback()
+    connection.close()
+
+
+def make_wave(c, n, rows, **columns):
+    """A running wave of noops with a row for each dict; returns its number and the ids."""
+    fields = {"wave_id": f"w{n}", "name": "w", "kind": "noop", "state": "running", "batch_size": 100, "max_attempts": 5,
+              "total": len(rows), **columns}
+    c.execute(f"INSERT INTO waves ({', '.join(fields)}) VALUES ({', '.join(['%s'] * len(fields))}) RETURNING wave_no",
+              list(fields.values()))
+    wave_no = c.fetchone()["wave_no"]
+    ids = []
+    for i, row in enumerate(rows):
+        fields = {"wave_no": wave_no, "project": f"p{i}", **row}
+        c.execute(f"INSERT INTO migrations ({', '.join(fields)}) VALUES ({', '.join(['%s'] * len(fields))}) RETURNING id",
+                  list(fields.values()))
+        ids.append(c.fetchone()["id"])
+        if fields.get("state") in ("running", "parked", "retrying"):
+            c.execute("""INSERT INTO active (migration_id, wave_no, state, worker_id, attempt, due_at)
+                VALUES (%s, %s, %s, %s, 1, now() + %s * interval '1 minute')""",
+                      (ids[-1], wave_no, fields["state"], 9 if fields["state"] == "running" else None, random.choice((-1, 1))))
+    held = sum(r.get("state") in ("running", "parked") for r in rows)
+    if held:
+        c.execute("INSERT INTO wave_progress (wave_no, shard, claimed) VALUES (%s, 7, %s)", (wave_no, held))
+    return wave_no, ids
+
+
+def make_worker(c, alive=True):
+    c.execute("""INSERT INTO workers (worker_id, name, slot, host, boot_id, pid_ns, pid, pid_started, queues, concurrency,
+        version, lease_ms, alive) OVERRIDING SYSTEM VALUE
+        VALUES (%s, gen_random_uuid(), 1, 'h', 'b', 'p', 1, 1, '{default}', 10, 'x', 15000, %s)""", (WORKER, alive))
+
+
+def claimed_by(c, statement, ids, short, lone, wide):
+    """What the statement claimed, {id: its answer}, and what it left in the tables; nothing of it stays."""
+    c.execute("SAVEPOINT before")
+    c.execute(f"EXECUTE {'claim_lock_wide' if wide else 'claim_lock'} (%s::bigint[], %s)", (ids, WORKER))
+    c.execute(f"EXECUTE {statement} (%s::bigint[], %s, 1, '{{default,other}}', %s::bigint[], %s, %s)",
+              (ids, WORKER, short, lone, wide))
+    answers = {r["id"]: r for r in c.fetchall() if r["claimed"] is not None}
+    tables = {}
+    for table, key in (("migrations", "id"), ("active", "migration_id"), ("wave_progress", "wave_no, shard")):
+        c.execute(f"SELECT * FROM {table} ORDER BY {key}")
+        tables[table] = c.fetchall()
+    c.execute("ROLLBACK TO before")
+    return answers, tables
+
+
+def settled_answer(answer):
+    return {k: v for k, v in answer.items() if k not in ("polls", "due_in_ms")}
+
+
+def test_it_claims_nothing_that_claim_would_not(cursor):
+    c, some, all_of_it = cursor, 0, 0
+    for seed in range(120):
+        rnd = random.Random(seed)
+        random.seed(seed)
+        make_worker(c, alive=rnd.random() > 0.05)
+        waves, ids = [], []
+        if rnd.random() < 0.2:
+            c.execute("INSERT INTO queues (queue, paused) VALUES ('other', true)")
+        plain = rnd.random() < 0.3
+        for n in range(rnd.randint(1, 4)):
+            odd = 0 if plain else 0.25
+            rows = [{"state": rnd.choice(("pending", "running", "parked", "retrying", "completed", "failed", "blocked"))
+                     if rnd.random() < odd else "pending",
+                     "crashes": int(rnd.random() < odd / 2), "attempt": rnd.randint(0, 3),
+                     "brz_project_id": rnd.choice((None, 5))} for _ in range(rnd.randint(1, 8))]
+            special = {} if plain or rnd.random() < 0.4 else rnd.choice((
+                {"state": "paused"}, {"kind": "remote"}, {"queue": "other"}, {"queue": "nobody's"}, {"batch_size": 2},
+                {"gate_id": 1}, {"batch_size": 1, "total": 50}, {"state": "stopped"}))
+            wave_no, its = make_wave(c, n, rows, **special)
+            waves.append(wave_no)
+            ids += rnd.sample(its, rnd.randint(1, len(its)))
+        ids = sorted(ids)
+        short = waves if rnd.random() < 0.5 else rnd.sample(waves, rnd.randint(0, len(waves)))
+        lone, wide = rnd.choice((0, 3, 100)), rnd.random() < 0.5
+        fresh, fresh_tables = claimed_by(c, "claim_fresh", ids, short, lone, wide)
+        full, full_tables = claimed_by(c, "claim", ids, short, lone, wide)
+        told = f"seed {seed}: {sorted(fresh)} and {sorted(full)} of {ids}"
+        assert fresh.keys() <= full.keys(), told
+        for i, answer in fresh.items():
+            assert settled_answer(answer) == settled_answer(full[i]), told
+        if fresh.keys() == full.keys():
+            assert fresh_tables == full_tables, told
+        rows = {r["id"]: r for r in full_tables["migrations"]}
+        for row in fresh_tables["migrations"]:
+            assert row["id"] not in fresh or row == rows[row["id"]], told
+        some += bool(fresh)
+        all_of_it += len(fresh) == len(ids)
+        c.connection.rollback()
+    assert some > 40 and all_of_it > 15, (some, all_of_it)
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_it_takes_all_where_nothing_is_special(cursor, wide):
+    make_worker(cursor)
+    ids = []
+    for n in range(3):
+        ids += make_wave(cursor, n, [{} for _ in range(20)])[1]
+    fresh, tables = claimed_by(cursor, "claim_fresh", ids, [], 100, wide)
+    assert sorted(fresh) == ids
+    assert [r["state"] for r in tables["migrations"]] == ["running"] * 60
+    assert sum(r["claimed"] for r in tables["wave_progress"]) == 60
+    cursor.connection.rollback()
