@@ -89,12 +89,12 @@ void settle_add(struct pg_tx *tx, const struct settle_row *rows, size_t n,
 }
 
 /* Columns of settle and settle_completed: id, attempt, wave_no, state, wait_ms, class, version,
- * wave_state, batch_size, priority, queue. */
+ * wave_state, batch_size, priority, queue; the last five, of the wave, in one row of each wave at least. */
 static const struct facts_cols settle_cols = {2, 6, 7, 8, 9, 10};
 
 void settle_read(const struct pg_result *r, size_t s, struct after *a)
 {
-        int64_t wave_no = 0; /* of the row before: most have the same */
+        int64_t wave_no = 0; /* whose facts were read last */
         const char *state = NULL;
         int alike = 0;
 
@@ -107,7 +107,7 @@ void settle_read(const struct pg_result *r, size_t s, struct after *a)
                 struct wave_facts f;
 
                 after_add(a, &d);
-                if (d.wave_no != wave_no) {
+                if (d.wave_no != wave_no && !pg_is_null(r, s, row, settle_cols.version)) {
                         facts_read(r, s, row, &settle_cols, &f);
                         after_facts(a, &f);
                         wave_no = d.wave_no;

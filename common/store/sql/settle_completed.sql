@@ -1,5 +1,6 @@
 -- Settles a batch of which every outcome is `completed`, as most are: what settle does for these, in fewer
--- steps. What was asked of them meanwhile, or of their wave, is of no interest any more. Answers as settle.
+-- steps. What was asked of them meanwhile, or of their wave, is of no interest any more. Answers as settle, but that
+-- what it says of a wave stands in one row of each.
 -- $1 bigint[] ids   $2 int[] attempts   $3 text[] results (JSON)   $4 text[] memos (JSON)
 -- $5 bigint[] learnt targets (0: none)   $6 int[] 1: the outcome of a poll, which fits a parked row too
 -- $7 worker_id of bodies; 0: a webhook or a person   $8 shard   $9 as $17 of settle
@@ -14,28 +15,30 @@ WITH u AS (
        AND CASE WHEN d.poll <> 0 OR $7::bigint = 0 THEN m.state IN ('running', 'parked')
                 ELSE m.state = 'running' AND m.worker_id = $7::bigint END
     RETURNING m.id, m.attempt, m.wave_no, m.started_at, m.worker_id),
-v AS MATERIALIZED (
-    SELECT u.*, w.*
-      FROM u JOIN LATERAL (SELECT version, state AS wave_state, batch_size, priority, queue, has_dependencies
-                             FROM waves WHERE wave_no = u.wave_no OFFSET 0) w ON true),
 gone AS (
-    DELETE FROM active a WHERE a.migration_id = ANY (ARRAY(SELECT id FROM v))),
+    DELETE FROM active a WHERE a.migration_id = ANY (ARRAY(SELECT id FROM u))),
 ended AS (
     INSERT INTO attempts (migration_id, attempt, worker_id, started_at, outcome)
     SELECT id, attempt, worker_id, started_at, 'completed'
-      FROM v
+      FROM u
      WHERE NOT ($9::boolean AND EXISTS (SELECT FROM attempts o
-                                         WHERE o.migration_id = v.id AND o.attempt = v.attempt))),
+                                         WHERE o.migration_id = u.id AND o.attempt = u.attempt))),
+k AS MATERIALIZED (
+    SELECT g.*, w.*
+      FROM (SELECT wave_no AS no, min(id) AS first_id, count(*) AS n FROM u GROUP BY wave_no) g
+     CROSS JOIN LATERAL (SELECT version, state AS wave_state, batch_size, priority, queue, has_dependencies
+                           FROM waves WHERE wave_no = g.no OFFSET 0) w),
 reminded AS (
     INSERT INTO unresolved (migration_id, wave_no)
-    SELECT id, wave_no FROM v
-     WHERE has_dependencies AND EXISTS (SELECT FROM dependencies d WHERE d.on_id = v.id)
+    SELECT id, wave_no FROM u
+     WHERE wave_no = ANY (ARRAY(SELECT no FROM k WHERE has_dependencies))
+       AND EXISTS (SELECT FROM dependencies d WHERE d.on_id = u.id)
         ON CONFLICT DO NOTHING),
 counted AS (
     INSERT INTO wave_progress AS p (wave_no, shard, released, completed)
-    SELECT wave_no, $8::smallint, count(*), count(*) FROM v GROUP BY wave_no ORDER BY wave_no
+    SELECT no, $8::smallint, n, n FROM k ORDER BY no
         ON CONFLICT (wave_no, shard) DO UPDATE
        SET released = p.released + excluded.released, completed = p.completed + excluded.completed)
-SELECT id, attempt, wave_no, 'completed' AS state, NULL AS wait_ms, NULL AS class, version, wave_state,
-       batch_size, priority, queue
-  FROM v
+SELECT u.id, u.attempt, u.wave_no, 'completed' AS state, NULL AS wait_ms, NULL AS class, k.version, k.wave_state,
+       k.batch_size, k.priority, k.queue
+  FROM u LEFT JOIN k ON k.first_id = u.id
