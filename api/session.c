@@ -77,6 +77,13 @@ void session_set_cookie(struct request *rq, const char *id)
         mem_wipe(text, sizeof(text));
 }
 
+/* Somebody is known, by a session. */
+static bool has_session(const struct request *rq)
+{
+        enum proof proof = request_credential(rq)->proof;
+        return *request_principal(rq) && (proof == PROOF_SESSION || proof == PROOF_COOKIE);
+}
+
 /* ---- GET /api/auth/check ---- */
 
 static void answer_check(struct request *rq, const struct session_user *u)
@@ -127,12 +134,10 @@ void session_check(struct request *rq)
         const char *name = request_principal(rq);
         const struct session_user token = {
                 .username = name, .full_name = "", .email = "", .role = request_role(rq)};
-        if (!*name)
-                answer_check(rq, NULL);
-        else if (request_credential(rq)->proof == PROOF_TOKEN)
-                answer_check(rq, &token);
-        else
+        if (has_session(rq))
                 send_by_hash(rq, SQL_SESSION_SHOW, on_shown);
+        else
+                answer_check(rq, *name ? &token : NULL);
 }
 
 /* ---- POST /api/auth/logout ---- */
@@ -164,8 +169,7 @@ static void on_ended(const struct pg_result *r, const struct err *e, void *arg)
 
 void session_logout(struct request *rq)
 {
-        enum proof proof = request_credential(rq)->proof;
-        if (*request_principal(rq) && proof != PROOF_TOKEN)
+        if (has_session(rq))
                 send_by_hash(rq, SQL_SESSION_END, on_ended);
         else
                 answer_logout(rq, false);
