@@ -153,8 +153,8 @@ START_TEST(who_may_call_what_is_open)
                     strcmp(r->path, "/readyz") == 0 || !r->handler ||
                     strcmp(r->path, "/api/auth/login") == 0 ||
                     strncmp(r->path, "/api/webhooks/", 14) == 0;
-        bool anyone = strcmp(r->path, "/api/auth/logout") == 0 ||
-                      strcmp(r->path, "/api/auth/check") == 0;
+        bool anyone =
+                strcmp(r->path, "/api/auth/logout") == 0 || strcmp(r->path, "/api/auth/check") == 0;
         ck_assert_msg((r->role == ROLE_OPEN) == open, "%s %s", r->method, r->path);
         ck_assert_msg((r->role == ROLE_ANYONE) == anyone, "%s %s", r->method, r->path);
 }
