@@ -362,6 +362,7 @@ def test_attempts_from_an_address_are_counted_over_all_names(own):
         assert wrong(own, f"name-{n}").status == 401
     assert_problem(wrong(own, "name-20"), 429)
     assert_problem(login(own.http, "vera", PASSWORDS["vera"]), 429)
+    assert own.sql.value("SELECT count(*) FROM login_attempts") == 21   # what is refused leaves nothing behind
     own.sql.execute("UPDATE login_attempts SET blocked_until = now() WHERE key LIKE 'address:%%'")
     assert login(own.http, "vera", PASSWORDS["vera"]).status == 200     # which gives back its own attempt only
     assert wrong(own, "name-21").status == 401

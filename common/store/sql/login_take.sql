@@ -11,15 +11,18 @@ WITH t AS MATERIALIZED (
       FROM t, unnest($1::text[], $2::int[], $3::int[]) AS k (key, free, cap_s)
       JOIN login_attempts a USING (key)
 ), b AS (
-    SELECT max(blocked_until) AS until FROM k, t WHERE blocked_until > t.now
+    -- fewer than the keys: login_lock saw that one is blocked, and its time is just over
+    SELECT count(*) = cardinality($1::text[]) AND bool_and(blocked_until <= t.now) AS granted,
+           greatest(1, ceil(extract(epoch FROM max(blocked_until) FILTER (WHERE blocked_until > t.now) - t.now))) AS wait_s
+      FROM t LEFT JOIN k ON true
+     GROUP BY t.now
 ), taken AS (
     UPDATE login_attempts a
        SET attempts = k.nth, at = t.now,
            blocked_until = t.now + interval '1 second'
                * CASE WHEN k.nth < k.free THEN 0 ELSE least(k.cap_s, power(2, least(k.nth - k.free, 30))) END
       FROM k, b, t
-     WHERE a.key = k.key AND b.until IS NULL
+     WHERE a.key = k.key AND b.granted
 )
-SELECT b.until IS NULL, greatest(1, ceil(extract(epoch FROM b.until - t.now)))::int,
-       u.user_id, u.password_hash, u.disabled_at IS NOT NULL
-  FROM t, b LEFT JOIN users u ON u.username = $4::text
+SELECT b.granted, b.wait_s::int, u.user_id, u.password_hash, u.disabled_at IS NOT NULL
+  FROM b LEFT JOIN users u ON u.username = $4::text
