@@ -1,4 +1,4 @@
-/* ops_finish.c - the ends of deliveries and of waits: finish and promote, grouped by wave for Lua. */
+/* ops_finish.c - the ends of deliveries and of waits: finish, follow and promote, grouped by wave for Lua. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -176,6 +176,62 @@ void broker_finish(struct broker *b, int64_t worker, const struct delivery *d, s
         s->fn = fn;
         s->arg = arg;
         pieces_run(&s->p, b, &kind, n > 0 ? pieces_of(n, BROKER_BATCH_MAX) : 1);
+}
+
+/* ---- follow ---- */
+
+struct follow {
+        broker_ids_fn fn;
+        void *arg;
+};
+
+static void on_follow(struct broker *b, const redisReply *reply, const struct err *e, void *arg)
+{
+        struct follow *f = arg;
+        int64_t *ids = NULL;
+        size_t n = reply ? reply_ids(reply, waves_skip(reply), &ids) : 0;
+        (void)b;
+        f->fn(ids, n, e, f->arg);
+        free(ids);
+        free(f);
+}
+
+/* Wave by wave. */
+static void follow_args(struct cmd *cmd, const struct delivery *d, size_t n)
+{
+        struct item items[BROKER_BATCH_MAX];
+        int64_t waves = 0;
+        for (size_t i = 0; i < n; i++)
+                items[i] = (struct item){.wave = (size_t)d[i].wave_no, .place = i, .what = &d[i]};
+        // cppcheck-suppress uninitvar ; the first n are set, n at most BROKER_BATCH_MAX
+        qsort(items, n, sizeof(items[0]), by_group);
+        for (size_t i = 0; i < n; i++)
+                waves += i == 0 || items[i].wave != items[i - 1].wave;
+        cmd_int(cmd, waves);
+        for (size_t i = 0, end; i < n; i = end) {
+                for (end = i; end < n && items[end].wave == items[i].wave;)
+                        end++;
+                cmd_int(cmd, (int64_t)items[i].wave);
+                cmd_int(cmd, (int64_t)(end - i));
+                for (size_t j = i; j < end; j++)
+                        cmd_int(cmd, ((const struct delivery *)items[j].what)->id);
+        }
+}
+
+void broker_follow(struct broker *b, int64_t worker, const struct delivery *d, size_t n,
+                   const char *const *queues, size_t nq, size_t want, broker_ids_fn fn, void *arg)
+{
+        struct waves w = {0};
+        struct follow *f = xmalloc(sizeof(*f));
+        *f = (struct follow){fn, arg};
+        for (size_t q = 0; q < nq && q < BROKER_BATCH_MAX; q++)
+                waves_add_queue(&w, queues[q]);
+        struct call *c = waves_call(b, LUA_FOLLOW, &w, 1);
+        cmd_key(&c->cmd, key_processing(b->prefix, worker));
+        waves_args(c, &w);
+        cmd_int(&c->cmd, (int64_t)(want < WANT_MAX ? want : WANT_MAX));
+        follow_args(&c->cmd, d, n < BROKER_BATCH_MAX ? n : BROKER_BATCH_MAX);
+        call_send(c, on_follow, f);
 }
 
 /* ---- promote ---- */

@@ -14,11 +14,13 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "engine/claim_answer.h"
+#include "engine/follow.h"
 #include "engine/look.h"
 #include "engine/pace.h"
 #include "engine/settle.h"
 
-enum { CLAIMS_MAX = 500, AGAIN_MS = 500, APART = 50 };
+/* WIDE_CLAIM: with so many ids a claim takes long enough for others to wait for its waves' locks. */
+enum { CLAIMS_MAX = 500, AGAIN_MS = 500, APART = 50, WIDE_CLAIM = 32 };
 
 struct item {
         struct list link;
@@ -59,8 +61,9 @@ struct exchange {
         size_t noutcomes;
         int64_t *claims;
         size_t nclaims, claims_cap;
-        size_t taking; /* ids asked for with a finish that is under way */
-        bool wide;     /* of the last claim at least one wave was */
+        size_t taking;         /* ids asked for with a finish that is under way */
+        struct follow *follow; /* NULL for the API */
+        bool wide;             /* of the last claim at least one wave was */
         struct batch *busy;
         unsigned apart; /* batches to go in which claims and outcomes are not mixed */
         struct loop_timer *again;
@@ -78,11 +81,32 @@ static void again(void *arg)
         exchange_kick(arg);
 }
 
+static void followers(const int64_t *ids, size_t n, void *arg)
+{
+        struct exchange *x = arg;
+
+        x->o.on_ids(ids, n, x->o.arg);
+        exchange_kick(x);
+}
+
+static struct follow *make_follow(struct exchange *x)
+{
+        struct follow_opts o = {.loop = x->o.loop,
+                                .broker = x->o.broker,
+                                .queues = x->o.queues,
+                                .nqueues = x->o.nqueues,
+                                .on_ids = followers,
+                                .on_go = again,
+                                .arg = x};
+        return follow_new(&o);
+}
+
 struct exchange *exchange_new(const struct exchange_opts *o)
 {
         struct exchange *x = xcalloc(1, sizeof(*x));
 
         x->o = *o;
+        x->follow = o->on_ids ? make_follow(x) : NULL;
         list_init(&x->outcomes);
         x->again = loop_timer_new(o->loop, again, x);
         x->soon = loop_timer_new(o->loop, again, x);
@@ -107,6 +131,7 @@ void exchange_free(struct exchange *x)
         forget_all(x);
         loop_timer_free(x->again);
         loop_timer_free(x->soon);
+        follow_free(x->follow);
         free(x->claims);
         free(x);
 }
@@ -116,6 +141,8 @@ void exchange_renew(struct exchange *x, int64_t worker, int shard)
         forget_all(x);
         x->generation++;
         x->busy = NULL;
+        if (x->follow)
+                follow_renew(x->follow);
         x->o.worker = worker;
         x->o.shard = shard;
 }
@@ -127,7 +154,8 @@ size_t exchange_waiting(const struct exchange *x)
 
 size_t exchange_claiming(const struct exchange *x)
 {
-        return x->nclaims + x->taking + (x->busy ? x->busy->nids : 0);
+        return x->nclaims + x->taking + (x->follow ? follow_taking(x->follow) : 0) +
+               (x->busy ? x->busy->nids : 0);
 }
 
 /* Ids to take together with a finish: what there would be room for. */
@@ -206,6 +234,9 @@ int exchange_settle(struct exchange *x, const struct attempt *of, const struct o
                 make_valid(it->texts);
         list_push_back(&x->outcomes, &it->link);
         x->noutcomes++;
+        /* What parks keeps its slot, what is handed back goes to the head of the backlog. */
+        if (of->lone && (o->kind == OUTCOME_COMPLETED || o->kind == OUTCOME_FAILED))
+                follow_add(x->follow, of->id, of->wave_no);
         return 0;
 }
 
@@ -617,8 +648,9 @@ static void add_settle(struct exchange *x, struct batch *b, struct pg_tx *tx)
 static void add_claim(struct exchange *x, struct batch *b, struct pg_tx *tx)
 {
         int64_t brief[PACE_WAVES_MAX];
+        bool wide = x->wide && b->nids >= WIDE_CLAIM;
 
-        pg_stmt(tx, x->wide ? SQL_CLAIM_LOCK_WIDE : SQL_CLAIM_LOCK);
+        pg_stmt(tx, wide ? SQL_CLAIM_LOCK_WIDE : SQL_CLAIM_LOCK);
         pg_arg_int8s(tx, b->ids, b->nids);
         pg_arg_int(tx, x->o.worker);
         pg_stmt(tx, SQL_PAIR_LOCKS);
@@ -630,7 +662,7 @@ static void add_claim(struct exchange *x, struct batch *b, struct pg_tx *tx)
         pg_arg_texts(tx, x->o.queues, x->o.nqueues);
         pg_arg_int8s(tx, brief, x->o.short_waves(brief, x->o.arg));
         pg_arg_int(tx, (int64_t)x->o.room(x->o.arg).lone);
-        pg_arg_bool(tx, x->wide);
+        pg_arg_bool(tx, wide);
         PG_FAULT_SENT(tx, claim_sent);
 }
 
@@ -681,13 +713,17 @@ static void send_batch(struct exchange *x)
 
 void exchange_kick(struct exchange *x)
 {
-        if (x->busy || !pg_up(x->o.pg) || (!claims_to_send(x) && list_empty(&x->outcomes)))
+        if (!pg_up(x->o.pg))
+                return;
+        if (x->follow)
+                follow_ask(x->follow, x->o.worker, to_take(x));
+        if (x->busy || (x->follow && follow_waits(x->follow)) ||
+            (!claims_to_send(x) && list_empty(&x->outcomes)))
                 return;
         send_batch(x);
 }
 
 void exchange_kick_soon(struct exchange *x)
 {
-        if (!x->busy)
-                loop_timer_start(x->soon, 0);
+        loop_timer_start(x->soon, 0);
 }

@@ -417,7 +417,11 @@ void engine_worker_settle(struct engine_worker *w, int64_t id, int32_t attempt,
                 pace_note(w->pace, h->wave_no, o->took_us);
         if (h->poll && o->kind == OUTCOME_HANDED_BACK)
                 said = (struct outcome){.kind = OUTCOME_PARKED, .due_in_ms = POLL_AGAIN_MS};
-        struct attempt of = {id, h->wave_no, attempt, h->poll};
+        struct attempt of = {.id = id,
+                             .wave_no = h->wave_no,
+                             .number = attempt,
+                             .poll = h->poll,
+                             .lone = h->lone && !h->poll};
         if (stream_written(w->stream, id))
                 settle_now(w, &of, &said);
         else

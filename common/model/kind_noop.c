@@ -15,6 +15,7 @@ static const struct json_field fields[] = {
         {"log_lines", WANT_INT, false, 0, LINES_MAX, offsetof(struct raw, p.log_lines), NO_PRESENT},
         {"fail", WANT_OBJECT, false, 0, 0, offsetof(struct raw, fail), NO_PRESENT},
         {"result", WANT_OBJECT, false, 0, 0, offsetof(struct raw, p.result), NO_PRESENT},
+        {"stamp", WANT_BOOL, false, 0, 0, offsetof(struct raw, p.stamp), NO_PRESENT},
 };
 
 struct fail {

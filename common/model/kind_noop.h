@@ -7,6 +7,8 @@
  *   fail       {"times": N, "class": "temporary"}: attempts 1 to N fail with that class; with
  *              "crashed" the runner kills itself, with "timed_out" it never ends by itself
  *   result     the result object
+ *   stamp      true: the result object is {"from": T, "to": T} instead, the seconds since 1970 at which the
+ *              body began and ended, to the microsecond
  *
  * A project's params override the wave's, one by one.
  */
@@ -22,6 +24,7 @@ struct noop_params {
         int64_t fail_times;
         enum error_class fail_class;
         const struct json *result; /* or NULL */
+        bool stamp;
 };
 
 /* Fills what is given and leaves the rest of *out alone; the values point into params. */

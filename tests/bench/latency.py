@@ -32,12 +32,13 @@ def since_answer(fleet, answered, expression):
 
 
 def latency(bench):
-    """From the answer to POST /api/waves: to the claim's BEGIN, to the settlement's BEGIN (between the two
-    the body of a noop ran), and to the moment at which a program of the command kind looked at the clock."""
+    """From the answer to POST /api/waves: to the claim's BEGIN, to the moment at which the body of a noop looked
+    at the clock, to its settlement's BEGIN, and to that moment of a program of the command kind."""
     count = bench.size(200, 10)
-    noop = {"name": "latency", "kind": "noop", "project_uuids": ["one"]}
-    date = {**noop, "kind": "command", "params": {"argv": ["/bin/date", '+{{"at": "%s.%N"}']}}
-    found = {"claim": [], "settle": [], "program": []}
+    wave = {"name": "latency", "project_uuids": ["one"]}
+    noop = {**wave, "kind": "noop", "params": {"stamp": True}}
+    date = {**wave, "kind": "command", "params": {"argv": ["/bin/date", '+{{"at": "%s.%N"}']}}
+    found = {"claim": [], "body": [], "settle": [], "program": []}
     for _ in bench.rounds():
         with bench.ground.fleet("latency") as fleet:
             fleet.env["WAVEFLEET_COMMAND_ALLOW"] = "/bin/date"
@@ -45,13 +46,15 @@ def latency(bench):
             answered_waves(fleet, 5, noop)
             answered = answered_waves(fleet, count, noop)
             found["claim"].append(since_answer(fleet, answered, "extract(epoch FROM m.started_at)"))
+            found["body"].append(since_answer(fleet, answered, "m.result->>'from'"))
             found["settle"].append(since_answer(fleet, answered, "extract(epoch FROM m.finished_at)"))
             answered = answered_waves(fleet, count, date)
             found["program"].append(since_answer(fleet, answered, "m.result->>'at'"))
-    for key, what in (("claim", "to its claim"), ("settle", "to its settlement, the body of a noop done"),
+    for key, what in (("claim", "to its claim"), ("body", "to the start of its body"),
+                      ("settle", "to its settlement, the body of a noop done"),
                       ("program", "to the first line of a command's program")):
         for part, most in ((0.5, 1), (0.99, 10)):
-            target = {"at_most": most} if key == "settle" else {}
+            target = {"at_most": most} if key == "body" else {}
             bench.report(f"{key}_p{part * 100:.0f}", f"from the API's answer {what}, p{part * 100:.0f}",
                          [percentile(times, part) for times in found[key]], "ms", **target)
 
@@ -59,24 +62,26 @@ def latency(bench):
 SPAN = 'a=$EPOCHREALTIME; sleep 0.1; echo "{{\\"from\\": $a, \\"to\\": $EPOCHREALTIME}"'
 
 
+def gaps_in(fleet, name, window, count, **fields):
+    """The end of the n-th body makes room for the one that begins `window` later; bodies tell both moments."""
+    fleet.wave_and_wait(name, names(count), batch_size=window, deadline_s=60, **fields)
+    rows = fleet.sql.rows("""SELECT (m.result->>'from')::float AS begun, (m.result->>'to')::float AS ended
+        FROM migrations m JOIN waves w USING (wave_no) WHERE w.name = %s""", name)
+    begun, ended = sorted(r["begun"] for r in rows), sorted(r["ended"] for r in rows)
+    return [(b - e) * 1000 for e, b in zip(ended, begun[window:])]
+
+
 def gaps(bench):
-    """From the end of one body to the start of the next, in a wave whose window is full: the end of the n-th
-    makes room for the one that starts `window` later. A noop that sleeps for 100 ms began 100 ms before its
-    end, which is when its settlement begins; a program tells its first and its last moment itself."""
+    """From the end of one body to the start of the next, in a wave whose window is full."""
     window, count = 10, bench.size(300, 40)
     noops, programs = [], []
     for _ in bench.rounds():
         with bench.ground.fleet("gaps") as fleet:
             fleet.env["WAVEFLEET_COMMAND_ALLOW"] = "/bin/bash"
             fleet.start_workers(2, 10)
-            fleet.wave_and_wait("noops", names(count), batch_size=window, params={"sleep_ms": 100}, deadline_s=60)
-            ended = sorted(fleet.sql.rows("SELECT extract(epoch FROM finished_at)::float AS at FROM migrations"), key=lambda r: r["at"])
-            noops.append([(b["at"] - a["at"]) * 1000 - 100 for a, b in zip(ended, ended[window:])])
-            fleet.wave_and_wait("programs", names(count), kind="command", batch_size=window,
-                                params={"argv": ["/bin/bash", "-c", SPAN]}, deadline_s=60)
-            rows = fleet.sql.rows("SELECT (result->>'from')::float AS begun, (result->>'to')::float AS ended FROM migrations WHERE wave_no = 2")
-            begun, ended = sorted(r["begun"] for r in rows), sorted(r["ended"] for r in rows)
-            programs.append([(b - e) * 1000 for e, b in zip(ended, begun[window:])])
+            noops.append(gaps_in(fleet, "noops", window, count, params={"sleep_ms": 100, "stamp": True}))
+            programs.append(gaps_in(fleet, "programs", window, count, kind="command",
+                                    params={"argv": ["/bin/bash", "-c", SPAN]}))
     for part, most in ((0.5, 2), (0.99, 15)):
         bench.report(f"gap_p{part * 100:.0f}", f"from the end of a body to the start of the next in a full window, p{part * 100:.0f}",
                      [percentile(times, part) for times in noops], "ms", at_most=most)

@@ -25,7 +25,7 @@ def in_a_wave(x):
     assert x.sql.value("SELECT count(*) FROM migrations WHERE spent > 1") == 0, "a worker that dies spends no attempt"
 
 
-@passes("ids_taken")
+@passes("ids_taken", "follow_sent")
 def ids_come_with_an_end(x):
     """The window is as wide as there are runners: the queue is empty, and each end releases another id."""
     victim = x.victim(3)

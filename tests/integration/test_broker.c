@@ -722,6 +722,69 @@ START_TEST(promote_many)
 }
 END_TEST
 
+/* ---- what follows bodies that have ended ---- */
+
+static void follow(const struct delivery *d, size_t n, size_t want)
+{
+        static const char *const queues[] = {"q", "r"};
+        OK(broker_follow(rig.b, 7, d, n, queues, 2, want, rig_ids, NULL));
+}
+
+START_TEST(what_follows_comes_before_the_end)
+{
+        struct wave_facts f = wave(1, 3), other = wave(2, 1);
+        const struct delivery d[] = {{.id = 1, .wave_no = 1, .end = END_SETTLED},
+                                     {.id = 20, .wave_no = 2, .end = END_SETTLED},
+                                     {.id = 2, .wave_no = 1, .end = END_SETTLED}};
+        submit(&f, 1, 9);
+        submit(&other, 20, 29);
+        take_ids(4);
+        follow(d, 3, 3);
+        ck_assert_uint_eq(rig.n, 3);
+        ck_assert_str_eq(rig_text("SMEMBERS wavefleet:wave:1:window"), "3 4 5");
+        ck_assert_str_eq(rig_text("SMEMBERS wavefleet:wave:2:window"), "21");
+        ck_assert_int_eq(rig_int("LLEN wavefleet:queue:q"), 0);
+        ck_assert_int_eq(rig_int("LLEN wavefleet:processing:7"), 7);
+        /* The ends are as ever; the slots that they would free are others' by now. */
+        struct wave_facts both[] = {f, other};
+        finish(d, 3, both, 2);
+        ck_assert_str_eq(rig_text("SMEMBERS wavefleet:wave:1:window"), "3 4 5");
+        ck_assert_int_eq(rig_int("LLEN wavefleet:processing:7"), 4);
+        ck_assert_int_eq(rig_int("SCARD wavefleet:demand:q"), 4);
+}
+END_TEST
+
+START_TEST(what_is_lined_up_goes_before_what_follows)
+{
+        struct wave_facts f = wave(1, 2), other = wave(2, 1);
+        const struct delivery d = {.id = 1, .wave_no = 1, .end = END_SETTLED};
+        submit(&f, 1, 9);
+        take_ids(2);
+        submit(&other, 20, 29);
+        follow(&d, 1, 1);
+        ck_assert_uint_eq(rig.n, 1);
+        ck_assert_int_eq(rig.ids[0], 20);
+        ck_assert_str_eq(rig_text("SMEMBERS wavefleet:wave:1:window"), "1 2");
+        ck_assert_int_eq(rig_int("LLEN wavefleet:queue:q"), 0);
+}
+END_TEST
+
+START_TEST(nothing_follows_in_a_wave_that_is_paused_or_closed)
+{
+        struct wave_facts f = wave(1, 1);
+        const struct delivery d[] = {{.id = 1, .wave_no = 1}, {.id = 7, .wave_no = 9}};
+        submit(&f, 1, 9);
+        take_ids(1);
+        f.paused = true;
+        f.version = 2;
+        OK(broker_facts(rig.b, &f, rig_done, NULL));
+        follow(d, 2, 2);
+        ck_assert_uint_eq(rig.n, 0);
+        ck_assert_int_eq(rig_int("EXISTS wavefleet:wave:1:window wavefleet:wave:9"), 0);
+        ck_assert_str_eq(rig_text("LRANGE wavefleet:processing:7 0 -1"), "1");
+}
+END_TEST
+
 /* ---- all of it together, at random, without a reconciler ---- */
 
 enum { LIFE_WAVES = 6, LIFE_EACH = 150, LIFE_TAKE = 12 };
@@ -763,6 +826,22 @@ static struct delivery live(int64_t id)
         }
 }
 
+/* Asks for what follows those of d[n] that give up their slots, now and then; appends it. Returns how many. */
+static size_t follow_some(struct delivery *d, size_t n)
+{
+        struct delivery ended[LIFE_TAKE];
+        size_t count = 0;
+        for (size_t i = 0; i < n && rand_below(2) == 0; i++)
+                if (d[i].end == END_SETTLED || d[i].end == END_RETRYING)
+                        ended[count++] = d[i];
+        if (count == 0)
+                return 0;
+        follow(ended, count, count);
+        for (size_t i = 0; i < rig.n; i++)
+                d[n + i].id = rig.ids[i];
+        return rig.n;
+}
+
 static void promote_the_due(void)
 {
         static const enum delivery_end ends[] = {END_PENDING, END_PARKED, END_RETRYING, END_SETTLED};
@@ -798,15 +877,18 @@ START_TEST(random_lives_all_end)
                 snprintf(life_facts[i].queue, sizeof(life_facts[i].queue), "%s", queues[i % 2]);
                 submit(&life_facts[i], 1000 * i, 1000 * i + LIFE_EACH - 1);
         }
-        struct delivery d[LIFE_TAKE];
+        struct delivery d[2 * LIFE_TAKE];
         size_t n = 0;
         for (unsigned round = 0; life_left > 0; round++) {
                 ck_assert_msg(round < 20000, "%u never ended", life_left);
+                size_t more = follow_some(d, n);
                 OK(broker_finish(rig.b, 7, d, n, life_facts, LIFE_WAVES, queues, 2,
-                                 rand_below(LIFE_TAKE + 1), rig_ids, NULL));
-                n = rig.n;
-                for (size_t i = 0; i < n; i++)
-                        d[i] = live(rig.ids[i]);
+                                 rand_below(LIFE_TAKE - (uint32_t)more + 1), rig_ids, NULL));
+                for (size_t i = 0; i < more; i++)
+                        d[i] = live(d[n + i].id);
+                for (size_t i = 0; i < rig.n; i++)
+                        d[more + i] = live(rig.ids[i]);
+                n = more + rig.n;
                 promote_the_due();
                 if (rand_below(20) == 0 || round > 2000)
                         somebody_acts(round > 2000);
@@ -860,6 +942,9 @@ static Suite *suite(void)
                                       polls_leave_a_queue_short,
                                       a_due_retry_passes_through_the_window,
                                       promote_many,
+                                      what_follows_comes_before_the_end,
+                                      what_is_lined_up_goes_before_what_follows,
+                                      nothing_follows_in_a_wave_that_is_paused_or_closed,
                                       random_lives_all_end};
         Suite *s = suite_create("broker");
         TCase *t = tcase_create("operations");

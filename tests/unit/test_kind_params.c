@@ -118,6 +118,8 @@ static const struct expected noop[] = {
          "\"data\"}}",
          NULL, 0},
         {"{\"fail\":{}}", NULL, 0},
+        {"{\"stamp\":true}", NULL, 0},
+        {"{\"stamp\":1}", "#/params/stamp", ERR_WRONG_TYPE},
         {"{\"sleep_ms\":\"long\"}", "#/params/sleep_ms", ERR_WRONG_TYPE},
         {"{\"sleep_ms\":-5}", "#/params/sleep_ms", ERR_INVALID},
         {"{\"sleep_ms\":86400001}", "#/params/sleep_ms", ERR_INVALID},

@@ -37,9 +37,29 @@ static void fail(struct body *b, const struct job *job, const struct noop_params
                        job->attempt, p->fail_times);
 }
 
+static double wall_s(void)
+{
+        struct timespec t;
+        clock_gettime(CLOCK_REALTIME, &t);
+        return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static const char *result_of(struct body *b, const struct noop_params *p, double from)
+{
+        autobuf result = BUF_INIT(SIZE_MAX);
+        if (p->stamp)
+                buf_addf(&result, "{\"from\": %.6f, \"to\": %.6f}", from, wall_s());
+        else if (p->result)
+                json_print(p->result, &result);
+        else
+                return NULL;
+        return arena_strdup(body_arena(b), buf_str(&result));
+}
+
 static void run(struct body *b, const struct job *job, const struct noop_params *p,
                 struct outcome *out)
 {
+        double from = wall_s();
         int64_t end = clock_mono_ms() + p->sleep_ms;
         for (int64_t i = 1; i <= p->log_lines; i++)
                 body_log(b, "line %" PRId64 " of %" PRId64, i, p->log_lines);
@@ -48,11 +68,7 @@ static void run(struct body *b, const struct job *job, const struct noop_params 
                 fail(b, job, p, out);
                 return;
         }
-        struct buf result = BUF_INIT(SIZE_MAX);
-        if (p->result)
-                json_print(p->result, &result);
-        outcome_completed(out, p->result ? arena_strdup(body_arena(b), buf_str(&result)) : NULL);
-        buf_fini(&result);
+        outcome_completed(out, result_of(b, p, from));
 }
 
 static struct json *read_params(const char *text, struct noop_params *p, struct mistakes *m)

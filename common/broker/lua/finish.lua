@@ -7,6 +7,7 @@
 -- Returns what release() does, then the ids taken.
 -- include: waves
 -- include: release
+-- include: take
 local delayed, processing = KEYS[own_key], KEYS[own_key + 1]
 local want, sources = tonumber(ARGV[own_arg]), tonumber(ARGV[own_arg + 1])
 local at = own_arg + 2
@@ -97,38 +98,10 @@ if processing then
   moves = math.max(moves, want)
   for i = 1, sources do
     queues[i].floor = want
-    queues[i].share = math.max(1, math.floor(want / 1))
+    queues[i].share = math.max(1, want)
   end
 end
 local out = release()
 
--- One id from each queue in turn.
-local function take()
-  local share, length, left = {}, {}, want
-  for i = 1, sources do share[i], length[i] = 0, call('LLEN', queues[i].key) end
-  local found = true
-  while left > 0 and found do
-    found = false
-    for i = 1, sources do
-      if left > 0 and share[i] < length[i] then
-        share[i], left, found = share[i] + 1, left - 1, true
-      end
-    end
-  end
-  local taken = {}
-  for i = 1, sources do
-    if share[i] > 0 then
-      for _, id in ipairs(call('LPOP', queues[i].key, share[i])) do taken[#taken + 1] = id end
-    end
-  end
-  return taken
-end
-
-if want > 0 and sources > 0 and processing then
-  local taken = sources == 1 and (call('LPOP', queues[1].key, ARGV[own_arg]) or {}) or take()
-  if #taken > 0 then
-    call('RPUSH', processing, unpack(taken))
-    for _, id in ipairs(taken) do out[#out + 1] = id end
-  end
-end
+if processing then take(want, sources, processing, out) end
 return out

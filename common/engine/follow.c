@@ -1,0 +1,111 @@
+/* follow.c - see follow.h. */
+#include "engine/follow.h"
+
+#include <stdlib.h>
+
+#include "base/fault.h"
+#include "base/mem.h"
+
+enum { ENDED_MAX = BROKER_BATCH_MAX, PATIENCE_MS = 5 };
+
+struct question {
+        struct follow *f;
+        unsigned generation;
+};
+
+struct follow {
+        struct follow_opts o;
+        unsigned generation; /* answers to an older identity are dropped */
+        struct delivery ended[ENDED_MAX];
+        size_t n;
+        struct question *asked; /* under way */
+        size_t taking;
+        bool waits;
+        struct loop_timer *patience;
+};
+
+static void go_without(void *arg)
+{
+        struct follow *f = arg;
+
+        f->waits = false;
+        f->o.on_go(f->o.arg);
+}
+
+struct follow *follow_new(const struct follow_opts *o)
+{
+        struct follow *f = xcalloc(1, sizeof(*f));
+
+        f->o = *o;
+        f->patience = loop_timer_new(o->loop, go_without, f);
+        return f;
+}
+
+void follow_free(struct follow *f)
+{
+        if (!f)
+                return;
+        loop_timer_free(f->patience);
+        free(f);
+}
+
+void follow_renew(struct follow *f)
+{
+        f->generation++;
+        f->n = f->taking = 0;
+        f->asked = NULL;
+        f->waits = false;
+        loop_timer_stop(f->patience);
+}
+
+void follow_add(struct follow *f, int64_t id, int64_t wave_no)
+{
+        if (f->n < ENDED_MAX)
+                f->ended[f->n++] = (struct delivery){.id = id, .wave_no = wave_no};
+}
+
+bool follow_waits(const struct follow *f)
+{
+        return f->waits;
+}
+
+size_t follow_taking(const struct follow *f)
+{
+        return f->taking;
+}
+
+static void answered(const int64_t *ids, size_t n, const struct err *e, void *arg)
+{
+        struct question *q = arg;
+        struct follow *f = q->f;
+        bool ours = q->generation == f->generation;
+
+        (void)e; /* then the finish frees the slots and takes what follows */
+        free(q);
+        if (!ours)
+                return;
+        f->asked = NULL;
+        f->taking = 0;
+        f->waits = false;
+        loop_timer_stop(f->patience);
+        f->o.on_ids(ids, n, f->o.arg);
+}
+
+void follow_ask(struct follow *f, int64_t worker, size_t want)
+{
+        size_t n = f->n < want ? f->n : want;
+
+        if (f->asked || !f->n)
+                return;
+        f->n = 0;
+        if (!n)
+                return;
+        f->asked = xmalloc(sizeof(*f->asked));
+        *f->asked = (struct question){f, f->generation};
+        f->taking = n;
+        f->waits = true;
+        loop_timer_start(f->patience, PATIENCE_MS);
+        broker_follow(f->o.broker, worker, f->ended, n, f->o.queues, f->o.nqueues, n, answered,
+                      f->asked);
+        FAULT_POINT_AFTER(follow_sent, broker_fault_flush(f->o.broker));
+}

@@ -1,0 +1,40 @@
+/*
+ * follow.h - what follows bodies that have ended: while their outcomes are on the way to PostgreSQL, Redis is
+ * asked for what comes next in their slots, so that settlement and next claim are one transaction. One question
+ * is under way at a time, and is waited for a moment only.
+ *
+ * A slot that is freed before its settlement is one that Redis has lost too early: PostgreSQL guards the window,
+ * and the settlement's own finish frees what is still there. So nothing depends on an answer.
+ */
+#ifndef ENGINE_FOLLOW_H
+#define ENGINE_FOLLOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/loop.h"
+#include "broker/broker.h"
+
+struct follow;
+struct follow_opts {
+        struct loop *loop;
+        struct broker *broker;
+        const char *const *queues;
+        size_t nqueues;
+        void (*on_ids)(const int64_t *ids, size_t n, void *arg); /* what was taken; n may be 0 */
+        void (*on_go)(void *arg);                                /* it is waited for no longer */
+        void *arg;
+};
+struct follow *follow_new(const struct follow_opts *o);
+void follow_free(struct follow *f); /* after the broker, whose callbacks come back to it */
+/* A new identity: what was added or asked is forgotten. */
+void follow_renew(struct follow *f);
+/* This body has ended. Only so many are remembered; of the others the slots are freed by their finish. */
+void follow_add(struct follow *f, int64_t id, int64_t wave_no);
+/* Asks, where there is something to ask and `want` ids are wanted. */
+void follow_ask(struct follow *f, int64_t worker, size_t want);
+bool follow_waits(const struct follow *f);
+size_t follow_taking(const struct follow *f); /* ids asked for */
+
+#endif
