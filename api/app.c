@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "api/hashing.h"
 #include "api/health.h"
 #include "api/statuses.h"
 #include "api/submit.h"
@@ -132,7 +133,8 @@ int app_start(struct app *app, const struct config *config, struct loop *l, stru
                 return err_set(e, ERR_UNAVAILABLE, "could not start the processes that load waves");
         struct pg_opts pg = app_pg_opts(config);
         app->pg = pg_pool_new(l, &pg, (size_t)config->database_pool, on_postgres, app);
-        app->auth = auth_new(config->api_token, app->pg);
+        app->auth = auth_new(config->api_token, config->session_idle_ms, app->pg);
+        app->hashing = hashing_new(l);
         app->statuses = statuses_new(app->pg);
         app->submit_line = submit_line_new(app->pg);
         app->webhooks = webhook_batches_new(l, app->pg);
@@ -166,6 +168,8 @@ void app_free(struct app *app)
         engine_stop(app->engine);
         webhook_batches_stop(app->webhooks);
         pg_pool_free(app->pg);
+        hashing_free(
+                app->hashing); /* after the pool, whose end ends logins that have a place in it */
         webhook_batches_free(app->webhooks);
         broker_free(app->broker);
         engine_free(app->engine);

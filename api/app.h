@@ -14,6 +14,7 @@
 #include "store/pg.h"
 #include "store/schema.h"
 
+struct hashing;
 struct health;
 struct upstream;
 struct statuses;
@@ -29,6 +30,7 @@ struct app {
         struct engine *engine;
         struct submit_children *submit; /* processes that load large waves */
         struct auth *auth;
+        struct hashing *hashing; /* of passwords */
         struct statuses *statuses;
         struct submit_line *submit_line;
         struct health *health;

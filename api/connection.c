@@ -37,7 +37,7 @@ enum {
 enum phase {
         PHASE_IDLE,    /* between requests */
         PHASE_HEAD,    /* a request has begun */
-        PHASE_GATE,    /* its token is being looked up */
+        PHASE_GATE,    /* who is asking is being looked up */
         PHASE_BODY,    /* its body is coming */
         PHASE_HANDLER, /* its handler has it */
         PHASE_FLUSH,   /* its answer is on the way out */
@@ -280,8 +280,10 @@ static void identify(struct connection *c)
         if (rq->match.route->role != ROLE_OPEN) {
                 rq->waiting.fn = on_identified;
                 rq->waiting.arg = c;
-                auth_check(server_opts(c->server)->auth, request_header(rq, "Authorization"),
-                           &rq->waiting, &who);
+                credential_find(request_header(rq, "Authorization"),
+                                request_header(rq, "X-Dashboard-Session"),
+                                request_header(rq, "Cookie"), &rq->credential);
+                auth_check(server_opts(c->server)->auth, &rq->credential, &rq->waiting, &who);
         }
         if (who.verdict == AUTH_LATER)
                 c->phase = PHASE_GATE;

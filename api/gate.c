@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "api/role.h"
+
 enum { NO_BODY_MAX = 1024 };
 
 /* ---- the route ---- */
@@ -53,9 +55,13 @@ static int refuse_role(struct request *rq, enum auth_verdict verdict, struct err
         if (verdict == AUTH_MISSING) {
                 respond_header(rq, "WWW-Authenticate", "Bearer");
                 return err_set(e, ERR_UNAUTHORIZED,
-                               "a token is wanted: send 'Authorization: Bearer TOKEN'");
+                               "a token or a session is wanted: send 'Authorization: Bearer "
+                               "TOKEN', or log in");
         }
         respond_header(rq, "WWW-Authenticate", "Bearer error=\"invalid_token\"");
+        if (rq->credential.proof != PROOF_TOKEN)
+                return err_set(e, ERR_UNAUTHORIZED,
+                               "the session is unknown or has ended: log in again");
         return err_set(e, ERR_UNAUTHORIZED, "the token is unknown or was revoked");
 }
 
@@ -69,14 +75,18 @@ static int check_role(struct request *rq, const struct auth_answer *who, struct 
                 return -1;
         }
         if (who->verdict != AUTH_KNOWN)
-                return refuse_role(rq, who->verdict, e);
+                return wanted == ROLE_ANYONE ? 0 : refuse_role(rq, who->verdict, e);
+        if (credential_check_forgery(rq, &rq->credential, e) < 0)
+                return -1;
         rq->role = who->role;
         rq->principal = arena_strdup(rq->arena, who->name);
         if (who->role >= wanted)
                 return 0;
         respond_header(rq, "WWW-Authenticate", "Bearer error=\"insufficient_scope\"");
-        return err_set(e, ERR_FORBIDDEN, "this wants the role %s; the token '%s' has the role %s",
-                       role_name(wanted), rq->principal, role_name(who->role));
+        return err_set(e, ERR_FORBIDDEN, "this wants the role %s; %s '%s' has the role %s",
+                       role_name(wanted),
+                       rq->credential.proof == PROOF_TOKEN ? "the token" : "the user",
+                       rq->principal, role_name(who->role));
 }
 
 int gate_role(struct request *rq, const struct gate *g, const struct auth_answer *who, struct err *e)

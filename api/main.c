@@ -11,6 +11,7 @@
 #include "api/app.h"
 #include "api/check.h"
 #include "api/token.h"
+#include "api/user.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rand.h"
@@ -21,7 +22,13 @@ static const char usage[] =
         "usage: wavefleet-api [--config FILE] [FLAGS]\n"
         "       wavefleet-api token create --role viewer|operator|admin --name NAME\n"
         "       wavefleet-api token list\n"
-        "       wavefleet-api token revoke --name NAME";
+        "       wavefleet-api token revoke --name NAME\n"
+        "       wavefleet-api user create NAME --role viewer|operator|admin\n"
+        "                          [--full-name TEXT] [--email TEXT] [--password-stdin]\n"
+        "       wavefleet-api user password NAME [--password-stdin]\n"
+        "       wavefleet-api user role NAME viewer|operator|admin\n"
+        "       wavefleet-api user disable|enable NAME\n"
+        "       wavefleet-api user list";
 
 struct program {
         struct app app;
@@ -118,7 +125,7 @@ static int print_config(const struct config *config)
 }
 
 static int run(struct program *p, enum config_action action, int argc, char **argv,
-               const struct token_flags *flags)
+               const struct subcommand_flags *flags)
 {
         enum log_level level = LOG_INFO;
         log_level_parse(p->config.log_level, &level);
@@ -129,6 +136,8 @@ static int run(struct program *p, enum config_action action, int argc, char **ar
                 return check_command(&p->config);
         if (argc > 1 && strcmp(argv[1], "token") == 0)
                 return token_command(&p->config, argc, argv, flags);
+        if (argc > 1 && strcmp(argv[1], "user") == 0)
+                return user_command(&p->config, argc, argv, flags);
         if (argc > 1) {
                 fprintf(stderr, "wavefleet-api: '%s' is not known here\n%s\n", argv[1], usage);
                 return EXIT_USAGE;
@@ -136,19 +145,10 @@ static int run(struct program *p, enum config_action action, int argc, char **ar
         return serve(p);
 }
 
-static bool has_word(int argc, char **argv, const char *word)
-{
-        for (int i = 1; i < argc; i++) {
-                if (strcmp(argv[i], word) == 0)
-                        return true;
-        }
-        return false;
-}
-
 int main(int argc, char **argv)
 {
         struct program p = {.argc = argc};
-        struct token_flags flags = {0};
+        struct subcommand_flags flags = {0};
         struct err e = ERR_INIT;
         enum config_action action;
         autobuf report = BUF_INIT(REPORT_MAX);
@@ -157,7 +157,7 @@ int main(int argc, char **argv)
         p.argv = original;
         log_init("wavefleet-api", LOG_INFO);
         rand_init();
-        if (has_word(argc, argv, "token") && token_take_flags(&argc, argv, &flags, &e) < 0) {
+        if (subcommand_is(argc, argv) && subcommand_take_flags(&argc, argv, &flags, &e) < 0) {
                 fprintf(stderr, "wavefleet-api: %s\n", e.text);
                 return EXIT_USAGE;
         }

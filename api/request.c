@@ -75,6 +75,7 @@ void request_reset(struct request *rq)
         rq->match.allow[0] = '\0';
         rq->role = ROLE_OPEN;
         rq->principal = "";
+        rq->credential = (struct credential){0};
         rq->has_body = rq->expects_continue = false;
         rq->body_limit = rq->body_len = 0;
         rq->mistakes = NULL;
@@ -379,6 +380,11 @@ enum role request_role(const struct request *rq)
 const char *request_principal(const struct request *rq)
 {
         return rq->principal;
+}
+
+const struct credential *request_credential(const struct request *rq)
+{
+        return &rq->credential;
 }
 
 const char *request_peer(const struct request *rq)

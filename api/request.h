@@ -16,7 +16,8 @@
 #include "base/err.h"
 #include "base/json.h"
 
-enum role { ROLE_OPEN, ROLE_VIEWER, ROLE_OPERATOR, ROLE_ADMIN };
+/* ROLE_OPEN: nobody is asked who he is. ROLE_ANYONE: it is looked up, and nobody is refused. */
+enum role { ROLE_OPEN, ROLE_ANYONE, ROLE_VIEWER, ROLE_OPERATOR, ROLE_ADMIN };
 
 struct request;
 struct app; /* what handlers work with: configuration, pool, engine, broker (api/app.h) */
@@ -47,7 +48,11 @@ int request_spool(const struct request *rq);
 /* SHA-256 of the body. */
 const unsigned char *request_body_hash(const struct request *rq);
 enum role request_role(const struct request *rq);
-const char *request_principal(const struct request *rq); /* name of the token; "" where open */
+/* Name of the user or of the token; "" where nobody is known. */
+const char *request_principal(const struct request *rq);
+/* What the request has brought to show who is asking (api/credential.h); it may have been no good. */
+struct credential;
+const struct credential *request_credential(const struct request *rq);
 const char *request_peer(const struct request *rq);
 struct mistakes *request_mistakes(struct request *rq); /* empty, for json_read */
 

@@ -13,6 +13,7 @@
 #include <sys/uio.h>
 
 #include "api/auth.h"
+#include "api/credential.h"
 #include "api/request.h"
 #include "api/route.h"
 #include "api/spool.h"
@@ -77,7 +78,8 @@ struct request {
         const char *params[ROUTE_PARAMS_MAX]; /* decoded */
         enum role role;
         const char *principal;
-        struct auth_wait waiting; /* while the token is looked up */
+        struct credential credential; /* points into head */
+        struct auth_wait waiting;     /* while the credential is looked up */
 
         bool has_body;
         bool expects_continue;

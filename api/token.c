@@ -1,86 +1,46 @@
-/* token.c - tokens from the command line, over a connection of its own. */
+/* token.c - tokens from the command line. */
 #include "api/token.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "api/app.h"
+#include "api/auth.h"
+#include "api/role.h"
 #include "base/mem.h"
-#include "store/pg_sync.h"
+#include "base/rand.h"
 
-CLEANUP_DEFINE(pg_sync, struct pg_sync *, pg_sync_close)
-
-/* ---- the words ---- */
-
-/* "--name=x" or "--name x" at argv[*i]; *i moves to the last word taken. 1: it was this flag. */
-static int take_flag(int argc, char **argv, int *i, const char *flag, const char **out,
-                     struct err *e)
+bool token_name_ok(const char *name)
 {
-        size_t len = strlen(flag);
-        if (strncmp(argv[*i], flag, len) != 0)
-                return 0;
-        if (argv[*i][len] == '=') {
-                *out = argv[*i] + len + 1;
-                return 1;
+        size_t len = strlen(name);
+        if (len == 0 || len > AUTH_NAME_MAX || name[0] == ' ' || name[len - 1] == ' ')
+                return false;
+        for (const char *p = name; *p; p++) {
+                if ((unsigned char)*p < ' ' || *p == 0x7f)
+                        return false;
         }
-        if (argv[*i][len] != '\0')
-                return 0;
-        if (*i + 1 >= argc)
-                return err_set(e, ERR_CONFIG, "%s: needs a value", flag);
-        *out = argv[++*i];
-        return 1;
+        return utf8_valid(name, len) && strcmp(name, "bootstrap") != 0;
 }
 
-int token_take_flags(int *argc, char **argv, struct token_flags *out, struct err *e)
+/* ---- the commands: arg is a struct subcommand_flags ---- */
+
+static int create(struct pg_sync *c, void *arg, struct err *e)
 {
-        int kept = 1;
-        *out = (struct token_flags){0};
-        for (int i = 1; i < *argc; i++) {
-                int taken = take_flag(*argc, argv, &i, "--role", &out->role, e);
-                if (taken == 0)
-                        taken = take_flag(*argc, argv, &i, "--name", &out->name, e);
-                if (taken < 0)
-                        return -1;
-                if (taken == 0)
-                        argv[kept++] = argv[i];
-        }
-        argv[ *argc = kept] = NULL;
-        return 0;
-}
-
-/* ---- the commands ---- */
-
-struct answer_rows {
-        int rows;
-        bool first; /* column 0 of the first row as a boolean */
-};
-
-static void on_rows(const struct pg_result *r, const struct err *e, void *arg)
-{
-        struct answer_rows *a = arg;
-        if (e)
-                return;
-        a->rows = pg_rows(r, 0);
-        a->first = a->rows > 0 && pg_bool(r, 0, 0, 0);
-}
-
-static int create(struct pg_sync *c, const struct token_flags *flags, struct err *e)
-{
-        char token[TOKEN_SIZE];
+        const struct subcommand_flags *flags = arg;
+        char token[SECRET_SIZE];
         unsigned char hash[HASH_BYTES];
-        struct answer_rows a = {0};
+        struct subcommand_rows a;
         token_make(token, hash);
         struct pg_tx *tx = pg_tx_new();
         pg_stmt(tx, SQL_TOKEN_CREATE);
         pg_arg_text(tx, flags->name);
         pg_arg_text(tx, flags->role);
         pg_arg_bytes(tx, hash, sizeof(hash));
-        int rc = pg_sync_run(c, tx, on_rows, &a, e);
+        int rc = subcommand_send(c, tx, 0, &a, e);
         if (rc == 0 && a.rows == 0)
-                rc = err_set(
-                        e, ERR_CONFLICT,
-                        "there is a token named '%s' already, or was: names are not used again",
-                        flags->name);
+                rc = err_set(e, ERR_CONFLICT,
+                             "there is a token or a user named '%s' already, or a token was: names "
+                             "are not used again",
+                             flags->name);
         if (rc == 0) {
                 puts(token);
                 fprintf(stderr, "This is the only time it is shown. Role: %s.\n", flags->role);
@@ -103,21 +63,22 @@ static void print_rows(const struct pg_result *r, const struct err *e, void *arg
         }
 }
 
-static int list(struct pg_sync *c, const struct token_flags *flags, struct err *e)
+static int list(struct pg_sync *c, void *arg, struct err *e)
 {
-        (void)flags;
+        (void)arg;
         struct pg_tx *tx = pg_tx_new();
         pg_stmt(tx, SQL_TOKEN_LIST);
         return pg_sync_run(c, tx, print_rows, NULL, e);
 }
 
-static int revoke(struct pg_sync *c, const struct token_flags *flags, struct err *e)
+static int revoke(struct pg_sync *c, void *arg, struct err *e)
 {
-        struct answer_rows a = {0};
+        const struct subcommand_flags *flags = arg;
+        struct subcommand_rows a;
         struct pg_tx *tx = pg_tx_new();
         pg_stmt(tx, SQL_TOKEN_REVOKE);
         pg_arg_text(tx, flags->name);
-        if (pg_sync_run(c, tx, on_rows, &a, e) < 0)
+        if (subcommand_send(c, tx, 0, &a, e) < 0)
                 return -1;
         if (a.rows == 0)
                 return err_set(e, ERR_NOT_FOUND, "there is no token named '%s'", flags->name);
@@ -128,7 +89,7 @@ static int revoke(struct pg_sync *c, const struct token_flags *flags, struct err
 static const struct command {
         const char *name;
         bool wants_name, wants_role;
-        int (*run)(struct pg_sync *c, const struct token_flags *flags, struct err *e);
+        subcommand_fn run;
 } commands[] = {
         {"create", true, true, create},
         {"list", false, false, list},
@@ -149,7 +110,7 @@ static int usage(const char *what)
 }
 
 /* NULL: fine. */
-static const char *mistake_in(const struct command *cmd, const struct token_flags *flags)
+static const char *mistake_in(const struct command *cmd, const struct subcommand_flags *flags)
 {
         enum role role;
         if (cmd->wants_name && !flags->name)
@@ -160,6 +121,8 @@ static const char *mistake_in(const struct command *cmd, const struct token_flag
                 return "--name does not belong here";
         if (!cmd->wants_role && flags->role)
                 return "--role does not belong here";
+        if (flags->full_name || flags->email || flags->password_stdin)
+                return "--full-name, --email and --password-stdin are of users";
         if (cmd->wants_name && !token_name_ok(flags->name))
                 return "a name is a line of 1 to 64 bytes, without spaces at its ends, and is not "
                        "'bootstrap'";
@@ -168,20 +131,11 @@ static const char *mistake_in(const struct command *cmd, const struct token_flag
         return NULL;
 }
 
-static int run_command(const struct config *config, const struct command *cmd,
-                       const struct token_flags *flags, struct err *e)
-{
-        struct pg_opts opts = app_pg_opts(config);
-        struct pg_sync *c cleanup(pg_sync_cleanup) = pg_sync_open(&opts, e);
-        if (!c || schema_apply(c, e) < 0)
-                return -1;
-        return cmd->run(c, flags, e);
-}
-
 int token_command(const struct config *config, int argc, char **argv,
-                  const struct token_flags *flags)
+                  const struct subcommand_flags *flags)
 {
         const struct command *cmd = NULL;
+        struct subcommand_flags given = *flags;
         for (size_t i = 0; argc == 3 && i < COUNT_OF(commands); i++) {
                 if (strcmp(argv[2], commands[i].name) == 0)
                         cmd = &commands[i];
@@ -191,9 +145,5 @@ int token_command(const struct config *config, int argc, char **argv,
         const char *mistake = mistake_in(cmd, flags);
         if (mistake)
                 return usage(mistake);
-        struct err e = ERR_INIT;
-        if (run_command(config, cmd, flags, &e) == 0)
-                return 0;
-        fprintf(stderr, "wavefleet-api: %s\n", e.text);
-        return 1;
+        return subcommand_run(config, cmd->run, &given);
 }

@@ -5,16 +5,12 @@
 #ifndef API_TOKEN_H
 #define API_TOKEN_H
 
-#include "base/config.h"
+#include "api/subcommand.h"
 
-/* What --role and --name say; they are taken out of argv before the configuration reads it. */
-struct token_flags {
-        const char *role, *name; /* NULL: not given */
-};
-/* -1: a flag without a value. */
-int token_take_flags(int *argc, char **argv, struct token_flags *out, struct err *e);
+/* 1 to 64 bytes of text in one line, no spaces at its ends, and not "bootstrap". */
+bool token_name_ok(const char *name);
 /* argv: the program, "token", and what follows. An exit code: 0, 1 failed, 2 usage. */
 int token_command(const struct config *config, int argc, char **argv,
-                  const struct token_flags *flags);
+                  const struct subcommand_flags *flags);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "api/app.h"
 #include "api/gate.h"
+#include "api/hashing.h"
 #include "api/migration_find.h"
 #include "api/parse.h"
 #include "api/statuses.h"
@@ -21,6 +22,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #define KEY "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+#define SESSION "ws_0123456789012345678901234567890123456789012"
 enum { HEAD_MOST = 16384, BODY_MOST = 1 << 20, OID_TEXT = 25 };
 
 static struct config cfg;
@@ -238,6 +240,7 @@ static void call(struct request *rq, const char *body, size_t len)
                 return;
         rq->role = ROLE_ADMIN;
         rq->principal = "fuzz";
+        rq->credential = (struct credential){PROOF_SESSION, SESSION, sizeof(SESSION) - 1};
         answers = 0;
         rq->match.route->handler(rq);
         webhook_batches_stop(app.webhooks); /* what else the next turn of the loop would send */
@@ -257,6 +260,7 @@ static void begin(void)
         app.submit_line = submit_line_new(NULL);
         app.loop = loop_new();
         app.webhooks = webhook_batches_new(app.loop, NULL);
+        app.hashing = hashing_new(app.loop);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -61,7 +61,7 @@ static void begin(void)
         loop = loop_new();
         struct server_opts opts = {
                 .listen = "127.0.0.1:0",
-                .auth = auth_new(TOKEN, NULL),
+                .auth = auth_new(TOKEN, 60000, NULL),
                 .gate = {.routes = table,
                          .routes_count = COUNT_OF(table),
                          .body_max = BODY_MOST,

@@ -135,7 +135,7 @@ __attribute__((noreturn)) static void serve(int out)
         loop = loop_new();
         big = xmalloc(BIG_BYTES);
         memset(big, 'b', BIG_BYTES);
-        struct auth *auth = auth_new(TOKEN, NULL);
+        struct auth *auth = auth_new(TOKEN, 60000, NULL);
         opts.auth = auth;
         struct server *s = server_new(loop, &opts, &e);
         if (!s) {

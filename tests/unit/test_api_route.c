@@ -151,8 +151,12 @@ START_TEST(who_may_call_what_is_open)
         const struct route *r = &routes[_i];
         bool open = strcmp(r->path, "/api/health") == 0 || strcmp(r->path, "/livez") == 0 ||
                     strcmp(r->path, "/readyz") == 0 || !r->handler ||
+                    strcmp(r->path, "/api/auth/login") == 0 ||
                     strncmp(r->path, "/api/webhooks/", 14) == 0;
+        bool anyone =
+                strcmp(r->path, "/api/auth/logout") == 0 || strcmp(r->path, "/api/auth/check") == 0;
         ck_assert_msg((r->role == ROLE_OPEN) == open, "%s %s", r->method, r->path);
+        ck_assert_msg((r->role == ROLE_ANYONE) == anyone, "%s %s", r->method, r->path);
 }
 END_TEST
 
