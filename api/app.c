@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "api/hashing.h"
+#include "api/costly.h"
 #include "api/health.h"
 #include "api/statuses.h"
 #include "api/submit.h"
@@ -136,6 +137,9 @@ int app_start(struct app *app, const struct config *config, struct loop *l, stru
         app->auth = auth_new(config->api_token, config->session_idle_ms, app->pg);
         app->hashing = hashing_new(l);
         app->statuses = statuses_new(app->pg);
+        struct pg_opts reports = pg;
+        reports.name = "wavefleet-api reports";
+        app->costly = costly_new(pg_pool_new(l, &reports, COSTLY_AT_ONCE, NULL, NULL));
         app->submit_line = submit_line_new(app->pg);
         app->webhooks = webhook_batches_new(l, app->pg);
         if (start_server(app, e) < 0)
@@ -167,6 +171,7 @@ void app_free(struct app *app)
         submit_children_stop(app);
         engine_stop(app->engine);
         webhook_batches_stop(app->webhooks);
+        costly_free(app->costly);
         pg_pool_free(app->pg);
         hashing_free(
                 app->hashing); /* after the pool, whose end ends logins that have a place in it */

@@ -18,6 +18,7 @@ struct hashing;
 struct health;
 struct upstream;
 struct statuses;
+struct costly;
 struct submit_line;
 struct submit_children;
 struct webhook_batches;
@@ -32,6 +33,7 @@ struct app {
         struct auth *auth;
         struct hashing *hashing; /* of passwords */
         struct statuses *statuses;
+        struct costly *costly; /* what reads waves through */
         struct submit_line *submit_line;
         struct health *health;
         struct server *server;
