@@ -13,6 +13,7 @@
 #include "api/gate.h"
 #include "api/hashing.h"
 #include "api/migration_find.h"
+#include "api/neighbour.h"
 #include "api/parse.h"
 #include "api/statuses.h"
 #include "api/submit_line.h"
@@ -129,6 +130,14 @@ bool __wrap_broker_up(const struct broker *b)
 {
         (void)b;
         return true;
+}
+
+void __wrap_broker_inspect(struct broker *b, broker_look_fn fn, void *arg);
+void __wrap_broker_inspect(struct broker *b, broker_look_fn fn, void *arg)
+{
+        struct err e = away();
+        (void)b;
+        fn(NULL, 0, &e, arg);
 }
 
 const char *__wrap_health_problem(const struct app *a);
@@ -263,6 +272,7 @@ static void begin(void)
         app.loop = loop_new();
         app.webhooks = webhook_batches_new(app.loop, NULL);
         app.hashing = hashing_new(app.loop);
+        app.neighbour = neighbour_new(app.loop, NULL, xstrdup("http://x/"));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
