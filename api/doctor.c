@@ -122,11 +122,13 @@ static void judge_upkeep(struct findings *f, const struct json *p)
         else
                 found(f, FOUND_OK, "postgres.vacuum", "", "dead rows are removed");
         int64_t oldest_s = number(p, "oldest_transaction_s");
-        found(f, oldest_s > OLD_TRANSACTION_S ? FOUND_WARN : FOUND_OK, "postgres.transactions",
+        bool old = oldest_s > OLD_TRANSACTION_S;
+        found(f, old ? FOUND_WARN : FOUND_OK, "postgres.transactions",
               "find it in pg_stat_activity (xact_start) and end it; set "
               "idle_in_transaction_session_timeout",
-              "the oldest transaction of others is %" PRId64
-              " s old: until it ends, no dead row is removed",
+              old ? "a transaction has been open for %" PRId64
+                    " s: until it ends, no dead row is removed"
+                  : "the oldest transaction of others began %" PRId64 " s ago",
               oldest_s);
         int64_t age = number(p, "transactions_used");
         found(f, age > TRANSACTIONS_MAX ? FOUND_FAIL : FOUND_OK, "postgres.wraparound",

@@ -23,6 +23,16 @@ STATEMENTS = {
     "settle_completed": "'{1}', '{1}', '{NULL}', '{NULL}', '{0}', '{0}', 1, 1, false",
     "waves_to_judge": "'{1}', '{1}'",
     "look": "'{1}'",
+    # what pages and reports ask for
+    "wave_counts": "'1'",
+    "wave_throughput": "'1', 60",
+    "wave_report": "'1', 100, 20",
+    "wave_readiness": "'1'",
+    "wave_span": "'1'",
+    "wave_rows": "1, true, 1, 2, '', 500",
+    "wave_migrations": "'1', NULL, NULL, 0, NULL, 100, NULL, 1000",
+    "migration_attempts": "1, 9, 10",
+    "worker_show": "1, 100",
 }
 
 
