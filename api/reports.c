@@ -99,8 +99,8 @@ void waves_report(struct request *rq)
 {
         if (!wave_named(rq))
                 return;
-        int form = read_form(rq);
         respond_header(rq, "Vary", "Accept");
+        int form = read_form(rq);
         if (form == AS_CSV)
                 export_wave(rq);
         else if (form >= 0)
