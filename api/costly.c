@@ -89,15 +89,18 @@ static void tell(struct question *q, const struct err *e)
         }
 }
 
-static void keep(struct question *q, const struct pg_result *r)
+static int keep(struct question *q, const struct pg_result *r, struct err *e)
 {
         int64_t now_ms = clock_mono_ms(), kept_ms = (now_ms - q->sent_ms) * COSTLY_KEPT_FOR;
         q->fresh_until_ms = now_ms + (kept_ms < COSTLY_KEPT_MS ? kept_ms : COSTLY_KEPT_MS);
-        if (pg_rows(r, q->answer) > 0 && !pg_is_null(r, q->answer, 0, 0)) {
-                q->json = xstrdup(pg_text(r, q->answer, 0, 0));
-                q->size = pg_length(r, q->answer, 0, 0) + 1;
-                q->of->kept += q->size;
-        }
+        if (pg_rows(r, q->answer) == 0 || pg_is_null(r, q->answer, 0, 0))
+                return 0;
+        q->json = mem_try_strdup(pg_text(r, q->answer, 0, 0));
+        if (!q->json)
+                return err_set(e, ERR_UNAVAILABLE, "there is no memory for the answer now");
+        q->size = pg_length(r, q->answer, 0, 0) + 1;
+        q->of->kept += q->size;
+        return 0;
 }
 
 static void advance(struct costly *c);
@@ -106,11 +109,12 @@ static void on_answer(const struct pg_result *r, const struct err *e, void *arg)
 {
         struct question *q = arg;
         struct costly *c = q->of;
+        struct err starved = ERR_INIT;
         c->at_once--;
+        if (!e && keep(q, r, &starved) < 0)
+                e = &starved;
         if (e)
                 list_remove(&q->link); /* who asks from now on, asks anew */
-        else
-                keep(q, r);
         q->stage = TELLING;
         tell(q, e);
         q->stage = ANSWERED;

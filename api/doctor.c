@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api/app.h"
+#include "api/facts.h"
 #include "api/findings.h"
 #include "api/local.h"
 #include "api/neighbour.h"
@@ -42,38 +43,25 @@ struct doctor {
 
 /* ---- PostgreSQL ---- */
 
-static int64_t number(const struct json *facts, const char *name)
-{
-        int64_t n = 0;
-        json_int(json_get(facts, name), &n);
-        return n;
-}
-
-static const char *text(const struct json *facts, const char *name)
-{
-        const char *s = json_str(json_get(facts, name));
-        return s ? s : "";
-}
-
 static bool is_off(const struct json *facts, const char *name)
 {
-        return strcmp(text(facts, name), "off") == 0;
+        return strcmp(fact_text(facts, name), "off") == 0;
 }
 
 static void judge_version(struct findings *f, const struct json *p)
 {
-        bool old = number(p, "version_num") < POSTGRES_OLDEST;
+        bool old = fact_number(p, "version_num") < POSTGRES_OLDEST;
         found(f, old ? FOUND_FAIL : FOUND_OK, "postgres.version", "14 or newer is wanted",
-              "PostgreSQL %s", text(p, "version"));
-        bool behind = number(p, "schema") < schema_version_wanted();
+              "PostgreSQL %s", fact_text(p, "version"));
+        bool behind = fact_number(p, "schema") < schema_version_wanted();
         found(f, behind ? FOUND_FAIL : FOUND_OK, "postgres.schema",
               "start the newest wavefleet-api once",
               "the schema is of version %" PRId64 ", this program is of version %d",
-              number(p, "schema"), schema_version_wanted());
-        bool utf8 = strcmp(text(p, "encoding"), "UTF8") == 0;
+              fact_number(p, "schema"), schema_version_wanted());
+        bool utf8 = strcmp(fact_text(p, "encoding"), "UTF8") == 0;
         found(f, utf8 ? FOUND_OK : FOUND_FAIL, "postgres.encoding",
               "create the database anew with ENCODING 'UTF8'", "the database is in %s",
-              text(p, "encoding"));
+              fact_text(p, "encoding"));
 }
 
 static void judge_durability(struct findings *f, const struct json *p)
@@ -84,7 +72,7 @@ static void judge_durability(struct findings *f, const struct json *p)
                       "fsync is %s, full_page_writes %s: after a crash of its machine the data can "
                       "be "
                       "damaged beyond repair",
-                      text(p, "fsync"), text(p, "full_page_writes"));
+                      fact_text(p, "fsync"), fact_text(p, "full_page_writes"));
         else if (is_off(p, "synchronous_commit"))
                 found(f, FOUND_WARN, name, "set synchronous_commit on",
                       "synchronous_commit is off: a crash of PostgreSQL forgets what was settled "
@@ -96,7 +84,7 @@ static void judge_durability(struct findings *f, const struct json *p)
 
 static void judge_connections(struct findings *f, const struct json *p, const struct config *c)
 {
-        int64_t used = number(p, "connections"), most = number(p, "max_connections");
+        int64_t used = fact_number(p, "connections"), most = fact_number(p, "max_connections");
         bool many = used * 100 > most * CONNECTIONS_PERCENT;
         found(f, many ? FOUND_WARN : FOUND_OK, "postgres.connections",
               "raise max_connections, or lower database.connection_pool_size",
@@ -112,16 +100,17 @@ static void judge_upkeep(struct findings *f, const struct json *p)
                 found(f, FOUND_FAIL, "postgres.vacuum", "set autovacuum and track_counts on",
                       "autovacuum is %s, track_counts %s: tables grow without end, and all becomes "
                       "slow",
-                      text(p, "autovacuum"), text(p, "track_counts"));
+                      fact_text(p, "autovacuum"), fact_text(p, "track_counts"));
         else if (dead)
                 found(f, FOUND_WARN, "postgres.vacuum",
                       "end transactions that stay open, then VACUUM it; let autovacuum come more "
                       "often",
                       "%s holds %" PRId64 " dead rows beside %" PRId64 " that live",
-                      text(dead, "table"), number(dead, "dead"), number(dead, "live"));
+                      fact_text(dead, "table"), fact_number(dead, "dead"),
+                      fact_number(dead, "live"));
         else
                 found(f, FOUND_OK, "postgres.vacuum", "", "dead rows are removed");
-        int64_t oldest_s = number(p, "oldest_transaction_s");
+        int64_t oldest_s = fact_number(p, "oldest_transaction_s");
         bool old = oldest_s > OLD_TRANSACTION_S;
         found(f, old ? FOUND_WARN : FOUND_OK, "postgres.transactions",
               "find it in pg_stat_activity (xact_start) and end it; set "
@@ -130,7 +119,7 @@ static void judge_upkeep(struct findings *f, const struct json *p)
                     " s: until it ends, no dead row is removed"
                   : "the oldest transaction of others began %" PRId64 " s ago",
               oldest_s);
-        int64_t age = number(p, "transactions_used");
+        int64_t age = fact_number(p, "transactions_used");
         found(f, age > TRANSACTIONS_MAX ? FOUND_FAIL : FOUND_OK, "postgres.wraparound",
               "VACUUM FREEZE the database now",
               "%" PRId64 " transactions since its rows were frozen, of 2,147,483,647", age);
@@ -161,16 +150,16 @@ static void join(const struct json *names, char *out, size_t size)
 
 static void judge_workers(struct findings *f, const struct json *p)
 {
-        int64_t alive = number(p, "workers"), silent = number(p, "silent"),
-                lost = number(p, "lost_lately");
-        bool wanted = number(p, "open_waves") > 0;
+        int64_t alive = fact_number(p, "workers"), silent = fact_number(p, "silent"),
+                lost = fact_number(p, "lost_lately");
+        bool wanted = fact_number(p, "open_waves") > 0;
         found(f,
               alive    ? FOUND_OK
               : wanted ? FOUND_FAIL
                        : FOUND_WARN,
               "workers.alive", "start wavefleet-worker",
               "%" PRId64 " workers are alive, with %" PRId64 " runners; %" PRId64 " of them drain",
-              alive, number(p, "runners"), number(p, "draining"));
+              alive, fact_number(p, "runners"), fact_number(p, "draining"));
         if (silent)
                 found(f, FOUND_WARN, "workers.heartbeat",
                       "look after them, or start another worker: it notices within a lease that "
@@ -196,7 +185,7 @@ static void judge_fleet(struct findings *f, const struct json *p)
                       "drain those of other releases once the new ones run; releases next to each "
                       "other get along",
                       "workers are of %s; this API is of " WAVEFLEET_VERSION, names);
-        int64_t leases = number(p, "other_lease");
+        int64_t leases = fact_number(p, "other_lease");
         found(f, leases ? FOUND_FAIL : FOUND_OK, "workers.lease",
               "give the whole fleet the same worker.lease_ms",
               leases ? "%" PRId64 " workers have another worker.lease_ms than this API"
@@ -235,7 +224,7 @@ static void judge_postgres(struct findings *f, const struct doctor *d, const str
         judge_clock(f, "clock.postgres", "PostgreSQL", d->postgres_ms);
         judge_workers(f, p);
         judge_fleet(f, p);
-        if (json_bool(json_get(p, "sealed")) && !*c->secret_key)
+        if (fact_is(p, "sealed") && !*c->secret_key)
                 found(f, FOUND_FAIL, "config.sealed",
                       "give this API and the workers the key that they were sealed with "
                       "(WAVEFLEET_SECRET_KEY)",
@@ -308,36 +297,13 @@ static void judge_redis(struct findings *f, const struct doctor *d)
         judge_clock(f, "clock.redis", "Redis", d->redis_ms);
 }
 
-/* ---- the migration server ---- */
-
-static void judge_neighbour(struct findings *f, const struct doctor *d, bool wanted)
-{
-        const char *url = request_app(d->rq)->public_url;
-        enum finding bad = wanted ? FOUND_FAIL : FOUND_WARN;
-        bool answers = d->neighbour <= NEIGHBOUR_DEAF;
-        found(f, answers ? FOUND_OK : bad, "migration_server.reachable",
-              "is it running, and is migration_server.url (WAVEFLEET_MIGRATION_SERVER_URL) right? "
-              "Only waves "
-              "of kind remote need it",
-              "%s", answers ? "it answers" : d->neighbour_text);
-        if (answers)
-                found(f, d->neighbour == NEIGHBOUR_WELL ? FOUND_OK : bad,
-                      "migration_server.webhooks",
-                      "http.public_url (WAVEFLEET_PUBLIC_URL) must be an address that it reaches; "
-                      "until then "
-                      "results are found by polls",
-                      d->neighbour == NEIGHBOUR_WELL ? "it reaches us at %s"
-                                                     : "it cannot reach us at %s: %s",
-                      url, d->neighbour_text);
-}
-
 /* ---- all of it ---- */
 
 static bool remote_is_wanted(const struct doctor *d)
 {
         struct json *p cleanup(json_cleanup) =
                 d->postgres ? json_parse(d->postgres, strlen(d->postgres), NULL) : NULL;
-        return number(p, "open_remote") > 0;
+        return fact_number(p, "open_remote") > 0;
 }
 
 static void judge(struct doctor *d)
@@ -349,7 +315,8 @@ static void judge(struct doctor *d)
         local_look(&f, app->config, app->public_url);
         judge_postgres(&f, d, app->config);
         judge_redis(&f, d);
-        judge_neighbour(&f, d, remote_is_wanted(d));
+        neighbour_judge(&f, d->neighbour, d->neighbour_text, app->public_url,
+                        remote_is_wanted(d) ? FOUND_FAIL : FOUND_WARN);
         findings_end(&f);
         respond_made(d->rq, 200, &data, -1, NULL);
 }

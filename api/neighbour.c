@@ -95,6 +95,26 @@ void neighbour_ask(struct neighbour *n, neighbour_fn fn, void *arg)
         upstream_handshake(n->upstream, n->callback_url, on_handshake, n);
 }
 
+void neighbour_judge(struct findings *f, enum neighbour_state state, const char *said,
+                     const char *public_url, enum finding bad)
+{
+        bool answers = state == NEIGHBOUR_WELL || state == NEIGHBOUR_DEAF;
+        found(f, answers ? FOUND_OK : bad, "migration_server.reachable",
+              "is it running, and is migration_server.url (WAVEFLEET_MIGRATION_SERVER_URL) right? "
+              "Only "
+              "waves of kind remote need it",
+              "%s", answers ? "the migration server answers" : said);
+        if (state == NEIGHBOUR_WELL)
+                found(f, FOUND_OK, "migration_server.webhooks", "", "it reaches us at %s",
+                      public_url);
+        if (state == NEIGHBOUR_DEAF)
+                found(f, bad, "migration_server.webhooks",
+                      "http.public_url (WAVEFLEET_PUBLIC_URL) must be an address that it reaches; "
+                      "until "
+                      "then results are found by polls",
+                      "it cannot reach us at %s: %s", public_url, said);
+}
+
 struct neighbour *neighbour_new(struct loop *l, struct upstream *u, char *callback_url)
 {
         struct neighbour *n = xcalloc(1, sizeof(*n));

@@ -5,6 +5,7 @@
 #ifndef API_NEIGHBOUR_H
 #define API_NEIGHBOUR_H
 
+#include "api/findings.h"
 #include "api/upstream.h"
 
 enum { NEIGHBOUR_FRESH_MS = 5000, NEIGHBOUR_WAIT_MS = 2000 };
@@ -25,5 +26,8 @@ void neighbour_free(struct neighbour *n);
 /* text: what it or the way to it says. May be called from inside. */
 typedef void (*neighbour_fn)(enum neighbour_state state, const char *text, void *arg);
 void neighbour_ask(struct neighbour *n, neighbour_fn fn, void *arg);
+/* What was answered, as findings; `bad` is what it is if it is not well. public_url: ours. */
+void neighbour_judge(struct findings *f, enum neighbour_state state, const char *said,
+                     const char *public_url, enum finding bad);
 
 #endif

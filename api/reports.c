@@ -14,7 +14,7 @@
 #include "api/wave_acts.h"
 #include "base/mem.h"
 
-enum { FAILURES_LOOKED_AT = 50000, SLOWEST_SHOWN = 20, PAGE_BYTES = 4 << 20 };
+enum { FAILURES_LOOKED_AT = 20000, SLOWEST_SHOWN = 20, PAGE_BYTES = 4 << 20 };
 
 enum form { AS_JSON, AS_HTML, AS_CSV, FORMS };
 static const char *const form_names[FORMS] = {"json", "html", "csv"};
@@ -35,7 +35,8 @@ static void answer_page(struct request *rq, const char *text)
         struct json *report cleanup(json_cleanup) = json_parse(text, strlen(text), &e);
         autobuf page = BUF_INIT(PAGE_BYTES);
         if (!report) {
-                respond_errorf(rq, ERR_INTERNAL, "cannot read the report: %s", e.text);
+                respond_errorf(rq, e.code == ERR_UNAVAILABLE ? e.code : ERR_INTERNAL,
+                               "cannot read the report: %s", e.text);
                 return;
         }
         report_html(report, &page);

@@ -243,7 +243,7 @@ def test_what_kind_remote_needs(make_own_fleet, migration_server):
     bare = fleet.submit("bare", targets(["a", "b", "c"], 1), **later)
     checks = ready(fleet, bare)
     assert checks["remote.source"]["status"] == "fail" and checks["remote.source"]["detail"].startswith("3 projects")
-    assert status_of(checks, "remote.brizy", "remote.migration_server", "remote.webhooks") == ["ok", "ok", "ok"]
+    assert status_of(checks, "remote.brizy", "migration_server.reachable", "migration_server.webhooks") == ["ok", "ok", "ok"]
     own = fleet.submit("own", [{**t, "params": {"mb_site_id": 1, "mb_secret": "x"}} if t["mb_project_uuid"] != "b" else t for t in targets(["a", "b"], 11)], **later)
     assert ready(fleet, own)["remote.source"]["detail"].startswith("1 projects")
     store_secret(fleet)

@@ -86,7 +86,7 @@ shown AS (SELECT * FROM alike ORDER BY n DESC, class, message LIMIT 50),
 -- ---- what was tried ----
 outcomes AS MATERIALIZED (
     SELECT outcome, class, attempt > 1 AS again, count(*) AS n,
-           sum(date_part('epoch', finished_at - started_at)) AS seconds
+           sum(date_part('epoch', finished_at) - date_part('epoch', started_at)) AS seconds
       FROM tried GROUP BY 1, 2, 3),
 tries AS (
     SELECT coalesce(sum(n), 0) AS n, coalesce(sum(n) FILTER (WHERE again), 0) AS again,
