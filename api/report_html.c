@@ -32,7 +32,7 @@ static const char style[] =
         ".wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:"
         "tabular-nums}"
         "th,td{text-align:left;padding:.3rem .8rem .3rem 0;border-bottom:1px solid var(--line);"
-        "vertical-align:top;overflow-wrap:anywhere}"
+        "vertical-align:top;overflow-wrap:break-word;max-width:32rem}"
         "th{color:var(--soft);font-weight:600;white-space:nowrap}"
         "td.n,th.n{text-align:right;white-space:nowrap}td.t{white-space:nowrap}"
         "ul{margin:.2rem 0 0;padding-left:1.1rem;color:var(--soft);font-size:.9em}"
