@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "api/costly.h"
 #include "api/health.h"
 #include "api/statuses.h"
 #include "api/submit.h"
@@ -134,6 +135,9 @@ int app_start(struct app *app, const struct config *config, struct loop *l, stru
         app->pg = pg_pool_new(l, &pg, (size_t)config->database_pool, on_postgres, app);
         app->auth = auth_new(config->api_token, app->pg);
         app->statuses = statuses_new(app->pg);
+        struct pg_opts reports = pg;
+        reports.name = "wavefleet-api reports";
+        app->costly = costly_new(pg_pool_new(l, &reports, COSTLY_AT_ONCE, NULL, NULL));
         app->submit_line = submit_line_new(app->pg);
         app->webhooks = webhook_batches_new(l, app->pg);
         if (start_server(app, e) < 0)
@@ -165,6 +169,7 @@ void app_free(struct app *app)
         submit_children_stop(app);
         engine_stop(app->engine);
         webhook_batches_stop(app->webhooks);
+        costly_free(app->costly);
         pg_pool_free(app->pg);
         webhook_batches_free(app->webhooks);
         broker_free(app->broker);

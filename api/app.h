@@ -17,6 +17,7 @@
 struct health;
 struct upstream;
 struct statuses;
+struct costly;
 struct submit_line;
 struct submit_children;
 struct webhook_batches;
@@ -30,6 +31,7 @@ struct app {
         struct submit_children *submit; /* processes that load large waves */
         struct auth *auth;
         struct statuses *statuses;
+        struct costly *costly; /* what reads waves through */
         struct submit_line *submit_line;
         struct health *health;
         struct server *server;

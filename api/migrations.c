@@ -82,6 +82,29 @@ void migration_show(struct request *rq)
         migration_find(rq, show_found);
 }
 
+/* ---- its attempts ---- */
+
+static void attempts_found(struct request *rq, const struct migration_facts *f)
+{
+        struct page page;
+        struct err e = ERR_INIT;
+        if (page_read(rq, INT64_MAX, &page, &e) < 0) {
+                respond_error(rq, &e);
+                return;
+        }
+        struct pg_tx *tx = pg_tx_new();
+        pg_stmt(tx, SQL_MIGRATION_ATTEMPTS);
+        pg_arg_int(tx, f->id);
+        pg_arg_int(tx, page.from);
+        pg_arg_int(tx, page.limit + 1);
+        reply_page(rq, tx, &page);
+}
+
+void migration_attempts(struct request *rq)
+{
+        migration_find(rq, attempts_found);
+}
+
 /* ---- what the server says ---- */
 
 /* NULL: it was not asked, or said nothing. */

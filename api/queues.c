@@ -19,7 +19,8 @@
 struct queue {
         const char *name;
         int64_t workers, runners, waves, backlog;
-        int64_t age_s; /* of the oldest wave that has a backlog; 0: none has */
+        int64_t in_flight; /* running or parked */
+        int64_t age_s;     /* of the oldest wave that has a backlog; 0: none has */
         bool paused;
         const char *changed_by, *changed_at; /* NULL: it was never paused */
 };
@@ -43,6 +44,7 @@ static void print_queue(struct json_out *o, const struct queue *q, const struct 
         json_out_int(o, "depth", v->depth);
         json_out_int(o, "demand", v->demand);
         json_out_int(o, "backlog", q->backlog);
+        json_out_int(o, "in_flight", q->in_flight);
         json_out_int(o, "oldest_wave_age_seconds", q->age_s);
         json_out_int(o, "runners", q->runners);
         json_out_int(o, "workers", q->workers);
@@ -137,6 +139,7 @@ static void read_waves(struct queues *q, const struct pg_result *r)
                 if (!of)
                         continue;
                 of->waves++;
+                of->in_flight += pg_int(r, 1, i, 3);
                 q->of[q->nwaves] = (size_t)(of - q->list);
                 q->ages[q->nwaves] = pg_int(r, 1, i, 2);
                 q->waves[q->nwaves++] = pg_int(r, 1, i, 0);

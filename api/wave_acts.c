@@ -18,12 +18,16 @@
 
 CLEANUP_DEFINE(json, struct json *, json_free)
 
+void wave_missing(struct request *rq)
+{
+        respond_errorf(rq, ERR_NOT_FOUND, "there is no wave \"%s\"", request_param(rq, "id"));
+}
+
 bool wave_named(struct request *rq)
 {
-        const char *id = request_param(rq, "id");
-        if (wave_id_ok(id))
+        if (wave_id_ok(request_param(rq, "id")))
                 return true;
-        respond_errorf(rq, ERR_NOT_FOUND, "there is no wave \"%s\"", id);
+        wave_missing(rq);
         return false;
 }
 

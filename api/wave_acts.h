@@ -7,6 +7,8 @@
 
 /* Whether the path names what can be a wave: what is no id is not looked for. False: it has been answered (404). */
 bool wave_named(struct request *rq);
+/* 404 about the wave of the path. */
+void wave_missing(struct request *rq);
 /* The statement that locks the wave of the request, then the act with its first parameter, the wave. */
 struct pg_tx *wave_act_on(struct request *rq, enum sql_id act);
 /* An engine_act_fn: answers with the act's data. */

@@ -32,11 +32,6 @@ static void send_tx(struct request *rq, struct pg_tx *tx, pg_fn fn, void *arg)
         pg_pool_send(request_app(rq)->pg, tx, fn, arg);
 }
 
-static void no_wave(struct request *rq)
-{
-        respond_errorf(rq, ERR_NOT_FOUND, "there is no wave \"%s\"", request_param(rq, "id"));
-}
-
 static void no_migration(struct request *rq)
 {
         respond_errorf(rq, ERR_NOT_FOUND, "there is no migration \"%s\" in wave \"%s\"",
@@ -49,7 +44,7 @@ static bool found_wave(struct request *rq, const struct pg_result *r, const stru
         if (e)
                 respond_error(rq, e);
         else if (pg_rows(r, 0) == 0)
-                no_wave(rq);
+                wave_missing(rq);
         return !e && pg_rows(r, 0) > 0;
 }
 
@@ -116,7 +111,7 @@ static void status_read(const char *json, const struct err *e, void *arg)
         if (e)
                 respond_error(arg, e);
         else if (!json)
-                no_wave(arg);
+                wave_missing(arg);
         else
                 respond_data(arg, 200, json, -1, NULL);
 }
@@ -134,6 +129,7 @@ struct filter {
         const char *states[MIGRATION_STATE_COUNT];
         size_t n;
         const char *text, *beginning;
+        int64_t offset; /* rows to skip behind the cursor */
 };
 
 static void add_migrations(struct pg_tx *tx, struct request *rq, const struct filter *f,
@@ -150,6 +146,7 @@ static void add_migrations(struct pg_tx *tx, struct request *rq, const struct fi
         pg_arg_text(tx, f->text);
         pg_arg_int(tx, p->limit);
         pg_arg_text(tx, f->beginning);
+        pg_arg_int(tx, f->offset);
 }
 
 /* NULL where it is empty. */
@@ -164,6 +161,8 @@ static int read_filter(struct request *rq, struct filter *f, struct err *e)
         f->status = request_query(rq, "status");
         f->text = query_text(rq, "text");
         f->beginning = query_text(rq, "mb_project_uuid");
+        if (request_query_int(rq, "offset", 0, 0, INT32_MAX, &f->offset, e) < 0)
+                return -1;
         for (int s = 0; f->status && s < MIGRATION_STATE_COUNT; s++) {
                 if (strcmp(f->status, migration_status((enum migration_state)s)) == 0)
                         f->states[f->n++] = migration_state_name((enum migration_state)s);

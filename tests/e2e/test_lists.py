@@ -137,6 +137,19 @@ def test_migrations_of_each_wave(fleet, beginning):
         assert whole and found == wanted, (wave, status)
 
 
+@pytest.mark.parametrize("beginning, text", [(None, None), ("a", None), ("Größe", None), (None, "A1")])
+def test_rows_by_their_number(fleet, beginning, text):
+    chance = random.Random(7)
+    for wave, status in itertools.product(fleet.sql.rows("SELECT wave_no, wave_id, total FROM waves"), [None, *STATUSES]):
+        wanted = [r["id"] for r in fleet.sql.rows(f"""SELECT id FROM migrations WHERE wave_no = %s AND {WHERE}
+            AND (%s::text IS NULL OR strpos(lower(project COLLATE "default"), lower(%s)) > 0) ORDER BY id""",
+            wave["wave_no"], *where(status, beginning), text, text)]
+        at = chance.randint(0, wave["total"])
+        query = query_of(status=status, mb_project_uuid=beginning, text=text, offset=at, limit=20)
+        found = [m["id"] for m in fleet.http.get(f"/api/waves/{wave['wave_id']}/migrations?{query}").data]
+        assert found == wanted[at:at + 20], (wave, status, at)
+
+
 @pytest.mark.parametrize("text", ["B%", "größe-über", "GRÖSSE", "A1", "ßE-Ü"])
 def test_part_of_a_name_in_any_case(fleet, text):
     for wave in fleet.sql.rows("SELECT wave_no, wave_id FROM waves WHERE total BETWEEN 700 AND 1500"):

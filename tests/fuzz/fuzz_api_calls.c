@@ -9,6 +9,7 @@
 #include <endian.h>
 
 #include "api/app.h"
+#include "api/costly.h"
 #include "api/gate.h"
 #include "api/migration_find.h"
 #include "api/parse.h"
@@ -254,6 +255,7 @@ static void begin(void)
         app = (struct app){
                 .config = &cfg, .webhook_key_known = true, .public_url = xstrdup("http://x")};
         app.statuses = statuses_new(NULL);
+        app.costly = costly_new(NULL);
         app.submit_line = submit_line_new(NULL);
         app.loop = loop_new();
         app.webhooks = webhook_batches_new(app.loop, NULL);

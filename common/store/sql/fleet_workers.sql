@@ -1,20 +1,24 @@
--- GET /api/workers: those alive, and what each runs.
+-- GET /api/workers: those alive, and what each runs: the longest first.
+-- $1 how many runs of each at most
 SELECT coalesce(json_agg(json_build_object(
            'id', k.worker_id, 'name', k.name, 'host', k.host, 'pid', k.pid, 'queues', k.queues,
            'concurrency', k.concurrency, 'draining', k.draining,
            'drain_asked_by', k.drain_asked_by, 'protocol', k.protocol, 'version', k.version,
            'lease_ms', k.lease_ms, 'beat', k.beat, 'started_at', k.started_at,
-           'running', r.n, 'runs', r.runs) ORDER BY k.worker_id DESC), '[]'::json)::text, count(*)
+           'running', (SELECT count(*) FROM active a
+                        WHERE a.worker_id = k.worker_id AND a.state = 'running'),
+           'runs', r.runs) ORDER BY k.worker_id DESC), '[]'::json)::text, count(*)
   FROM workers k
  CROSS JOIN LATERAL (
-       SELECT count(*) AS n,
-              coalesce(json_agg(json_build_object(
-                  'ref', 'm' || m.id, 'wave_id', w.wave_id, 'mb_project_uuid', m.project,
-                  'brz_project_id', m.brz_project_id, 'attempt', a.attempt,
-                  'started_at', m.started_at, 'progress', a.progress, 'ending', a.cancel IS NOT NULL)
-                  ORDER BY m.started_at), '[]'::json) AS runs
-         FROM active a
-         JOIN migrations m ON m.id = a.migration_id
-         JOIN waves w ON w.wave_no = a.wave_no
-        WHERE a.worker_id = k.worker_id AND a.state = 'running') r
+       SELECT coalesce(json_agg(json_build_object(
+                  'ref', 'm' || t.id, 'wave_id', w.wave_id, 'mb_project_uuid', t.project,
+                  'brz_project_id', t.brz_project_id, 'attempt', t.attempt,
+                  'started_at', t.started_at, 'progress', t.progress, 'ending', t.ending)
+                  ORDER BY t.started_at, t.id), '[]'::json) AS runs
+         FROM (SELECT m.id, m.wave_no, m.project, m.brz_project_id, a.attempt, m.started_at, a.progress,
+                      a.cancel IS NOT NULL AS ending
+                 FROM active a JOIN migrations m ON m.id = a.migration_id
+                WHERE a.worker_id = k.worker_id AND a.state = 'running'
+                ORDER BY m.started_at, m.id LIMIT $1::int) t
+         JOIN waves w USING (wave_no)) r
  WHERE k.alive

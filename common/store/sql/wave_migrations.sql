@@ -4,13 +4,24 @@
 -- have, else the index.
 -- $1 wave_id   $2 status (null: any)   $3 text[] its states (null: any)
 -- $4 id after which to go on   $5 part of a project's name in any case (null: any)   $6 how many
--- $7 beginning of a project's name (null: any)
+-- $7 beginning of a project's name (null: any)   $8 how many rows to skip
+-- Where every row of the wave is asked for, and its ids are all its own, skipped rows are not read: the
+-- id behind them is known.
 -- Answer: wave_no (no row: no such wave), JSON array, how many, the last one's id, whether the wave has
 -- more behind it.
 WITH w AS MATERIALIZED (
-    SELECT wave_no, wave_id, first_id, last_id, last_id - first_id >= 2::bigint * total AS sparse,
-           greatest($4::bigint, first_id - 1) AS after
-      FROM waves WHERE wave_id = $1::text),
+    SELECT w.wave_no, w.wave_id, w.first_id, w.last_id, w.last_id - w.first_id >= 2::bigint * w.total AS sparse,
+           greatest($4::bigint, w.first_id - 1) + CASE WHEN a.all_asked THEN $8::bigint ELSE 0 END AS after,
+           CASE WHEN a.all_asked THEN 0 ELSE $8::bigint END AS skip
+      FROM waves w
+     CROSS JOIN LATERAL (
+           SELECT w.last_id - w.first_id < w.total AND $5::text IS NULL AND $7::text IS NULL
+                  AND ($2::text IS NULL
+                       OR w.total = (SELECT CASE $2::text WHEN 'completed' THEN sum(p.completed)
+                                                      WHEN 'error' THEN sum(p.failed)
+                                                      WHEN 'cancelled' THEN sum(p.cancelled) END
+                                       FROM wave_progress p WHERE p.wave_no = w.wave_no)) AS all_asked) a
+     WHERE w.wave_id = $1::text),
 -- names are compared as bytes, so that what is not ASCII needs a collation for its case
 part AS MATERIALIZED (
     SELECT lower($5::text COLLATE "default") AS lowered, octet_length($5::text) = length($5::text) AS ascii),
@@ -34,7 +45,7 @@ next AS MATERIALIZED (
        AND ($5::text IS NULL
             OR strpos(CASE WHEN (SELECT ascii FROM part) THEN lower(m.project)
                            ELSE lower(m.project COLLATE "default") END, (SELECT lowered FROM part)) > 0)
-     ORDER BY m.id LIMIT $6::int),
+     ORDER BY m.id LIMIT $6::int OFFSET (SELECT skip FROM w)),
 pick AS MATERIALIZED (
     (SELECT m.id FROM dead d JOIN migrations m ON m.id = d.migration_id
       WHERE (SELECT way FROM want) = 'error'
@@ -44,7 +55,7 @@ pick AS MATERIALIZED (
         AND ($5::text IS NULL
              OR strpos(CASE WHEN (SELECT ascii FROM part) THEN lower(m.project)
                             ELSE lower(m.project COLLATE "default") END, (SELECT lowered FROM part)) > 0)
-      ORDER BY d.migration_id LIMIT $6::int)
+      ORDER BY d.migration_id LIMIT $6::int OFFSET (SELECT skip FROM w))
     UNION ALL
     (SELECT m.id FROM active a JOIN migrations m ON m.id = a.migration_id
       WHERE (SELECT way FROM want) = 'in_progress'
@@ -54,7 +65,7 @@ pick AS MATERIALIZED (
         AND ($5::text IS NULL
              OR strpos(CASE WHEN (SELECT ascii FROM part) THEN lower(m.project)
                             ELSE lower(m.project COLLATE "default") END, (SELECT lowered FROM part)) > 0)
-      ORDER BY a.migration_id LIMIT $6::int)
+      ORDER BY a.migration_id LIMIT $6::int OFFSET (SELECT skip FROM w))
     UNION ALL
     (SELECT id FROM next WHERE (SELECT count(*) FROM next) >= $6::int)
     UNION ALL
@@ -66,7 +77,7 @@ pick AS MATERIALIZED (
         AND ($5::text IS NULL
              OR strpos(CASE WHEN (SELECT ascii FROM part) THEN lower(m.project)
                             ELSE lower(m.project COLLATE "default") END, (SELECT lowered FROM part)) > 0)
-      ORDER BY m.id LIMIT $6::int)
+      ORDER BY m.id LIMIT $6::int OFFSET (SELECT skip FROM w))
     UNION ALL
     (SELECT m.id FROM migrations m
       WHERE (SELECT way FROM want) = 'number'
@@ -75,7 +86,7 @@ pick AS MATERIALIZED (
         AND ($5::text IS NULL
              OR strpos(CASE WHEN (SELECT ascii FROM part) THEN lower(m.project)
                             ELSE lower(m.project COLLATE "default") END, (SELECT lowered FROM part)) > 0)
-      ORDER BY m.id LIMIT $6::int)
+      ORDER BY m.id LIMIT $6::int OFFSET (SELECT skip FROM w))
     UNION ALL
     (SELECT m.id FROM migrations m
       WHERE (SELECT way FROM want) = 'id'
@@ -85,7 +96,7 @@ pick AS MATERIALIZED (
         AND ($5::text IS NULL
              OR strpos(CASE WHEN (SELECT ascii FROM part) THEN lower(m.project)
                             ELSE lower(m.project COLLATE "default") END, (SELECT lowered FROM part)) > 0)
-      ORDER BY m.id LIMIT $6::int)),
+      ORDER BY m.id LIMIT $6::int OFFSET (SELECT skip FROM w))),
 shown AS (
     SELECT m.id, json_build_object(
                'id', m.id, 'mb_project_uuid', m.project, 'brz_project_id', m.brz_project_id,
