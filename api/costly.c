@@ -27,6 +27,7 @@ struct question {
         enum stage stage;
         struct pg_tx *tx; /* while in line */
         struct list askers;
+        size_t answer; /* which of its statements answers */
         int64_t sent_ms;
         char *json; /* answered; NULL: with no row */
         size_t size;
@@ -92,9 +93,9 @@ static void keep(struct question *q, const struct pg_result *r)
 {
         int64_t now_ms = clock_mono_ms(), kept_ms = (now_ms - q->sent_ms) * COSTLY_KEPT_FOR;
         q->fresh_until_ms = now_ms + (kept_ms < COSTLY_KEPT_MS ? kept_ms : COSTLY_KEPT_MS);
-        if (pg_rows(r, 0) > 0 && !pg_is_null(r, 0, 0, 0)) {
-                q->json = xstrdup(pg_text(r, 0, 0, 0));
-                q->size = pg_length(r, 0, 0, 0) + 1;
+        if (pg_rows(r, q->answer) > 0 && !pg_is_null(r, q->answer, 0, 0)) {
+                q->json = xstrdup(pg_text(r, q->answer, 0, 0));
+                q->size = pg_length(r, q->answer, 0, 0) + 1;
                 q->of->kept += q->size;
         }
 }
@@ -141,6 +142,7 @@ static struct question *add_question(struct costly *c, const char *key, struct p
 {
         struct question *q = xcalloc(1, sizeof(*q));
         *q = (struct question){.of = c, .key = xstrdup(key), .stage = IN_LINE, .tx = tx};
+        q->answer = pg_tx_statements(tx) - 1;
         list_init(&q->askers);
         list_push_back(&c->questions, &q->link);
         c->in_line++;
