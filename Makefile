@@ -254,7 +254,7 @@ wrap = $(patsubst %,-Wl$(comma)--wrap=%,$(1))
 comma = ,
 $(BUILD)/tests/fuzz/fuzz_worker_brizy: LDFLAGS += $(call wrap,http_call remote_wait)
 $(BUILD)/tests/fuzz/fuzz_api_calls: LDFLAGS += $(call wrap,pg_pool_send pg_pool_up broker_up \
-	health_problem engine_act engine_act_many engine_shard migration_find upstream_status upstream_log \
+	health_problem broker_inspect engine_act engine_act_many engine_shard migration_find upstream_status upstream_log \
 	upstream_health upstream_handshake upstream_forget)
 # With libFuzzer's main, or with one that only replays.
 $(FUZZ_BIN): LDFLAGS += $(if $(filter fuzz,$(SAN)),-fsanitize=fuzzer)

@@ -7,6 +7,7 @@
 
 #include "api/costly.h"
 #include "api/health.h"
+#include "api/neighbour.h"
 #include "api/statuses.h"
 #include "api/submit.h"
 #include "api/submit_line.h"
@@ -149,6 +150,8 @@ int app_start(struct app *app, const struct config *config, struct loop *l, stru
         app->broker = broker_new(l, &redis, NULL);
         app->engine = engine_new(l, config, app->broker);
         app->upstream = upstream_new(l, config, app->broker);
+        app->neighbour = neighbour_new(
+                l, app->upstream, xasprintf("%s/api/webhooks/test-connection", app->public_url));
         app->health = health_new(app);
         app->schema = schema_start(l, &pg, true, on_schema, app);
         return 0;
@@ -166,6 +169,7 @@ void app_free(struct app *app)
         schema_job_free(app->schema);
         health_free(app->health);
         upstream_free(app->upstream);
+        neighbour_free(app->neighbour);
         submit_children_stop(app);
         engine_stop(app->engine);
         webhook_batches_stop(app->webhooks);

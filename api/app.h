@@ -15,6 +15,7 @@
 #include "store/schema.h"
 
 struct health;
+struct neighbour;
 struct upstream;
 struct statuses;
 struct costly;
@@ -35,8 +36,9 @@ struct app {
         struct submit_line *submit_line;
         struct health *health;
         struct server *server;
-        struct schema_job *schema; /* until the schema is there */
-        struct upstream *upstream; /* questions to the migration server */
+        struct schema_job *schema;   /* until the schema is there */
+        struct upstream *upstream;   /* questions to the migration server */
+        struct neighbour *neighbour; /* whether that is there */
         struct webhook_batches *webhooks;
         char *public_url;              /* what webhooks are sent to; no slash at the end */
         unsigned char webhook_key[32]; /* of the webhooks' tokens; learnt with the first of them */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "api/app.h"
+#include "api/local.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "broker/url.h"
@@ -98,30 +99,23 @@ static bool check_redis(const struct config *config)
         return well;
 }
 
-static bool check_spool(const struct config *config)
+static void put_line(struct findings *f, enum finding how, const char *name, const char *detail,
+                     const char *mend)
 {
-        static const char what[] = "Bodies";
-        struct err e = ERR_INIT;
-        struct spool *s = spool_new(config->http_spool, &e);
-        if (!s) {
-                say(what, "%s", e.text);
-                say("", "http.spool_dir must be a folder that this user may write to.");
-                return false;
-        }
-        spool_free(s);
-        say(what, "ok; large ones wait in %s", config->http_spool);
-        return true;
+        (void)f;
+        (void)name;
+        say("Here", "%s%s", how == FOUND_OK ? "ok; " : "", detail);
+        if (*mend)
+                say("", "%s", mend);
 }
 
-static void check_tokens(const struct config *config)
+/* What is not well without stopping anybody is told, and no reason to say that it is wrong. */
+static bool check_local(const struct config *config)
 {
-        if (*config->api_token)
-                say("Tokens", "the bootstrap token is set");
-        else
-                say("Tokens", "there is no bootstrap token (WAVEFLEET_API_TOKEN): make one with "
-                              "'wavefleet-api token create'");
-        if (!*config->secret_key)
-                say("Secrets", "auth.secret_key is not set: no secret can be stored");
+        struct findings f = {.put = put_line};
+        autofree char *here = xasprintf("http://%s", config->listen);
+        local_look(&f, config, *config->public_url ? config->public_url : here);
+        return !f.failed;
 }
 
 int check_command(const struct config *config)
@@ -130,7 +124,6 @@ int check_command(const struct config *config)
             config->file ? config->file : "");
         bool postgres = check_postgres(config);
         bool redis = check_redis(config);
-        bool spool = check_spool(config);
-        check_tokens(config);
-        return postgres && redis && spool ? 0 : 1;
+        bool local = check_local(config);
+        return postgres && redis && local ? 0 : 1;
 }

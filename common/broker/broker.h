@@ -63,6 +63,13 @@ const char *broker_trouble(const struct broker *b);
 /* What would make Redis forget, or is missing, in one sentence each; NULL-ended. Known after on_up. */
 const char *const *broker_complaints(const struct broker *b);
 
+/* How the server is just now, by its own word: for people who want to know. */
+struct server_facts; /* broker/server.h; with its faults */
+typedef void (*broker_look_fn)(const struct server_facts *server, int64_t wall_ms,
+                               const struct err *e, void *arg);
+/* Exactly one of `server` (valid during the call) and e is given. wall_ms: its clock. */
+void broker_inspect(struct broker *b, broker_look_fn fn, void *arg);
+
 /* ---- words ---- */
 
 /* What a transaction saw of a wave. Redis takes it over unless it knows a newer version. */

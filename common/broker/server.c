@@ -26,19 +26,36 @@ static void read_line(const char *text, size_t len, const char *name, char *out,
         }
 }
 
-void server_read_info(struct server_facts *f, const char *text, size_t len)
+static int64_t read_number(const char *text, size_t len, const char *name)
 {
         char value[32];
+        read_line(text, len, name, value, sizeof(value));
+        return strtoll(value, NULL, 10);
+}
+
+static bool says(const char *text, size_t len, const char *name, const char *wanted)
+{
+        char value[32];
+        read_line(text, len, name, value, sizeof(value));
+        return strcmp(value, wanted) == 0;
+}
+
+void server_read_info(struct server_facts *f, const char *text, size_t len)
+{
         f->known = true;
         read_line(text, len, "run_id", f->run_id, sizeof(f->run_id));
         read_line(text, len, "redis_version", f->version, sizeof(f->version));
         read_line(text, len, "maxmemory_policy", f->policy, sizeof(f->policy));
-        read_line(text, len, "loading", value, sizeof(value));
-        f->loading = strcmp(value, "1") == 0;
-        read_line(text, len, "role", value, sizeof(value));
-        f->replica = strcmp(value, "slave") == 0;
-        read_line(text, len, "aof_enabled", value, sizeof(value));
-        f->appendonly = strcmp(value, "1") == 0;
+        f->loading = says(text, len, "loading", "1");
+        f->replica = says(text, len, "role", "slave");
+        f->appendonly = says(text, len, "aof_enabled", "1");
+        f->used_bytes = read_number(text, len, "used_memory");
+        f->most_bytes = read_number(text, len, "maxmemory");
+        f->machine_bytes = read_number(text, len, "total_system_memory");
+        f->clients = read_number(text, len, "connected_clients");
+        f->clients_most = read_number(text, len, "maxclients");
+        f->snapshot_failed = says(text, len, "rdb_last_bgsave_status", "err");
+        f->log_failed = says(text, len, "aof_last_write_status", "err");
 }
 
 static bool too_old(const char *version)
@@ -62,31 +79,51 @@ const char *server_problem(const struct server_facts *f)
         return NULL;
 }
 
+/* The next fault, its `what` still to be written. */
+static struct server_fault *add_fault(struct server_facts *f, const char *about, const char *mend)
+{
+        struct server_fault *fault = &f->faults[f->faults_count++];
+        fault->about = about;
+        fault->mend = mend;
+        return fault;
+}
+
+static void find_faults(struct server_facts *f)
+{
+        struct server_fault *fault;
+        f->faults_count = 0;
+        if (!f->known) {
+                fault = add_fault(f, "rights", "let it (ACL SETUSER … +info)");
+                snprintf(
+                        fault->what, sizeof(fault->what),
+                        "redis forbids INFO to this user: whether it evicts keys or keeps its data "
+                        "is not known");
+                return;
+        }
+        if (f->policy[0] && strcmp(f->policy, "noeviction") != 0) {
+                fault = add_fault(f, "eviction", "set it to noeviction");
+                snprintf(fault->what, sizeof(fault->what),
+                         "maxmemory-policy is '%s': short of memory, redis deletes queues",
+                         f->policy);
+        }
+        if (f->appendonly)
+                return;
+        fault = add_fault(f, "persistence", "set appendonly yes");
+        snprintf(fault->what, sizeof(fault->what), "%s",
+                 f->save_known && !f->save
+                         ? "redis keeps nothing on disk (appendonly no, no save points): after its "
+                           "restart all queues must be rebuilt"
+                         : "appendonly is off: redis comes back from a crash with an older state, "
+                           "which must be put right");
+}
+
 void server_complain(struct server_facts *f)
 {
-        size_t n = 0;
-        if (!f->known)
-                snprintf(f->complaint[n++], SERVER_COMPLAINT_SIZE,
-                         "redis forbids INFO to this user: whether it evicts keys or keeps its "
-                         "data is "
-                         "not known");
-        if (f->policy[0] && strcmp(f->policy, "noeviction") != 0)
-                snprintf(f->complaint[n++], SERVER_COMPLAINT_SIZE,
-                         "maxmemory-policy is '%s': short of memory, redis deletes queues; set it "
-                         "to "
-                         "noeviction",
-                         f->policy);
-        if (f->known && !f->appendonly && f->save_known && !f->save)
-                snprintf(f->complaint[n++], SERVER_COMPLAINT_SIZE,
-                         "redis keeps nothing on disk (appendonly no, no save points): after its "
-                         "restart "
-                         "all queues must be rebuilt; set appendonly yes");
-        else if (f->known && !f->appendonly)
-                snprintf(f->complaint[n++], SERVER_COMPLAINT_SIZE,
-                         "appendonly is off: redis comes back from a crash with an older state, "
-                         "which "
-                         "must be put right; set appendonly yes");
-        for (size_t i = 0; i < n; i++)
+        find_faults(f);
+        for (size_t i = 0; i < f->faults_count; i++) {
+                snprintf(f->complaint[i], SERVER_COMPLAINT_SIZE, "%s; %s", f->faults[i].what,
+                         f->faults[i].mend);
                 f->complaints[i] = f->complaint[i];
-        f->complaints[n] = NULL;
+        }
+        f->complaints[f->faults_count] = NULL;
 }

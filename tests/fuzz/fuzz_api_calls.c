@@ -12,6 +12,7 @@
 #include "api/costly.h"
 #include "api/gate.h"
 #include "api/migration_find.h"
+#include "api/neighbour.h"
 #include "api/parse.h"
 #include "api/statuses.h"
 #include "api/submit_line.h"
@@ -127,6 +128,14 @@ bool __wrap_broker_up(const struct broker *b)
 {
         (void)b;
         return true;
+}
+
+void __wrap_broker_inspect(struct broker *b, broker_look_fn fn, void *arg);
+void __wrap_broker_inspect(struct broker *b, broker_look_fn fn, void *arg)
+{
+        struct err e = away();
+        (void)b;
+        fn(NULL, 0, &e, arg);
 }
 
 const char *__wrap_health_problem(const struct app *a);
@@ -259,6 +268,7 @@ static void begin(void)
         app.submit_line = submit_line_new(NULL);
         app.loop = loop_new();
         app.webhooks = webhook_batches_new(app.loop, NULL);
+        app.neighbour = neighbour_new(app.loop, NULL, xstrdup("http://x/"));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,0 +1,51 @@
+/* inspect.c - INFO and TIME, one behind the other. */
+#include "broker/inner.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+struct inspection {
+        broker_look_fn fn;
+        void *arg;
+        struct server_facts server;
+        struct err err; /* of INFO */
+};
+
+/* To a user who may not ask, it is told that nothing is known. */
+static void on_info(struct broker *b, const redisReply *reply, const struct err *e, void *arg)
+{
+        struct inspection *i = arg;
+        i->server.save_known = b->server.save_known;
+        i->server.save = b->server.save;
+        if (e && e->code != ERR_INTERNAL)
+                i->err = *e;
+        else if (reply && reply->type == REDIS_REPLY_STRING)
+                server_read_info(&i->server, reply->str, reply->len);
+        server_complain(&i->server);
+}
+
+/* Seconds and microseconds. */
+static void on_time(struct broker *b, const redisReply *reply, const struct err *e, void *arg)
+{
+        struct inspection *i = arg;
+        int64_t wall_ms = 0;
+        (void)b;
+        if (reply && reply->elements == 2)
+                wall_ms = reply_int(reply->element[0], 0) * 1000 +
+                          reply_int(reply->element[1], 0) / 1000;
+        if (e || i->err.code != ERR_OK)
+                i->fn(NULL, 0, e ? e : &i->err, i->arg);
+        else
+                i->fn(&i->server, wall_ms, NULL, i->arg);
+        free(i);
+}
+
+void broker_inspect(struct broker *b, broker_look_fn fn, void *arg)
+{
+        struct inspection *i = xcalloc(1, sizeof(*i));
+        i->fn = fn;
+        i->arg = arg;
+        call_send(call_plain(b, "INFO"), on_info, i);
+        call_send(call_list(b, "TIME"), on_time, i);
+}
