@@ -33,6 +33,7 @@ struct app {
         struct auth *auth;
         struct statuses *statuses;
         struct costly *costly; /* what reads waves through */
+        size_t exports;        /* api/export.h: under way */
         struct submit_line *submit_line;
         struct health *health;
         struct server *server;

@@ -4,6 +4,7 @@
  *
  *     IDLE -> HEAD -> (GATE) -> (BODY) -> HANDLER -> (FLUSH) -> IDLE
  *                                    any answer that closes: -> LINGER -> gone
+ *                                    an answer without an end: -> STREAM -> LINGER or gone
  *
  * run() takes step after step as long as there is something to do. While it (or anything else with
  * `busy` set) is on the stack the connection is not freed: end() only marks it.
@@ -14,6 +15,8 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -21,6 +24,7 @@
 
 #include "api/access.h"
 #include "api/parse.h"
+#include "api/stream.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -32,6 +36,10 @@ enum {
         LINGER_MS = 2000,
         LINGER_BYTES = 1 << 28,
         BYTES_PER_S = 65536, /* what a client must send or take, at least */
+        STREAM_KERNEL_BYTES =
+                65536,             /* of a stream that the kernel holds, at most (and twice that) */
+        STREAM_SILENT_MS = 60000,  /* a client that does not even acknowledge is gone */
+        STREAM_SAID_BYTES = 16384, /* small things that wait to go out on a blocked stream */
 };
 
 enum phase {
@@ -41,6 +49,7 @@ enum phase {
         PHASE_BODY,    /* its body is coming */
         PHASE_HANDLER, /* its handler has it */
         PHASE_FLUSH,   /* its answer is on the way out */
+        PHASE_STREAM,  /* its answer goes on as long as the client listens */
         PHASE_LINGER, /* shut; what still comes is thrown away, so that the client reads the answer */
         PHASE_GONE,   /* to be freed */
 };
@@ -58,6 +67,8 @@ struct connection {
         int64_t body_begun_ms;
         size_t unsent; /* of the answer when the deadline of PHASE_FLUSH was set */
         size_t lingered;
+        const struct stream_ops *stream; /* PHASE_STREAM */
+        void *stream_arg;
         bool closing; /* after the answer that is on its way */
         bool eof;     /* nothing more will come */
         bool busy;
@@ -97,9 +108,17 @@ static void detach_request(struct connection *c)
         server_give_request(rq);
 }
 
+static void tell_gone(struct connection *c)
+{
+        const struct stream_ops *ops = take(c->stream);
+        if (ops)
+                ops->gone(c->stream_arg);
+}
+
 void connection_free(struct connection *c)
 {
         detach_request(c);
+        tell_gone(c);
         server_connection_gone(c->server, c);
         loop_timer_free(c->timer);
         bufferevent_free(c->bev);
@@ -109,6 +128,7 @@ void connection_free(struct connection *c)
 static void end(struct connection *c)
 {
         detach_request(c);
+        tell_gone(c);
         c->phase = PHASE_GONE;
         if (!c->busy)
                 connection_free(c);
@@ -186,6 +206,96 @@ static void send_answer(struct connection *c, struct answer *a)
                 answer_is_out(c);
 }
 
+/* ---- an answer that goes on ---- */
+
+/* Little of it lies in the kernel, so that one that does not read is noticed. */
+static void tune_stream(const struct connection *c)
+{
+        int bytes = STREAM_KERNEL_BYTES, silent_ms = STREAM_SILENT_MS, on = 1;
+        setsockopt(c->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+        setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &silent_ms, sizeof(silent_ms));
+        setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
+static void begin_stream(struct connection *c, struct answer *head)
+{
+        c->phase = PHASE_STREAM;
+        c->deadline_ms = 0;
+        c->stream = head->stream;
+        c->stream_arg = head->stream_arg;
+        tune_stream(c);
+        if (write_parts(c, head->parts, head->count) < 0)
+                end(c);
+        else
+                c->stream->opened(c, c->stream_arg);
+}
+
+bool stream_blocked(struct connection *c)
+{
+        return evbuffer_get_length(bufferevent_get_output(c->bev)) > 0;
+}
+
+/* How many parts went out whole or in part; of the last, the rest is copied. */
+int stream_write(struct connection *c, struct iovec *parts, int count)
+{
+        struct msghdr msg = {.msg_iov = parts, .msg_iovlen = (size_t)count};
+        ssize_t sent = sendmsg(c->fd, &msg, MSG_NOSIGNAL);
+        if (sent < 0 && errno != EAGAIN && errno != EINTR)
+                return -1;
+        size_t left = sent > 0 ? (size_t)sent : 0;
+        int taken = 0;
+        while (taken < count && left >= parts[taken].iov_len)
+                left -= parts[taken++].iov_len;
+        if (taken == count || (taken && !left))
+                return taken;
+        const struct iovec *cut = &parts[taken];
+        return bufferevent_write(c->bev, (const char *)cut->iov_base + left, cut->iov_len - left) <
+                               0
+                       ? -1
+                       : taken + 1;
+}
+
+int stream_say(struct connection *c, const void *data, size_t len)
+{
+        union {
+                const void *given;
+                void *wanted;
+        } base = {data};
+        if (evbuffer_get_length(bufferevent_get_output(c->bev)) > STREAM_SAID_BYTES)
+                return -1;
+        return write_parts(c, &(struct iovec){base.wanted, len}, 1);
+}
+
+void stream_end(struct connection *c)
+{
+        c->stream = NULL;
+        c->closing = true;
+        size_t unsent = evbuffer_get_length(bufferevent_get_output(c->bev));
+        if (unsent)
+                flush(c, unsent);
+        else
+                begin_linger(c);
+}
+
+/* What the kernel holds of it goes too. */
+static void reset(const struct connection *c)
+{
+        struct linger at_once = {.l_onoff = 1};
+        setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+}
+
+void stream_drop(struct connection *c)
+{
+        c->stream = NULL;
+        reset(c);
+        end(c);
+}
+
+const char *stream_peer(const struct connection *c)
+{
+        return c->peer;
+}
+
 /* request.deliver */
 static void deliver(struct request *rq, const struct answer *answer)
 {
@@ -194,13 +304,18 @@ static void deliver(struct request *rq, const struct answer *answer)
         access_note(rq, answer);
         if (!c) {
                 server_give_request(rq);
+                if (a.stream)
+                        a.stream->gone(a.stream_arg);
                 return;
         }
         bool was_busy = c->busy;
         c->busy = true;
         c->rq = NULL;
         c->closing = rq->close;
-        send_answer(c, &a);
+        if (a.stream)
+                begin_stream(c, &a);
+        else
+                send_answer(c, &a);
         server_give_request(rq);
         c->busy = was_busy;
         if (!was_busy)
@@ -400,6 +515,17 @@ static bool step_linger(struct connection *c)
         return false;
 }
 
+static bool step_stream(struct connection *c)
+{
+        struct evbuffer_iovec piece;
+        if (!peek(c, &piece))
+                return false;
+        if (c->stream->input)
+                c->stream->input(piece.iov_base, piece.iov_len, c->stream_arg);
+        drain(c, piece.iov_len);
+        return true;
+}
+
 static bool step(struct connection *c)
 {
         switch (c->phase) {
@@ -411,6 +537,8 @@ static bool step(struct connection *c)
                 return step_body(c);
         case PHASE_LINGER:
                 return step_linger(c);
+        case PHASE_STREAM:
+                return step_stream(c);
         case PHASE_GATE:
         case PHASE_HANDLER:
         case PHASE_FLUSH:
@@ -447,10 +575,14 @@ static void on_readable(struct bufferevent *bev, void *arg)
 static void on_written(struct bufferevent *bev, void *arg)
 {
         struct connection *c = arg;
-        if (c->phase != PHASE_FLUSH || evbuffer_get_length(bufferevent_get_output(bev)))
+        if (evbuffer_get_length(bufferevent_get_output(bev)) ||
+            (c->phase != PHASE_FLUSH && c->phase != PHASE_STREAM))
                 return;
         c->busy = true;
-        answer_is_out(c);
+        if (c->phase == PHASE_STREAM)
+                c->stream->drained(c->stream_arg);
+        else
+                answer_is_out(c);
         c->busy = false;
         run(c);
 }
@@ -476,8 +608,7 @@ static void look_at_reader(struct connection *c)
         }
         metric_add(METRIC_HTTP_REFUSED, 1, "slow_reader", NULL);
         log_info("http.slow_reader", LS("peer", c->peer), LI("unsent", unsent));
-        struct linger at_once = {.l_onoff = 1}; /* what the kernel holds of it goes too */
-        setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+        reset(c);
         end(c);
 }
 
@@ -499,6 +630,7 @@ static void on_deadline(struct connection *c)
                 break;
         case PHASE_GATE:
         case PHASE_HANDLER:
+        case PHASE_STREAM:
         case PHASE_GONE:
                 break;
         }
@@ -563,6 +695,10 @@ void connection_refuse(struct connection *c, const struct err *e)
 
 void connection_stop(struct connection *c)
 {
+        if (c->phase == PHASE_STREAM) {
+                c->stream->stop(c->stream_arg);
+                return;
+        }
         if (c->phase == PHASE_IDLE && evbuffer_get_length(bufferevent_get_input(c->bev)) == 0)
                 end(c);
 }

@@ -112,13 +112,18 @@ static void add_time(struct buf *out, const char *s)
 
 enum how { TEXT, COUNT, SECONDS, TIME, PERCENT };
 
+static bool is_number(const struct json *v)
+{
+        return v && json_type_of(v) == JSON_NUMBER;
+}
+
 static void add_value(struct buf *out, const struct json *v, enum how how)
 {
-        if (json_type_of(v) == JSON_NUMBER && how == SECONDS)
+        if (is_number(v) && how == SECONDS)
                 add_seconds(out, json_double(v));
-        else if (json_type_of(v) == JSON_NUMBER && how == PERCENT)
+        else if (is_number(v) && how == PERCENT)
                 buf_addf(out, "%g %%", json_double(v));
-        else if (json_type_of(v) == JSON_NUMBER)
+        else if (is_number(v))
                 add_count(out, llround(json_double(v)));
         else if (json_str(v) && how == TIME)
                 add_time(out, json_str(v));
@@ -272,7 +277,7 @@ static double read_span(const struct json *at[SERIES], double values[SERIES])
         for (size_t i = 0; i < SERIES; i++) {
                 values[i] = json_double(at[i]);
                 sum += values[i];
-                at[i] = json_next(at[i]);
+                at[i] = at[i] ? json_next(at[i]) : NULL;
         }
         return sum;
 }

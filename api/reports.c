@@ -1,12 +1,13 @@
 /*
- * reports.c - the report of a wave, as JSON, as a page, or as a table of its migrations. PostgreSQL counts it
- * all in one statement (wave_report.sql), asked through api/costly.h.
+ * reports.c - the report of a wave, as JSON, as a page, or as a table of its migrations (api/export.h). PostgreSQL
+ * counts it all in one statement (wave_report.sql), asked through api/costly.h.
  */
 #include <string.h>
 
 #include "api/accept.h"
 #include "api/app.h"
 #include "api/costly.h"
+#include "api/export.h"
 #include "api/reply.h"
 #include "api/report_html.h"
 #include "api/routes.h"
@@ -100,6 +101,8 @@ void waves_report(struct request *rq)
                 return;
         int form = read_form(rq);
         respond_header(rq, "Vary", "Accept");
-        if (form >= 0)
+        if (form == AS_CSV)
+                export_wave(rq);
+        else if (form >= 0)
                 ask(rq, (enum form)form);
 }

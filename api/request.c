@@ -371,6 +371,11 @@ const char *request_path(const struct request *rq)
         return rq->path ? rq->path : "";
 }
 
+bool request_takes_chunks(const struct request *rq)
+{
+        return rq->parser.http_major > 1 || rq->parser.http_minor >= 1;
+}
+
 enum role request_role(const struct request *rq)
 {
         return rq->role;

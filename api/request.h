@@ -46,6 +46,8 @@ const struct json *request_json(struct request *rq);
 int request_spool(const struct request *rq);
 /* SHA-256 of the body. */
 const unsigned char *request_body_hash(const struct request *rq);
+/* Whether the client knows chunks (HTTP/1.1). */
+bool request_takes_chunks(const struct request *rq);
 enum role request_role(const struct request *rq);
 const char *request_principal(const struct request *rq); /* name of the token; "" where open */
 const char *request_peer(const struct request *rq);

@@ -20,6 +20,7 @@
 #include "base/rand.h"
 
 struct connection;
+struct stream_ops;
 
 enum {
         REQUEST_HEADERS_MAX = 100,
@@ -36,6 +37,8 @@ struct answer {
         int count;
         struct iovec parts[ANSWER_PARTS]; /* head first */
         size_t body_bytes;                /* of the parts behind the head */
+        const struct stream_ops *stream;  /* a head only: what follows is up to these */
+        void *stream_arg;
 };
 
 struct header_span {

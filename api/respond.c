@@ -12,6 +12,7 @@
 #include "api/problem.h"
 #include "api/request_inside.h"
 #include "api/server.h"
+#include "api/stream.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -30,6 +31,8 @@ static const struct {
         {"Retry-After", NULL},
 };
 enum { OWN_CONTENT_TYPE = 1, OWN_RETRY_AFTER = 8 };
+enum { SWITCHING = 101 };
+#define NO_LENGTH SIZE_MAX /* the end of the body is that of the connection */
 
 /* A value may come from outside: no control character gets into the head. */
 void respond_header(struct request *rq, const char *name, const char *value)
@@ -95,7 +98,7 @@ static void add_head(struct request *rq, int status, const char *content_type, s
         add_line(out, "Date", http_date());
         if (content_type && !(rq->own_headers & OWN_CONTENT_TYPE) && !has_no_body(status))
                 add_line(out, "Content-Type", content_type);
-        if (!has_no_body(status)) {
+        if (!has_no_body(status) && body_bytes != NO_LENGTH) {
                 buf_adds(out, "Content-Length: ");
                 buf_addi(out, (long long)body_bytes);
                 buf_adds(out, "\r\n");
@@ -105,7 +108,9 @@ static void add_head(struct request *rq, int status, const char *content_type, s
                         add_line(out, standard[i].name, standard[i].value);
         }
         add_line(out, "X-Request-Id", rq->id);
-        if (rq->close)
+        if (status == SWITCHING)
+                add_line(out, "Connection", "Upgrade");
+        else if (rq->close)
                 add_line(out, "Connection", "close");
         else if (rq->parser.http_minor == 0)
                 add_line(out, "Connection", "keep-alive");
@@ -151,6 +156,17 @@ static void send_answer(struct request *rq, int status, const char *content_type
                 a.count = 1;
                 a.body_bytes = 0;
         }
+        rq->deliver(rq, &a);
+}
+
+void respond_stream(struct request *rq, int status, const char *content_type,
+                    const struct stream_ops *ops, void *arg)
+{
+        assert(!rq->answered);
+        rq->answered = rq->close = true;
+        add_head(rq, status, content_type, NO_LENGTH);
+        struct answer a = {.status = status, .count = 1, .stream = ops, .stream_arg = arg};
+        a.parts[0] = to_iovec((struct piece){rq->out.data, rq->out.len});
         rq->deliver(rq, &a);
 }
 

@@ -74,7 +74,7 @@ slowest AS MATERIALIZED (
 looked AS (
     SELECT d.class, m.id, m.project, m.error,
            regexp_replace(left(replace(coalesce(m.error, ''), m.project, '{project}'), 300),
-                          '[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|\m[0-9a-fA-F]{12,}\M|[0-9]+',
+                          '[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|\m(0x[0-9a-fA-F]+|[0-9a-fA-F]{12,})\M|[0-9]+',
                           '#', 'g') AS message
       FROM dead d
      CROSS JOIN LATERAL (SELECT id, project, error FROM migrations
