@@ -137,7 +137,8 @@ static size_t line_width(const struct bar *b, const struct layout *l)
 /* The bar gets shorter first, then the least of the numbers go, then the bar, then the name is cut. */
 static void lay_out(const struct bar *b, size_t width, struct layout *l)
 {
-        *l = (struct layout){.name = b->name_width, .bar = BAR_MAX};
+        size_t longest = b->bar_width ? b->bar_width : BAR_MAX;
+        *l = (struct layout){.name = b->name_width, .bar = longest};
         memset(l->shown, true, sizeof(l->shown));
         if (!width)
                 return;
@@ -152,8 +153,15 @@ static void lay_out(const struct bar *b, size_t width, struct layout *l)
         for (int p = PART_STATE; p >= 0 && line_width(b, l) > width; p--)
                 l->shown[p] = false;
         /* What a shorter line has to spare. */
-        while (l->bar && l->bar < BAR_MAX && line_width(b, l) < width)
+        while (l->bar && l->bar < longest && line_width(b, l) < width)
                 l->bar++;
+}
+
+size_t bar_fit(const struct bar *b, size_t width)
+{
+        struct layout l;
+        lay_out(b, width, &l);
+        return l.bar;
 }
 
 void bar_print(const struct bar *b, const struct term *t, size_t width, struct buf *out)

@@ -1,7 +1,12 @@
 /* speed.c - see speed.h. */
 #include "cli/speed.h"
 
-enum { STEP_MS = SPEED_WINDOW_MS / (SPEED_SAMPLES - 4), SOON_MS = 500, LEFT_MAX_S = 1000 * 86400 };
+enum {
+        STEP_MS = SPEED_WINDOW_MS / (SPEED_SAMPLES - 4),
+        SOON_MS = 500,
+        STALE_MS = 10 * 1000,
+        LEFT_MAX_S = 1000 * 86400
+};
 
 static size_t at(const struct speed *p, size_t i)
 {
@@ -31,11 +36,17 @@ void speed_note(struct speed *p, int64_t at_ms, int64_t done)
         p->n++;
 }
 
+/*
+ * Measured up to the last look, so that the rate does not sink between two of them; but when nobody has
+ * looked for long, time goes on.
+ */
 double speed_rate(const struct speed *p, int64_t now_ms)
 {
         if (p->n < 2)
                 return 0;
-        int64_t took = now_ms - p->samples[at(p, 0)].at_ms;
+        int64_t last_ms = p->samples[at(p, p->n - 1)].at_ms;
+        int64_t end_ms = now_ms - last_ms > STALE_MS ? now_ms : last_ms;
+        int64_t took = end_ms - p->samples[at(p, 0)].at_ms;
         int64_t done = p->samples[at(p, p->n - 1)].done - p->samples[at(p, 0)].done;
         return took < SOON_MS || done <= 0 ? 0 : (double)done * 1000 / (double)took;
 }

@@ -195,11 +195,11 @@ static size_t total_width(const struct table *t)
 }
 
 /* Takes from the widest column that may be cut, down to `least`. False: there is none. */
-static bool cut_widest(struct table *t, size_t excess, size_t least, bool any)
+static bool cut_widest(struct table *t, size_t excess, size_t least)
 {
         size_t widest = t->n;
         for (size_t i = 0; i < t->n; i++) {
-                bool may = any || t->columns[i]->flags & COLUMN_ELASTIC;
+                bool may = t->n == 1 || t->columns[i]->flags & COLUMN_ELASTIC;
                 if (may && t->width[i] > least && (widest == t->n || t->width[i] > t->width[widest]))
                         widest = i;
         }
@@ -241,14 +241,23 @@ static void give_back(struct table *t, size_t limit)
         }
 }
 
+/* The last one, whatever it is, but never the first. */
+static bool leave_last_out(struct table *t)
+{
+        if (t->n > 1)
+                leave_out(t, t->n - 1);
+        return t->n > 1;
+}
+
+/* In this order: what can be cut a little, what can be missed, what can be cut, the end of the row. */
 static void fit(struct table *t, size_t limit)
 {
         size_t total;
         while (limit && (total = total_width(t)) > limit) {
                 size_t excess = total - limit;
-                if (!cut_widest(t, excess, CUT_FIRST_TO, false) && !leave_one_out(t) &&
-                    !cut_widest(t, excess, CUT_AT_LAST_TO, false) &&
-                    !cut_widest(t, excess, 1, true))
+                if (!cut_widest(t, excess, CUT_FIRST_TO) && !leave_one_out(t) &&
+                    !cut_widest(t, excess, CUT_AT_LAST_TO) && !leave_last_out(t) &&
+                    !cut_widest(t, excess, 1))
                         break;
         }
 }
@@ -300,7 +309,15 @@ static void add_cell(const struct table *t, size_t i, const char *text, enum col
                 text_fit(out, text, t->width[i], right ? ALIGN_RIGHT : ALIGN_LEFT, ellipsis(t));
         if (colour != COLOUR_NONE)
                 buf_adds(out, term_plain(&t->c->term));
-        buf_adds(out, last ? "\n" : "  ");
+        buf_adds(out, last ? "" : "  ");
+}
+
+/* No line ends in the spaces of empty cells. */
+static void end_row(struct buf *out)
+{
+        while (out->len && out->data[out->len - 1] == ' ')
+                out->len--;
+        buf_addc(out, '\n');
 }
 
 static void add_row(const struct table *t, const struct json *row, struct buf *out)
@@ -312,6 +329,7 @@ static void add_row(const struct table *t, const struct json *row, struct buf *o
                 add_cell(t, i, buf_str(&text),
                          cell == CELL_STATE ? state_colour(buf_str(&text)) : COLOUR_NONE, out);
         }
+        end_row(out);
 }
 
 static void plain_rows(struct table *t, const struct json *first)
@@ -321,6 +339,7 @@ static void plain_rows(struct table *t, const struct json *first)
                 measure(t, first);
                 for (size_t i = 0; i < t->n; i++)
                         add_cell(t, i, t->columns[i]->title, COLOUR_BOLD, &out);
+                end_row(&out);
                 t->begun = true;
         }
         for (const struct json *row = first; row; row = json_next(row))

@@ -212,6 +212,19 @@ static void draw_rest(const struct watch *watch, size_t from, size_t width, stru
         buf_adds(out, "\033[K\n");
 }
 
+/* One length for all bars. */
+static size_t bar_width_of(const struct watch *watch, size_t shown, size_t width)
+{
+        size_t least = 0;
+        for (size_t i = 0; i < shown; i++) {
+                struct bar b = picture_of(&watch->waves[i]);
+                size_t fits = bar_fit(&b, width);
+                if (fits && (!least || fits < least))
+                        least = fits;
+        }
+        return least;
+}
+
 static void draw(struct watch *watch)
 {
         autobuf out = BUF_INIT(SIZE_MAX);
@@ -225,8 +238,10 @@ static void draw(struct watch *watch)
         if (watch->drawn)
                 buf_addf(&out, "\033[%zuA\r", watch->drawn);
         watch->drawn = shown;
+        size_t bar_width = bar_width_of(watch, shown, width);
         for (size_t i = 0; i < shown; i++) {
                 struct bar b = picture_of(&watch->waves[i]);
+                b.bar_width = bar_width;
                 bar_print(&b, &watch->c->term, width, &out);
                 buf_adds(&out, "\033[K\n");
         }

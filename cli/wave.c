@@ -13,9 +13,9 @@
 
 static const struct column list_columns[] = {
         {"id", "WAVE", CELL_TEXT, 0},
-        {"name", "NAME", CELL_TEXT, COLUMN_ELASTIC},
         {"status", "STATUS", CELL_STATE, 0},
         {"state", "STATE", CELL_STATE, COLUMN_CSV},
+        {"name", "NAME", CELL_TEXT, COLUMN_ELASTIC},
         {"progress.completed", "DONE", CELL_NUMBER, 0},
         {"progress.failed", "FAILED", CELL_NUMBER, 0},
         {"cancelled", "CANCELLED", CELL_NUMBER, COLUMN_CSV},
