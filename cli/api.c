@@ -168,17 +168,15 @@ void api_print_json(const struct cli *c, const char *json, size_t len)
                 fwrite(json, 1, len, stdout);
                 return;
         }
-        /* Below U+0020 JSON escapes already; DEL and C1 it does not have to. */
-        for (const char *p = json; p < end; p++) {
-                unsigned char byte = (unsigned char)*p,
-                              next = p + 1 < end ? (unsigned char)p[1] : 0;
-                if (byte == 0x7F) {
-                        buf_adds(&out, "\\u007f");
-                } else if (byte == 0xC2 && next >= 0x80 && next < 0xA0) {
-                        buf_addf(&out, "\\u00%02x", next);
-                        p++;
+        for (const char *p = json; p < end;) {
+                uint32_t character = 0;
+                size_t n = text_steers(p, (size_t)(end - p), &character);
+                /* White space between values is JSON's own; in texts it stands escaped. */
+                if (n && !strchr(" \t\r\n", *p)) {
+                        buf_addf(&out, "\\u%04x", character);
+                        p += n;
                 } else {
-                        buf_addc(&out, *p);
+                        buf_addc(&out, *p++);
                 }
         }
         cli_write(&out);

@@ -10,7 +10,7 @@ static const char *source_of(const char *value)
 {
         static const struct {
                 const char *word, *command;
-        } sources[] = {{"WAVE", "wavefleet wave list -q -n 20"},
+        } sources[] = {{"WAVE", "wavefleet wave list -q -n 50"},
                        {"MIGRATION", "wavefleet dead list -q -n 50"},
                        {"QUEUE", "wavefleet queue list -q"},
                        {"WORKER", "wavefleet worker list -q"}};

@@ -21,7 +21,8 @@ static size_t width_of_help(void)
 static void add_pair(struct buf *out, const char *left, const char *right)
 {
         size_t width = width_of_help(), column = width < NARROW ? 6 : TEXT_COLUMN;
-        buf_addf(out, "  %s", left);
+        buf_adds(out, "  ");
+        text_wrap(out, left, width, 4, 2);
         size_t at = 2 + text_width(left);
         if (at + 2 > column) {
                 buf_addc(out, '\n');
@@ -116,7 +117,7 @@ int help_print(const struct cli *c, const struct command *cmd, const char *noun)
                 describe(&out, cmd);
                 buf_adds(&out, "\nOptions of all commands, and exit codes: wavefleet help\n");
         } else {
-                buf_addf(&out, "usage: wavefleet COMMAND [ARGUMENTS] [OPTIONS]\n\nCommands:\n");
+                buf_addf(&out, "usage: wavefleet COMMAND [OPTIONS]\n\nCommands:\n");
                 add_commands(&out, noun);
                 if (noun)
                         buf_addf(&out, "\nOptions of one of them: wavefleet help %s VERB\n", noun);

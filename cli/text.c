@@ -54,6 +54,15 @@ static size_t escape_length(const char *s, size_t len)
         return i < len ? i + 1 : i;
 }
 
+size_t text_steers(const char *s, size_t len, uint32_t *character)
+{
+        size_t n = utf8_step(s, len);
+        if (!n || !is_control(decode(s, n)))
+                return 0;
+        *character = (uint32_t)decode(s, n);
+        return n;
+}
+
 void text_clean(struct buf *out, const char *s, size_t len)
 {
         const char *end = s + len;

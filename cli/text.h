@@ -18,6 +18,11 @@
  * and bytes that are not UTF-8 become U+FFFD, white space one space each.
  */
 void text_clean(struct buf *out, const char *s, size_t len);
+/*
+ * Bytes of the character that s begins with, and which it is, where it must not reach a terminal: a control
+ * character, or one that turns the direction of writing. Else 0.
+ */
+size_t text_steers(const char *s, size_t len, uint32_t *character);
 /* Columns of a clean text. */
 size_t text_width(const char *s);
 enum text_align { ALIGN_LEFT, ALIGN_RIGHT };

@@ -5,7 +5,6 @@ import io
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -13,8 +12,9 @@ import unicodedata
 
 import pytest
 
-from cli import Cli
+from cli import Cli, environment
 from cli_api import FakeApi
+from stack import ROOT
 from wavefleet import BIN, SLOW, free_port, wait_until
 
 FAILING = 'fail={"times": 99, "class": "data"}'
@@ -514,14 +514,14 @@ def test_help_and_version(cli):
 
 def test_a_closed_pipe_is_no_trouble(cli, waves):
     done = subprocess.run(["bash", "-c", '"$0" wave list -q | head -n 1', str(BIN / "wavefleet")], check=False,
-                          env=__import__("cli").environment(cli.url, cli.home), capture_output=True, text=True)
+                          env=environment(cli.url, cli.home), capture_output=True, text=True)
     assert len(done.stdout.splitlines()) == 1 and done.stderr == ""
 
 
 def test_a_full_disk_is_told(cli, waves):
     with open("/dev/full", "w", encoding="ascii") as full:
         done = subprocess.run([BIN / "wavefleet", "wave", "list"], stdout=full, stderr=subprocess.PIPE, text=True,
-                              env=__import__("cli").environment(cli.url, cli.home), check=False)
+                              env=environment(cli.url, cli.home), check=False)
     assert done.returncode == 1 and "could not write" in done.stderr
 
 
@@ -542,7 +542,7 @@ def test_completion_of_bash(cli, waves, tmp_path):
     script = tmp_path / "completion"
     script.write_text(cli.good("completion", "bash"))
     assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
-    env = {**__import__("cli").environment(cli.url, cli.home), "PATH": f"{BIN}:{os.environ['PATH']}"}
+    env = {**environment(cli.url, cli.home), "PATH": f"{BIN}:{os.environ['PATH']}"}
     offer = lambda line: complete_in_bash(script, line, env)
     assert offer("wavefleet ") == ["wave", "migration", "dead", "queue", "worker", "login", "logout", "doctor",
                                    "completion", "help"]
@@ -551,13 +551,13 @@ def test_completion_of_bash(cli, waves, tmp_path):
     assert offer("wavefleet wave list --output ") == offer("wavefleet wave list -o ") == ["table", "json", "csv"]
     assert offer("wavefleet wave list --output = js") == ["json"]
     assert offer("wavefleet -o json queue p") == ["pause"]
-    assert waves[0] in offer("wavefleet wave show ") and waves[0] not in offer("wavefleet wave list ")
+    newest = create(cli, "to be completed", ["a"])
+    assert newest in offer("wavefleet wave show ") and newest not in offer("wavefleet wave list ")
     assert "default" in offer("wavefleet queue pause ")
     assert "--until-pause" in offer("wavefleet wave watch --") and "--canary" not in offer("wavefleet wave watch --")
     assert offer("wavefleet completion ") == ["bash", "zsh"]
 
 
-@pytest.mark.skipif(not shutil.which("zsh"), reason="zsh is not installed")
 def test_completion_of_zsh(cli, tmp_path):
     (tmp_path / "_wavefleet").write_text(cli.good("completion", "zsh"))
     program = f"""autoload -Uz compinit; fpath=({tmp_path} $fpath); compinit -u -d {tmp_path}/dump
@@ -566,6 +566,21 @@ print -r -- $_comps[wavefleet]; source {tmp_path}/_wavefleet; which _wavefleet |
                           env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)})
     assert done.returncode == 0 and not done.stderr, done
     assert done.stdout.split("\n")[0] == "_wavefleet" and "_wavefleet ()" in done.stdout
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "cli/man").iterdir()), ids=lambda p: p.name)
+def test_manuals_are_well_formed(page):
+    done = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", page], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and not done.stdout, done.stdout
+
+
+def test_installed(tmp_path):
+    """What belongs to the command line, where systems look for it."""
+    subprocess.run(["make", "-s", "-C", ROOT, "install", f"DESTDIR={tmp_path}", "PREFIX=/usr"], check=True,
+                   capture_output=True, env={**os.environ, "MAKEFLAGS": ""})
+    for path in ("bin/wavefleet", "share/man/man1/wavefleet.1", "share/man/man8/wavefleet-api.8",
+                 "share/bash-completion/completions/wavefleet", "share/zsh/site-functions/_wavefleet"):
+        assert (tmp_path / "usr" / path).stat().st_size > 500, path
 
 
 # ---- doctor ----
