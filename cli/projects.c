@@ -255,7 +255,7 @@ static int add_project(struct json_out *o, const struct csv *c, const struct csv
 
 static int csv_projects(struct json_out *o, struct csv *c, struct err *e)
 {
-        struct csv_column columns[COLUMNS_MAX];
+        struct csv_column columns[COLUMNS_MAX] = {0};
         size_t n, count = 0;
         int rc;
         if (read_titles(c, columns, &n, e) < 0)

@@ -2,7 +2,6 @@
 #include <check.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "cli/sse.h"
 
 struct seen {
@@ -75,13 +74,14 @@ START_TEST(an_endless_event_is_dropped)
 {
         struct seen seen = {.text = BUF_INIT(4096)};
         struct sse s;
-        autofree char *line = xmalloc(1 << 20);
-        memset(line, 'x', 1 << 20);
-        memcpy(line, "data: ", 6);
-        line[(1 << 20) - 1] = '\n';
+        autobuf line = BUF_INIT(SIZE_MAX);
+        buf_adds(&line, "data: ");
+        while (line.len < 1 << 20)
+                buf_addc(&line, 'x');
+        buf_addc(&line, '\n');
         sse_init(&s, on_event, &seen);
         for (int i = 0; i < 20; i++)
-                sse_feed(&s, line, 1 << 20);
+                sse_feed(&s, line.data, line.len);
         sse_feed(&s, "\ndata: after\n\n", 14);
         ck_assert_str_eq(buf_str(&seen.text), "message=after|");
         sse_fini(&s);

@@ -66,6 +66,8 @@ END_TEST
 
 START_TEST(nothing_steers_the_terminal)
 {
+        static const char right_to_left[] = {'\xE2', '\x80', '\xAE', 'g', 'n', 'p',
+                                             '.',    'e',    'x',    'e', '\0'};
         static const char *const pairs[][2] = {
                 {"plain мир", "plain мир"},
                 {"a\033[31mred\033[0m b", "ared b"},
@@ -79,7 +81,7 @@ START_TEST(nothing_steers_the_terminal)
                  "\xEF\xBF\xBD"
                  "31m"}, /* CSI in one character */
                 {"\x7F", "\xEF\xBF\xBD"},
-                {"\xE2\x80\xAEgnp.exe", "\xEF\xBF\xBDgnp.exe"},
+                {right_to_left, "\xEF\xBF\xBDgnp.exe"},
                 {"\xFF\xFE", "\xEF\xBF\xBD\xEF\xBF\xBD"},
                 {"end\033", "end"},
                 {"end\033[12;", "end"},
