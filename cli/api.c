@@ -9,8 +9,6 @@
 
 enum { ERRORS_SHOWN = 10 };
 
-CLEANUP_DEFINE(json, struct json *, json_free)
-
 void answer_fini(struct answer *a)
 {
         json_free(a->json);

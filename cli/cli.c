@@ -85,7 +85,8 @@ void cli_write(const struct buf *text)
                 fwrite(text->data, 1, text->len, stdout);
 }
 
-static void print_clean(FILE *where, const char *prefix, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void print_clean(FILE *where, const char *prefix,
+                                                              const char *fmt, va_list ap)
 {
         autobuf text = BUF_INIT(TEXT_MAX);
         autobuf clean = BUF_INIT(2 * TEXT_MAX);
