@@ -309,18 +309,20 @@ static bool broke_off(CURLcode rc)
 static int explain(const struct client *cl, const struct call *q, CURLcode rc, const struct try *t,
                    struct err *e)
 {
+        static const char unknown[] = ", and it is not known whether it was done";
         const char *why = *t->why ? t->why : curl_easy_strerror(rc);
         if (nobody_there(rc))
                 return err_set(e, ERR_UNAVAILABLE, "could not reach %s: %s", cl->shown, why);
         if (rc == CURLE_OPERATION_TIMEDOUT)
-                return err_set(e, ERR_TIMEOUT, "%s did not answer in time: %s", cl->shown, why);
+                return err_set(e, ERR_TIMEOUT, "%s did not answer in time%s: %s", cl->shown,
+                               harmless(q) ? "" : unknown, why);
         if (rc == CURLE_WRITE_ERROR)
                 return err_set(e, ERR_UPSTREAM, "the answer of %s is larger than it can be",
                                cl->shown);
         if (broke_off(rc))
                 return err_set(e, ERR_LOST,
                                "the connection to %s broke before the answer came%s: %s", cl->shown,
-                               harmless(q) ? "" : ", and it is not known whether it was done", why);
+                               harmless(q) ? "" : unknown, why);
         return err_set(e, ERR_UPSTREAM, "could not talk to %s: %s", cl->shown, why);
 }
 

@@ -162,6 +162,8 @@ static void ask_api(struct exam *x)
         } else if (e.code == ERR_NOT_FOUND || e.code == ERR_NOT_OFFERED) {
                 note(x, "api.doctor", "warn", "this API cannot examine itself",
                      "run a wavefleet-api of the same version as this program");
+        } else if (e.code == ERR_FORBIDDEN || e.code == ERR_UNAUTHORIZED) {
+                note(x, "api.doctor", "warn", e.text, "ask with the credentials of an operator");
         } else {
                 note(x, "api.doctor", "fail", e.text, NULL);
         }

@@ -404,8 +404,9 @@ def test_readiness(cli, fake):
 
 def test_report(cli, fake, tmp_path):
     data = {"wave": {"id": WAVE, "name": "n\x1b[31m"}, "summary": {"total": 3, "completed_at": "2026-01-31T12:00:00Z"},
-            "slowest": [{"project": "a", "duration_ms": 1500}, {"project": "b", "duration_ms": 20}], "empty": [], "nothing": None}
-    texts = {"csv": b"project,ms\r\na,1500\r\n", "html": b"<!doctype html><p>report"}
+            "slowest": [{"project": "a", "duration_ms": 1500}, {"project": "b", "duration_ms": 20}],
+            "empty": [], "nothing": None, "per_minute": [1, 2, 4, 8, 8, 0], "deep": {"deeper": {"x": True}}}
+    texts = {"csv": b"project,ms\r\na\x1b[31m,1500\r\n", "html": b"<!doctype html><p>report"}
 
     def report(exchange):
         form = exchange.query.get("format")
@@ -417,6 +418,10 @@ def test_report(cli, fake, tmp_path):
     text = cli.good("wave", "report", WAVE)
     assert "\x1b" not in text and re.search(r"^PROJECT +DURATION MS\na +1500\nb +20$", text, re.M)
     assert re.search(r"^Summary\n  Total +3\n  Completed at +2026-01-31 12:00:00$", text, re.M)
+    assert re.search(r"^Per minute  ▁▂▄██   \(6 values, at most 8\)$", text, re.M), text
+    assert "  Deeper\n    X  yes" in text and "Empty" not in text and "Nothing" not in text
+    terminal = cli.terminal("wave", "report", WAVE, "--format", "csv")
+    assert terminal.end() == 0 and "project,ms" in terminal.plain and "\x1b" not in terminal.text
     assert cli.good("wave", "report", WAVE, "--format", "csv") == texts["csv"].decode()
     assert cli.good("wave", "report", WAVE, "-o", "csv") == texts["csv"].decode()
     assert json.loads(cli.good("wave", "report", WAVE, "-o", "json")) == data
