@@ -131,10 +131,10 @@ clean: ## remove all that was built
 # ── Tests ───────────────────────────────────────────────────────────────────────────────────────
 
 # test_api_*, test_worker_* and test_cli_* may use that program's insides (all of it but its main), and so
-# may fuzz_api_* and fuzz_worker_*.
+# may fuzz_api_*, fuzz_worker_* and fuzz_cli_*.
 insides = $(if $(filter test_api_% fuzz_api_%,$(notdir $1)),$(call obj,$(filter-out api/main.c,$(API)))) \
 	$(if $(filter test_worker_% fuzz_worker_%,$(notdir $1)),$(call obj,$(filter-out worker/main.c,$(WORKER)))) \
-	$(if $(filter test_cli_%,$(notdir $1)),$(call obj,$(filter-out cli/main.c,$(CLI)))) \
+	$(if $(filter test_cli_% fuzz_cli_%,$(notdir $1)),$(call obj,$(filter-out cli/main.c,$(CLI)))) \
 	$(if $(findstring /integration/,$1)$(findstring /scarce/,$1),$(call obj,$(HARNESS)))
 
 # Runs each program, goes on after a failure, and ends with it.

@@ -46,11 +46,18 @@ static void skip_mark(const char **text, size_t *len)
         }
 }
 
-static int check_text(const char *s, size_t len, const char *file, size_t line, struct err *e)
+/* All of it is UTF-8 without NUL, so that nothing after this has to mind. */
+static int check_text(const char *text, size_t len, const char *file, struct err *e)
 {
-        if (utf8_valid(s, len) && !memchr(s, '\0', len))
-                return 0;
-        return err_set(e, ERR_CONFIG, "line %zu of %s is no UTF-8 text", line, file);
+        const char *end = text + len;
+        for (size_t line = 1; text < end; line++) {
+                const char *eol = memchr(text, '\n', (size_t)(end - text));
+                size_t n = (size_t)((eol ? eol : end) - text);
+                if (!utf8_valid(text, n) || memchr(text, '\0', n))
+                        return err_set(e, ERR_CONFIG, "line %zu of %s is no UTF-8 text", line, file);
+                text += n + 1;
+        }
+        return 0;
 }
 
 /* ---- lines ---- */
@@ -67,18 +74,17 @@ static void trim(const char **s, size_t *len)
 
 int projects_lines(struct json_out *o, const char *text, size_t len, const char *name, struct err *e)
 {
-        size_t line = 0, count = 0;
+        size_t count = 0;
         skip_mark(&text, &len);
         const char *end = text + len;
+        if (check_text(text, len, name, e) < 0)
+                return -1;
         json_out_array(o, "project_uuids");
         while (text < end) {
                 const char *eol = memchr(text, '\n', (size_t)(end - text)), *s = text;
                 size_t n = (size_t)((eol ? eol : end) - text);
                 text += n + 1;
-                line++;
                 trim(&s, &n);
-                if (check_text(s, n, name, line, e) < 0)
-                        return -1;
                 if (n) {
                         json_out_strn(o, NULL, s, n);
                         count++;
@@ -239,8 +245,6 @@ static int add_project(struct json_out *o, const struct csv *c, const struct csv
         json_out_object(o, NULL);
         for (size_t i = 0; i < n; i++) {
                 const char *text = cell(c, i);
-                if (check_text(text, strlen(text), c->file, c->line, e) < 0)
-                        return -1;
                 if (columns[i].kind == COLUMN_PROJECT)
                         json_out_str(o, "project", text);
                 else if (columns[i].kind == COLUMN_TARGET && *text)
@@ -277,6 +281,8 @@ int projects_csv(struct json_out *o, const char *text, size_t len, const char *n
         skip_mark(&text, &len);
         c.at = text;
         c.end = text + len;
+        if (check_text(text, len, name, e) < 0)
+                return -1;
         int rc = csv_projects(o, &c, e);
         buf_fini(&c.row);
         return rc;

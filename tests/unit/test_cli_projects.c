@@ -74,6 +74,7 @@ START_TEST(bad_csv)
         ck_assert_str_eq(CSV("project\na\n\"b\n"),
                          "the quotation mark in line 3 of FILE is not closed");
         ck_assert_str_eq(CSV("project\n\xFF\n"), "line 2 of FILE is no UTF-8 text");
+        ck_assert_str_eq(CSV("project\na\nb\0c\n"), "line 3 of FILE is no UTF-8 text");
 }
 END_TEST
 
