@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <langinfo.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,24 +111,53 @@ static int read_line(struct buf *answer)
         return n == 1 || answer->len ? 0 : -1;
 }
 
+static struct termios as_it_was;
+
+/* Whoever is interrupted while nothing is shown gets the terminal back as it was. */
+static void on_interrupt(int signo)
+{
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &as_it_was);
+        raise(signo); /* now by its own meaning: SA_RESETHAND */
+}
+
+static void guard(bool on)
+{
+        static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+        struct sigaction sa = {.sa_handler = on ? on_interrupt : SIG_DFL, .sa_flags = SA_RESETHAND};
+        sigemptyset(&sa.sa_mask);
+        for (size_t i = 0; i < COUNT_OF(signals); i++)
+                sigaction(signals[i], &sa, NULL);
+}
+
+/* Before the question is there: who reads it may type at once. */
+static void hide(void)
+{
+        struct termios silent = as_it_was;
+        silent.c_lflag &= ~(tcflag_t)ECHO;
+        guard(true);
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+}
+
+static void unhide(void)
+{
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &as_it_was);
+        guard(false);
+        fputc('\n', stderr);
+}
+
 int term_ask(const char *question, bool hidden, struct buf *answer, struct err *e)
 {
-        struct termios before, silent;
         int got;
         *answer = BUF_INIT(ANSWER_MAX);
-        if (!term_can_ask() || tcgetattr(STDIN_FILENO, &before) < 0)
+        if (!term_can_ask() || tcgetattr(STDIN_FILENO, &as_it_was) < 0)
                 return err_set(e, ERR_CONFIG, "there is no terminal to ask at: %s", question);
+        if (hidden)
+                hide();
         fprintf(stderr, "%s", question);
         fflush(stderr);
-        silent = before;
-        silent.c_lflag &= ~(tcflag_t)ECHO;
-        if (hidden)
-                tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
         got = read_line(answer);
-        if (hidden) {
-                tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-                fputc('\n', stderr);
-        }
+        if (hidden)
+                unhide();
         return got < 0 ? err_set(e, ERR_CONFIG, "there was no answer to: %s", question)
                        : buf_check(answer, "the answer", e);
 }

@@ -77,6 +77,11 @@ class Terminal:
     def plain(self):
         return ESCAPES.sub("", self.text)
 
+    @property
+    def echoes(self):
+        """Whether what is typed is shown."""
+        return bool(termios.tcgetattr(self.fd)[3] & termios.ECHO)
+
     def pump(self, wait_s):
         """Takes what came; False at its end."""
         if not select.select([self.fd], [], [], wait_s)[0]:

@@ -596,3 +596,27 @@ def test_doctor(cli, fleet, tmp_path):
     assert done.code == 1 and re.search(r"^fail +client.reach +could not reach", done.out) and "mend: " in done.out
     done = Cli(cli.url, tmp_path, token="wrong-token-of-some-length")("doctor")
     assert done.code == 1 and re.search(r"^fail +client.credentials", done.out, re.M)
+
+
+# ---- people ----
+
+def test_login_and_roles(cli, fleet, tmp_path):
+    """A viewer reads and may not act; a session that was ended is none."""
+    made = subprocess.run([BIN / "wavefleet-api", "user", "create", "vera", "--role", "viewer", "--password-stdin"],
+                          input="correct horse battery\n", text=True, capture_output=True, env=fleet.env, check=False)
+    assert made.returncode == 0, made
+    vera = Cli(cli.url, tmp_path, token=None)
+    done = vera("login", "-u", "vera", "--password-file", "-", stdin="wrong horse battery\n")
+    assert done.code == 8 and "wrong" in done.err
+    terminal = vera.terminal("login", "-u", "vera")
+    terminal.expect("Password: ").send("correct horse battery\n")
+    assert terminal.end() == 0 and "as vera" in terminal.plain
+    assert vera("wave", "list").code == 0
+    assert re.search(r"^ok +client.session +logged in as vera \(viewer\)$", vera("doctor").out, re.M)
+    done = vera("queue", "pause", "default")
+    assert done.code == 8 and "operator" in done.err
+    session = (tmp_path / ".config/wavefleet/session").read_text()
+    assert vera("logout").code == 0
+    (tmp_path / ".config/wavefleet/session").write_text(session)
+    done = vera("wave", "list")
+    assert done.code == 8 and "wavefleet login" in done.err, "the session was ended over there, too"

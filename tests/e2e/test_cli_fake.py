@@ -236,6 +236,18 @@ def test_login_at_a_terminal(fake, tmp_path):
     assert "there is no session" in cli.good("logout")
 
 
+def test_an_interrupted_login_leaves_the_terminal_as_it_was(fake, tmp_path):
+    offer_login(fake)
+    terminal = Cli(fake.url, tmp_path, token=None).terminal("login", "-u", "ann")
+    assert terminal.echoes
+    terminal.expect("Password: ")
+    assert not terminal.echoes
+    terminal.send("half\x03")
+    wait_until(lambda: terminal.echoes, 10, "what is typed to be shown again")
+    assert terminal.end() == -signal.SIGINT and "half" not in terminal.text
+    assert not fake.asked("/api/auth/login")
+
+
 def test_login_from_a_script(fake, tmp_path):
     offer_login(fake)
     cli = Cli(fake.url, tmp_path, token=None)
