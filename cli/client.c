@@ -20,7 +20,7 @@ enum {
 
 struct client {
         CURL *curl;
-        char *url, *shown, *token, *session, *ca_file, *host;
+        char *shown, *token, *session, *ca_file; /* shown: the address */
         bool tls, loopback, quiet;
         int64_t timeout_ms;
 };
@@ -58,7 +58,6 @@ static int read_address(struct client *cl, const char *url, struct err *e)
         cl->shown = xstrdup(shown);
         for (size_t len = strlen(cl->shown); len && cl->shown[len - 1] == '/';)
                 cl->shown[--len] = '\0';
-        cl->host = xstrdup(host);
         cl->tls = strcmp(scheme, "https") == 0;
         cl->loopback = is_loopback(host);
         return 0;
@@ -95,7 +94,6 @@ void client_free(struct client *cl)
         free(cl->token);
         free(cl->session);
         free(cl->ca_file);
-        free(cl->host);
         free(cl);
 }
 

@@ -10,10 +10,10 @@ static const char *source_of(const char *value)
 {
         static const struct {
                 const char *word, *command;
-        } sources[] = {{"WAVE", "wavefleet wave list -q -n 50"},
-                       {"MIGRATION", "wavefleet dead list -q -n 50"},
-                       {"QUEUE", "wavefleet queue list -q"},
-                       {"WORKER", "wavefleet worker list -q"}};
+        } sources[] = {{"WAVE", "wavefleet wave list -q -n 50 --timeout 2"},
+                       {"MIGRATION", "wavefleet dead list -q -n 50 --timeout 2"},
+                       {"QUEUE", "wavefleet queue list -q --timeout 2"},
+                       {"WORKER", "wavefleet worker list -q --timeout 2"}};
         for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
                 if (strstr(value, sources[i].word))
                         return sources[i].command;

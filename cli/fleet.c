@@ -41,9 +41,8 @@ static int queue_act(struct cli *c, const char *verb, const char *done, struct e
                 if (c->output == OUTPUT_JSON)
                         api_print_raw(c, &a);
                 else
-                        cli_say(c, "%s: %s%s", c->args.words[i],
-                                json_bool(json_get(a.data, "changed")) ? "" : "it is so already: ",
-                                done);
+                        cli_say(c, "%s: %s", c->args.words[i],
+                                json_bool(json_get(a.data, "changed")) ? done : "it is so already");
                 if (json_str(json_get(a.json, "message")))
                         cli_note(c, "%s", json_str(json_get(a.json, "message")));
         }

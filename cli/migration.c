@@ -10,7 +10,7 @@
 /* ---- lists ---- */
 
 static const struct column wave_columns[] = {
-        {"id", "ID", CELL_TEXT, COLUMN_CSV},
+        {"id", "MIGRATION", CELL_REF, 0},
         {"mb_project_uuid", "PROJECT", CELL_TEXT, COLUMN_ELASTIC},
         {"brz_project_id", "TARGET", CELL_TEXT, COLUMN_SPARE},
         {"status", "STATUS", CELL_STATE, 0},
@@ -190,7 +190,7 @@ static int act_on_all(struct cli *c, const char *verb, struct err *e)
                 return -1;
         for (size_t i = 0; i < n; i++) {
                 if (act(c, c->args.words[i], verb, e) < 0)
-                        return -1;
+                        return n > 1 ? err_wrap(e, "%s", c->args.words[i]) : -1;
         }
         return EXIT_DONE;
 }

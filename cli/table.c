@@ -12,8 +12,10 @@ enum { GAP = 2, CUT_FIRST_TO = 12, CUT_AT_LAST_TO = 4 };
 
 /* ---- cells ---- */
 
-static void plain_text(const struct json *v, struct buf *out)
+static void plain_text(const struct json *v, enum cell cell, struct buf *out)
 {
+        if (cell == CELL_REF)
+                buf_addc(out, 'm');
         if (json_type_of(v) == JSON_STRING)
                 buf_adds(out, json_str(v));
         else
@@ -24,7 +26,7 @@ static void plain_text(const struct json *v, struct buf *out)
 static void list_text(const struct json *v, struct buf *out)
 {
         for (const struct json *i = json_first(v); i; i = json_next(i)) {
-                plain_text(i, out);
+                plain_text(i, CELL_TEXT, out);
                 if (json_next(i))
                         buf_adds(out, ", ");
         }
@@ -45,7 +47,7 @@ void cell_text(const struct json *v, enum cell cell, struct buf *out)
         else if (cell == CELL_TIME && json_str(v))
                 text_time(&text, json_str(v));
         else
-                plain_text(v, &text);
+                plain_text(v, cell, &text);
         text_clean(out, buf_str(&text), text.len);
 }
 
@@ -116,7 +118,7 @@ static int choose(struct table *t, const struct column *columns, size_t n, const
 int table_init(struct table *t, struct cli *c, const struct column *columns, size_t n, struct err *e)
 {
         const char *names = args_value(&c->args, OPT_columns);
-        *t = (struct table){.c = c, .id = columns[0].path};
+        *t = (struct table){.c = c, .id = &columns[0]};
         t->spreadsheet = args_has(&c->args, OPT_spreadsheet);
         if (names)
                 return choose(t, columns, n, names, e);
@@ -159,7 +161,7 @@ static void csv_value(struct table *t, const struct column *column, const struct
         bool number = json_type_of(v) == JSON_NUMBER;
         if (!v || json_type_of(v) == JSON_NULL)
                 return;
-        plain_text(v, &text);
+        plain_text(v, column->cell, &text);
         if (t->c->term.safe)
                 text_clean(&clean, buf_str(&text), text.len);
         else
@@ -351,7 +353,7 @@ static void id_rows(const struct table *t, const struct json *first)
 {
         autobuf out = BUF_INIT(SIZE_MAX);
         for (const struct json *row = first; row; row = json_next(row)) {
-                cell_text(json_at(row, t->id), CELL_TEXT, &out);
+                cell_text(json_at(row, t->id->path), t->id->cell, &out);
                 buf_addc(&out, '\n');
         }
         cli_write(&out);

@@ -17,6 +17,7 @@ enum cell {
         CELL_TIME,   /* local in a table, as it came in CSV */
         CELL_STATE,  /* in its colour */
         CELL_AGE,    /* seconds: "3m 20s" in a table */
+        CELL_REF,    /* the number of a migration as commands take it: "m12" */
 };
 enum {
         COLUMN_ELASTIC = 1, /* may be cut */
@@ -37,8 +38,8 @@ struct table {
         const struct column *columns[COLUMNS_MAX];     /* those that are shown */
         size_t width[COLUMNS_MAX], whole[COLUMNS_MAX]; /* as shown; as wide as the widest cell */
         size_t n;
-        const char *id; /* path of what --quiet prints */
-        bool begun;     /* widths are known, the titles are there */
+        const struct column *id; /* what --quiet prints */
+        bool begun;              /* widths are known, the titles are there */
         bool spreadsheet;
         bool only; /* the rows that come first are all of them */
 };

@@ -166,8 +166,8 @@ static int act(struct cli *c, const char *wave, const char *verb, const char *do
         if (c->output == OUTPUT_JSON)
                 api_print_raw(c, &a);
         else
-                cli_say(c, "%s: %s%s", wave,
-                        json_bool(json_get(a.data, "changed")) ? "" : "it is so already: ", done);
+                cli_say(c, "%s: %s", wave,
+                        json_bool(json_get(a.data, "changed")) ? done : "it is so already");
         return 0;
 }
 
@@ -175,7 +175,7 @@ static int act_on_all(struct cli *c, const char *verb, const char *done, struct 
 {
         for (size_t i = 0; i < c->args.nwords; i++) {
                 if (act(c, c->args.words[i], verb, done, e) < 0)
-                        return -1;
+                        return c->args.nwords > 1 ? err_wrap(e, "%s", c->args.words[i]) : -1;
         }
         return EXIT_DONE;
 }

@@ -412,6 +412,7 @@ def test_pause_and_resume(cli, fleet):
     assert fleet.wait_wave(wave) == "completed"
     done = cli("wave", "pause", wave)
     assert done.code == 1 and "the wave is completed" in done.err and "status 409" in done.err
+    assert f"{wave}: cannot pause" in cli("wave", "pause", wave, "last").err, "of several it says which"
 
 
 def test_restart_asks_with_the_number(cli, fleet):
@@ -433,7 +434,8 @@ def test_restart_asks_with_the_number(cli, fleet):
 def test_migrations_are_restarted_and_cancelled(cli, fleet):
     wave = create(cli, "single", ["a"], "--param", FAILING)
     fleet.wait_wave(wave)
-    ref = "m%d" % fleet.migrations(wave)["a"]["id"]
+    ref = cli.good("migration", "list", wave, "-q").strip()
+    assert ref == "m%d" % fleet.migrations(wave)["a"]["id"], "what a list prints is what an act takes"
     assert ref in cli.good("migration", "restart", ref)
     wait_until(lambda: fleet.migrations(wave)["a"]["attempt"] == 2, 20, "its second attempt")
     running = create(cli, "cancelled", ["c", "d"], "-b", "2", "--param", "sleep_ms=60000")
