@@ -5,7 +5,9 @@ import json
 import os
 import re
 import signal
+import ssl
 import stat
+import subprocess
 import time
 from email.utils import formatdate
 
@@ -405,6 +407,32 @@ def test_doctor_compares_the_clocks(cli, fake):
     offer_health(fake, date=formatdate(time.time() - 3600, usegmt=True))
     done = cli("doctor")
     assert done.code == 1 and re.search(r"^fail  client.clock .* behind this one", done.out, re.M)
+
+
+def test_the_way_there(fake, tmp_path):
+    """TLS: only where the certificate is trusted. Plain HTTP to what is not this machine: with a warning."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                    "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate],
+                   check=True, capture_output=True)
+    offer_health(fake)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    secure = FakeApi()
+    offer_health(secure)
+    secure.server.socket = context.wrap_socket(secure.server.socket, server_side=True)
+    cli = Cli(f"https://localhost:{secure.port}", tmp_path)
+    done = cli("wave", "list")
+    assert done.code == 7 and "certificate" in done.err and not secure.calls, done
+    assert re.search(r"^fail +client.reach .*certificate", cli("doctor").out, re.M)
+    assert cli("wave", "list", "--ca-file", certificate).code == 0
+    assert "ok    client.tls" in cli("doctor", WAVEFLEET_CA_FILE=certificate).out
+    secure.close()
+    done = Cli(f"http://0.0.0.0:{fake.port}", tmp_path)("doctor")
+    assert re.search(r"^warn +client.tls +plain HTTP to another machine", done.out, re.M)
+    offer_login(fake)
+    done = Cli(f"http://0.0.0.0:{fake.port}", tmp_path, token=None)("login", "-u", "ann", "--password-file", "-", stdin="päss word\n")
+    assert done.code == 0 and "can be read on the way" in done.err
 
 
 def test_readiness(cli, fake):
