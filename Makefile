@@ -130,10 +130,11 @@ clean: ## remove all that was built
 
 # ── Tests ───────────────────────────────────────────────────────────────────────────────────────
 
-# test_api_* and test_worker_* may use that program's insides (all of it but its main), and so may
-# fuzz_api_* and fuzz_worker_*.
+# test_api_*, test_worker_* and test_cli_* may use that program's insides (all of it but its main), and so
+# may fuzz_api_*, fuzz_worker_* and fuzz_cli_*.
 insides = $(if $(filter test_api_% fuzz_api_%,$(notdir $1)),$(call obj,$(filter-out api/main.c,$(API)))) \
 	$(if $(filter test_worker_% fuzz_worker_%,$(notdir $1)),$(call obj,$(filter-out worker/main.c,$(WORKER)))) \
+	$(if $(filter test_cli_% fuzz_cli_%,$(notdir $1)),$(call obj,$(filter-out cli/main.c,$(CLI)))) \
 	$(if $(findstring /integration/,$1)$(findstring /scarce/,$1),$(call obj,$(HARNESS)))
 
 # Runs each program, goes on after a failure, and ends with it.
@@ -232,12 +233,19 @@ compile_commands.json: $(GEN)/done ## for editors and tools
 
 # ── Installing ──────────────────────────────────────────────────────────────────────────────────
 
+MAN1  = $(wildcard cli/man/*.1)
+MAN8  = $(wildcard cli/man/*.8)
 UNITS = $(wildcard deploy/systemd/*.service deploy/systemd/*.target deploy/systemd/*.timer)
 SAMPLE = $(wildcard deploy/wavefleet.yaml)
 
 .PHONY: install
-install: all ## into DESTDIR and PREFIX: programs, sample configuration, systemd units
+install: all ## into DESTDIR and PREFIX: programs, manual, completion, sample configuration, systemd units
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(PROGRAMS)
+	$(if $(MAN1),install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(MAN1))
+	$(if $(MAN8),install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 $(MAN8))
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+	$(BIN)/wavefleet completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/wavefleet
+	$(BIN)/wavefleet completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_wavefleet
 	$(if $(SAMPLE),install -D -m 644 $(SAMPLE) $(DESTDIR)$(SYSCONFDIR)/wavefleet/wavefleet.yaml.sample)
 	$(if $(UNITS),install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system $(UNITS))
 

@@ -16,7 +16,7 @@ from wavefleet import BIN, Fleet  # noqa: E402
 
 def pytest_collection_modifyitems(items):
     """Programs that are not there must fail the run, and say so once."""
-    missing = [n for n in ("wavefleet-api", "wavefleet-worker") if not (BIN / n).exists()]
+    missing = [n for n in ("wavefleet-api", "wavefleet-worker", "wavefleet") if not (BIN / n).exists()]
     if items and missing:
         raise pytest.UsageError(f"{', '.join(missing)} not found in {BIN}; run make, or set WAVEFLEET_BIN")
 
