@@ -146,9 +146,11 @@ int app_start(struct app *app, const struct config *config, struct loop *l, stru
         if (start_server(app, e) < 0)
                 return -1;
         note_public_url(app);
-        const struct broker_opts redis = {.url = config->redis_url,
-                                          .prefix = config->redis_prefix,
-                                          .timeout_ms = config->redis_timeout_ms};
+        const struct broker_opts redis = {
+                .url = config->redis_url,
+                .prefix = config->redis_prefix,
+                .timeout_ms = config->redis_timeout_ms,
+                .events_length = config->monitoring_real_time ? config->events_length : 0};
         app->broker = broker_new(l, &redis, NULL);
         app->engine = engine_new(l, config, app->broker);
         app->upstream = upstream_new(l, config, app->broker);

@@ -12,6 +12,7 @@
 #include "api/routes.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "engine/publish.h"
 #include "base/mem.h"
 
 /* ---- the list: who serves them is in PostgreSQL, what waits in Redis ---- */
@@ -223,6 +224,7 @@ static void changed(const struct pg_result *r, const struct err *e, void *arg)
                  LB("changed", pg_bool(r, 0, 0, 1)), LS("by", request_principal(p->rq)),
                  LS("request_id", request_id(p->rq)));
         tell_redis(p, pg_int(r, 0, 0, 2));
+        publish_queue(request_app(p->rq)->broker, p->queue, p->paused);
         if (p->paused && pg_int(r, 0, 0, 3))
                 p->message =
                         arena_printf(request_arena(p->rq),

@@ -51,7 +51,7 @@ void waves_stop(struct request *rq)
         tx = wave_act_on(rq, SQL_ACT_STOP);
         pg_arg_int(tx, engine_shard(request_app(rq)->engine));
         pg_arg_text(tx, request_principal(rq));
-        engine_act(request_app(rq)->engine, tx, stopped, rq);
+        engine_act_all(request_app(rq)->engine, tx, stopped, rq);
 }
 
 /* ---- changing its settings ---- */

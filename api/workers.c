@@ -8,6 +8,7 @@
 #include "api/routes.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "engine/publish.h"
 
 enum {
         ID_DIGITS = 18,
@@ -73,6 +74,7 @@ static void drain_asked(const struct pg_result *r, const struct err *e, void *ar
                  LS("request_id", request_id(rq)));
         FAULT_POINT(drain_noted);
         engine_hurry_drain(request_app(rq)->engine, worker_id(rq));
+        publish_worker(request_app(rq)->broker, worker_id(rq), NEWS_DRAINING);
         respond_data(rq, 200, pg_text(r, 0, 0, 0), -1,
                      pg_bool(r, 0, 0, 1)
                              ? "it claims no more, and leaves when its bodies have ended"

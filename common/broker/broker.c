@@ -35,12 +35,14 @@ struct broker *broker_new(struct loop *l, const struct broker_opts *opts,
         b->loop = l;
         b->prefix = xstrdup(opts->prefix);
         b->timeout_ms = opts->timeout_ms;
+        b->events_length = opts->events_length;
         if (events)
                 b->ev = *events;
         list_init(&b->deferred);
         list_init(&b->toppings);
         list_init(&b->pops);
         list_init(&b->controls);
+        list_init(&b->tails);
         b->guard_timer = loop_timer_new(l, setup_guard, b);
         b->defer_timer = loop_timer_new(l, call_run_deferred, b);
         if (redis_url_parse(opts->url, &b->url, &e) < 0) { /* the caller has not asked */
@@ -62,6 +64,7 @@ void broker_free(struct broker *b)
         b->up = false;
         pops_orphan(b);
         controls_orphan(b);
+        tails_orphan(b);
         loop_timer_free(take(b->guard_timer));
         loop_timer_free(take(b->defer_timer));
         conn_free(take(b->conn));
@@ -90,6 +93,7 @@ void broker_forget(struct broker *b)
         conn_forget(b->conn);
         pops_forget(b);
         controls_forget(b);
+        tails_forget(b);
 }
 
 bool broker_up(const struct broker *b)

@@ -27,6 +27,7 @@ struct broker_opts {
         const char *url;    /* redis://[user:password@]host[:port][/db], unix:///path[?db=N] */
         const char *prefix; /* "wavefleet:" */
         int64_t timeout_ms;
+        int64_t events_length; /* entries that the stream `events` keeps; 0: nothing is published */
 };
 struct broker_events {
         void (*on_up)(void *arg);   /* connected, scripts are there, server checked */
@@ -233,6 +234,44 @@ struct broker_pop *broker_pop_new(struct broker *b, const char *queue, int64_t w
 void broker_pop_want(struct broker_pop *p, bool wanted);
 bool broker_pop_ready(const struct broker_pop *p); /* its own connection answers */
 void broker_pop_free(struct broker_pop *p);
+
+/* ---- events ---- */
+
+/*
+ * One entry of the stream `events` (model/news.h). Nobody waits for it, and where nobody listens there is
+ * no stream and nothing is kept. What could not be published, or may not have been, is made known by an
+ * entry that says so, as soon as one can be.
+ */
+void broker_publish(struct broker *b, const char *entry);
+/* The same where somebody asks for log lines (broker_tail_lines). */
+void broker_publish_lines(struct broker *b, const char *entry);
+
+/* The id of an entry: Redis' clock in ms, and a number. They grow as long as the stream is the same one. */
+struct event_id {
+        int64_t ms, seq;
+};
+struct broker_tail_events {
+        void (*on_entry)(struct event_id id, const char *text, size_t len, void *arg);
+        /*
+         * What was told is all there was up to now, and from here on every entry will be. `gap`: entries
+         * may be missing before it, and all that come are later ones.
+         */
+        void (*on_live)(struct event_id at, bool gap, void *arg);
+        void (*on_down)(const char *reason, void *arg); /* it comes back by itself, to on_live */
+        void *arg;
+};
+/*
+ * Reads the stream on a connection of its own and keeps it there: it is made where it is not, and goes
+ * `keep_ms` after the last tail has gone. Begins with the newest `history` entries.
+ */
+struct broker_tail;
+struct broker_tail *broker_tail_new(struct broker *b, int64_t history, int64_t keep_ms,
+                                    const struct broker_tail_events *events);
+void broker_tail_free(struct broker_tail *t); /* not from within its callbacks */
+/* No more for now: what the caller holds already is enough. */
+void broker_tail_pause(struct broker_tail *t, bool paused);
+/* Somebody wants log lines: fn is called when whoever writes them knows. false: nobody any more. */
+void broker_tail_lines(struct broker_tail *t, bool wanted, broker_fn fn, void *arg);
 
 /* ---- control channels and the fleet's rate limits ---- */
 

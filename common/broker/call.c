@@ -101,7 +101,7 @@ struct call *call_list(struct broker *b, const char *name)
 static bool answers_a_number(enum lua_id script)
 {
         return script == LUA_CLOSE || script == LUA_DELAY || script == LUA_DEMAND ||
-               script == LUA_DEPTH || script == LUA_RATE;
+               script == LUA_DEPTH || script == LUA_LINES || script == LUA_RATE;
 }
 
 struct call *call_script(struct broker *b, enum lua_id script, size_t keys)

@@ -45,10 +45,13 @@ struct broker {
         struct list toppings; /* queues that a script left early and are released further */
         struct list pops;     /* popper.link */
         struct list controls; /* listener.link */
-        unsigned turn;        /* which of several queues is taken from first */
-        bool elsewhere;       /* the server is a replica now: the connection is to be given up */
-        unsigned busy;        /* how deep we are in callbacks that may free the broker … */
-        bool doomed;          /* … and one has: the memory goes when the last has returned */
+        struct list tails;    /* broker_tail.link */
+        int64_t events_length;
+        bool unpublished; /* something that should have been published may be missing in `events` */
+        unsigned turn;    /* which of several queues is taken from first */
+        bool elsewhere;   /* the server is a replica now: the connection is to be given up */
+        unsigned busy;    /* how deep we are in callbacks that may free the broker … */
+        bool doomed;      /* … and one has: the memory goes when the last has returned */
 };
 
 /* Around callbacks after which the broker is still looked at. */
@@ -107,13 +110,21 @@ struct done {
 void reply_done(struct broker *b, const redisReply *reply, const struct err *e, void *done);
 struct done *done_new(broker_fn fn, void *arg);
 
+/* ---- ops_events.c ---- */
+
+/* Makes known what is missing, where something is. */
+void events_make_up(struct broker *b);
+
 /* The server is there: theirs try again now. */
 void pops_hurry(struct broker *b);
 void controls_hurry(struct broker *b);
+void tails_hurry(struct broker *b);
 /* For the end of the life of pops and controls. */
 void pops_orphan(struct broker *b);
 void pops_forget(struct broker *b);
 void controls_orphan(struct broker *b);
 void controls_forget(struct broker *b);
+void tails_orphan(struct broker *b);
+void tails_forget(struct broker *b);
 
 #endif

@@ -77,6 +77,16 @@ struct key key_guard(const char *prefix)
         return text_key(prefix, "guard", "");
 }
 
+struct key key_events(const char *prefix)
+{
+        return text_key(prefix, "events", "");
+}
+
+struct key key_events_lines(const char *prefix)
+{
+        return text_key(prefix, "events:", "lines");
+}
+
 struct key key_control(const char *prefix, int64_t worker)
 {
         return number_key(prefix, "control:", worker, "");

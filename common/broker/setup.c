@@ -132,6 +132,7 @@ static void come_up(struct broker *b, const char *guard)
                  LS("version", b->server.version), LS("run_id", b->run_id));
         pops_hurry(b);
         controls_hurry(b);
+        tails_hurry(b);
         broker_enter(b);
         if (b->ev.on_up)
                 b->ev.on_up(b->ev.arg);
@@ -229,6 +230,7 @@ void setup_guard(void *broker)
                 return;
         b->guard_asked = true;
         look_at_guard(b);
+        events_make_up(b);
 }
 
 /* One answer fewer is owed; the last of them decides. */

@@ -13,15 +13,17 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/after.h"
+#include "engine/publish.h"
 #include "engine/refill.h"
 
+enum { NAMED_MAX = 500 };
 enum { COL_ID = 6, COL_ROW_STATE, COL_DATA, COL_SINCE, COL_REFILL_AFTER };
 static const struct facts_cols act_cols = {0, 1, 2, 3, 4, 5};
 
 struct act {
         struct act_by by;
         size_t last; /* statement that answers */
-        bool many;
+        enum act_reach reach;
         engine_act_fn fn;
         void *arg;
         char *data;
@@ -121,6 +123,8 @@ static void read_row(struct act *a, const struct pg_result *r, int row)
         if (pg_is_null(r, a->last, row, COL_ID))
                 return;
         a->touched++;
+        if (pg_is_null(r, a->last, row, COL_ROW_STATE))
+                return;
         enum delivery_end end = end_of_state(pg_text(r, a->last, row, COL_ROW_STATE));
         const struct delivery d = {
                 .id = pg_int(r, a->last, row, COL_ID), .wave_no = f.wave_no, .end = END_SETTLED};
@@ -144,6 +148,27 @@ static void refill(const struct act *a, const struct pg_result *r)
                      pg_int(r, a->last, 0, COL_REFILL_AFTER));
 }
 
+/* What its rows are now the reader asks: the answer does not say of which attempt they are. */
+static void tell_readers(const struct act *a, const struct pg_result *r)
+{
+        int rows = pg_rows(r, a->last);
+        struct news n = {0};
+        bool all = a->reach == ACT_ALL || rows > NAMED_MAX ||
+                   (a->reach == ACT_MANY && rows && !pg_is_null(r, a->last, 0, COL_SINCE));
+
+        for (int i = 0; i < rows; i++) {
+                int64_t wave_no = pg_int(r, a->last, i, act_cols.wave_no);
+                if (i == 0 && all)
+                        news_wave_rows(&n, wave_no);
+                else if (!all && !pg_is_null(r, a->last, i, COL_ID))
+                        news_row_unknown(&n, wave_no, pg_int(r, a->last, i, COL_ID));
+                else if (i == 0)
+                        news_wave(&n, wave_no);
+        }
+        publish(a->by.broker, &n);
+        news_fini(&n);
+}
+
 static void committed(const struct pg_result *r, const struct err *e, void *arg)
 {
         struct act *a = arg;
@@ -157,17 +182,19 @@ static void committed(const struct pg_result *r, const struct err *e, void *arg)
         a->data = data ? xstrdup(data) : NULL;
         for (int i = 0; i < rows; i++)
                 read_row(a, r, i);
-        if (a->many && rows)
+        tell_readers(a, r);
+        if (a->reach == ACT_MANY && rows)
                 refill(a, r);
         tell_pending(a);
 }
 
-void act_run(const struct act_by *by, struct pg_tx *tx, bool many, engine_act_fn fn, void *arg)
+void act_run(const struct act_by *by, struct pg_tx *tx, enum act_reach reach, engine_act_fn fn,
+             void *arg)
 {
         struct act *a = xcalloc(1, sizeof(*a));
         a->by = *by;
         a->last = pg_tx_statements(tx) - 1;
-        a->many = many;
+        a->reach = reach;
         a->fn = fn;
         a->arg = arg;
         after_init(&a->pending);

@@ -14,6 +14,12 @@
  */
 typedef void (*engine_act_fn)(const char *data, int64_t touched, const struct err *e, void *arg);
 
+/* What the act may have changed. */
+enum act_reach {
+        ACT_NAMED, /* the rows that the answer names */
+        ACT_MANY,  /* more rows of one wave than that, where `since` is not null */
+        ACT_ALL,   /* any row of the wave; the answer names those of which Redis must know */
+};
 struct act_by {
         struct pg_pool *pool; /* for the transaction, which may take long; NULL: pg too */
         struct pg *pg;
@@ -24,13 +30,15 @@ struct act_by {
 /*
  * Runs the transaction, whose LAST statement answers rows with the columns
  *   wave_no, version, state, batch_size, priority, queue   (the wave after the act),
- *   id, row_state                                          (a migration touched, or null),
+ *   id, row_state                                          (a migration touched, or null; of a state of
+ *                                                           null Redis need not know),
  *   data                                                   (text, JSON for the caller; may be null)
- * and, of an act on `many` rows of one wave, in its first row
+ * and, of an act on many rows of one wave (ACT_MANY), in its first row
  *   since, refill_after   (refill.h: which pending ids go into the backlog; refill_after null: none).
  * After the commit and before fn: waves are judged, Redis learns the facts, ids now pending are pushed to
  * the head of their backlogs, slots of terminal or pending ones are freed. fn may be NULL.
  */
-void act_run(const struct act_by *by, struct pg_tx *tx, bool many, engine_act_fn fn, void *arg);
+void act_run(const struct act_by *by, struct pg_tx *tx, enum act_reach reach, engine_act_fn fn,
+             void *arg);
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/judge.h"
+#include "engine/publish.h"
 #include "engine/refill.h"
 
 struct run {
@@ -34,6 +35,7 @@ void after_fini(struct after *a)
         free(a->over);
         free(a->unblocked);
         free(a->opened);
+        news_fini(&a->news);
         after_init(a);
 }
 
@@ -213,6 +215,7 @@ static void judged(const struct pg_result *r, const struct err *e, void *arg)
                 log_warn("wave.not_judged", LI("waves", run->a.nto_judge), LE(e));
         else
                 judge_read(r, &run->a);
+        publish(run->o.broker, &run->a.news);
         if (run->a.nfacts)
                 FAULT_POINT(judge_committed);
         tell_redis(run);
@@ -227,6 +230,7 @@ void after_run(struct after *a, const struct after_opts *o, broker_ids_fn fn, vo
         run->o = *o;
         run->fn = fn;
         run->arg = arg;
+        publish(o->broker, &run->a.news);
         if (o->nq) {
                 run->queues = xcalloc(o->nq, sizeof(*run->queues));
                 memcpy(run->queues, o->queues, o->nq * sizeof(*run->queues));

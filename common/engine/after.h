@@ -8,6 +8,7 @@
 #define ENGINE_AFTER_H
 
 #include "broker/broker.h"
+#include "model/news.h"
 #include "store/pg.h"
 
 /* Rows as a transaction saw them, gathered for one finish. */
@@ -26,6 +27,7 @@ struct after {
                 int64_t wave_no, after_id;
         } * opened; /* waves whose pending ids above after_id may go into Redis */
         size_t nopened, opened_cap;
+        struct news news; /* what the commit changed, for the live views; after_run publishes it */
 };
 void after_init(struct after *a);
 void after_fini(struct after *a);

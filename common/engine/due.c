@@ -80,7 +80,7 @@ static void act(struct due *d, const char *name, const char *wave_id, const char
                 pg_arg_int(tx, w->shard);
                 pg_arg_text(tx, why);
         }
-        act_run(&by, tx, false, acted, a);
+        act_run(&by, tx, start ? ACT_NAMED : ACT_ALL, acted, a);
 }
 
 static bool can_act(struct due *d)

@@ -8,6 +8,7 @@
 #include "engine/act.h"
 #include "engine/engine_internal.h"
 #include "engine/hurry.h"
+#include "engine/publish.h"
 #include "engine/refill.h"
 
 enum { SHARDS = 64, ACTS_AT_ONCE = 4 };
@@ -92,6 +93,7 @@ void engine_enqueue(struct engine *e, const struct submitted *w)
 {
         const struct refill_by by = {e->pg, e->broker};
 
+        publish_wave(e->broker, w->facts.wave_no);
         if (w->some_blocked)
                 refill_start(&by, &w->facts, NULL, 0);
         else
@@ -153,13 +155,19 @@ static struct act_by by(struct engine *e)
 void engine_act(struct engine *e, struct pg_tx *tx, engine_act_fn fn, void *arg)
 {
         const struct act_by b = by(e);
-        act_run(&b, tx, false, fn, arg);
+        act_run(&b, tx, ACT_NAMED, fn, arg);
 }
 
 void engine_act_many(struct engine *e, struct pg_tx *tx, engine_act_fn fn, void *arg)
 {
         const struct act_by b = by(e);
-        act_run(&b, tx, true, fn, arg);
+        act_run(&b, tx, ACT_MANY, fn, arg);
+}
+
+void engine_act_all(struct engine *e, struct pg_tx *tx, engine_act_fn fn, void *arg)
+{
+        const struct act_by b = by(e);
+        act_run(&b, tx, ACT_ALL, fn, arg);
 }
 
 void engine_ask(struct engine *e, struct pg_tx *tx, pg_fn fn, void *arg)

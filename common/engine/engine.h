@@ -40,9 +40,10 @@ typedef void (*engine_settled_fn)(bool settled, const char *state, const struct 
 void engine_settle(struct engine *e, int64_t id, int32_t attempt, const struct outcome *o,
                    engine_settled_fn fn, void *arg);
 
-/* An act (act.h), on few rows that its answer names, or on too many of one wave for that. */
+/* An act (act.h): on few rows that its answer names, on too many of one wave for that, or on all of one. */
 void engine_act(struct engine *e, struct pg_tx *tx, engine_act_fn fn, void *arg);
 void engine_act_many(struct engine *e, struct pg_tx *tx, engine_act_fn fn, void *arg);
+void engine_act_all(struct engine *e, struct pg_tx *tx, engine_act_fn fn, void *arg);
 
 /*
  * What is no act and yet may take as long as one: it waits for locks, or reads a lot. It goes through the

@@ -17,6 +17,7 @@
 #include "engine/follow.h"
 #include "engine/look.h"
 #include "engine/pace.h"
+#include "engine/publish.h"
 #include "engine/settle.h"
 
 /*
@@ -481,6 +482,9 @@ static void read_claimed(struct exchange *x, struct batch *b, const struct pg_re
                 claimed += row.claimed;
                 if (!row.claimed)
                         after_add(&b->after, &row.delivery);
+                else if (!row.job.poll)
+                        news_row(&b->after.news, row.job.wave_no, row.id, row.job.attempt,
+                                 "running");
                 x->o.on_claim(&row, x->o.arg);
         }
         if ((size_t)pg_rows(r, claim) < b->nids)
@@ -551,6 +555,7 @@ static void batch_done(const struct pg_result *r, const struct err *e, void *arg
                 }
                 if (!e && b->has_claim && !batch_stale(b))
                         read_claimed(b->x, b, r);
+                publish(b->x->o.broker, &b->after.news);
         }
         if (b->early)
                 ask_to_judge(b);

@@ -49,6 +49,7 @@ static void read_verdict(const struct pg_result *r, int row, struct after *a)
 
         facts_read(r, JUDGE, row, &judge_cols, &f);
         after_facts(a, &f);
+        news_wave(&a->news, f.wave_no);
         if (!strcmp(what, "ended")) {
                 ended(r, row, &f, a);
         } else if (!strcmp(what, "opened")) {
@@ -59,16 +60,28 @@ static void read_verdict(const struct pg_result *r, int row, struct after *a)
         }
 }
 
-/* Columns of wave_resolve: id, wave_no, version, state, batch_size, priority, queue. */
+/* Columns of wave_resolve: id, wave_no, version, state, batch_size, priority, queue, goes. */
+enum { R_GOES = 7 };
+enum { NAMED_MAX = 500 };
 static const struct facts_cols resolve_cols = {1, 2, 3, 4, 5, 6};
 
 void judge_read(const struct pg_result *r, struct after *a)
 {
+        bool few = pg_rows(r, RESOLVE) <= NAMED_MAX;
+        int64_t told = 0;
+
         for (int i = 0; i < pg_rows(r, RESOLVE); i++) {
                 struct wave_facts f;
+                int64_t id = pg_int(r, RESOLVE, i, 0);
                 facts_read(r, RESOLVE, i, &resolve_cols, &f);
                 after_facts(a, &f);
-                after_unblocked(a, pg_int(r, RESOLVE, i, 0), f.wave_no);
+                if (pg_bool(r, RESOLVE, i, R_GOES))
+                        after_unblocked(a, id, f.wave_no);
+                if (few)
+                        news_row_unknown(&a->news, f.wave_no, id);
+                else if (f.wave_no != told)
+                        news_wave_rows(&a->news, f.wave_no);
+                told = f.wave_no;
         }
         for (int i = 0; i < pg_rows(r, JUDGE); i++)
                 read_verdict(r, i, a);

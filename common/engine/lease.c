@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "engine/publish.h"
 #include "engine/worker_internal.h"
 
 #ifndef WAVEFLEET_VERSION
@@ -77,7 +78,16 @@ static void registered(const struct pg_result *r, const struct err *e, void *arg
         for (size_t i = 0; i < w->nqueues; i++)
                 w->pops[i] = broker_pop_new(w->broker, w->queues[i], w->id, on_popped, w);
         log_info("worker.registered", LI("worker", w->id), LI("slot", w->shard));
+        lease_tell(w);
         loop_timer_start(w->tick, 0);
+}
+
+void lease_tell(struct engine_worker *w)
+{
+        if (!w->id || w->told || !broker_up(w->broker))
+                return;
+        w->told = true;
+        publish_worker(w->broker, w->id, NEWS_JOINED);
 }
 
 static void lease_register(struct engine_worker *w)
@@ -114,6 +124,7 @@ void lease_dead(struct engine_worker *w, const char *how)
         log_error("worker.dead", LI("worker", w->id), LS("how", how));
         FAULT_POINT(dead_known);
         w->dead = true;
+        w->told = false;
         w->fence_ms = 0;
         drop_consumers(w);
         hands_clear(w);
@@ -332,6 +343,7 @@ static void left(const struct pg_result *r, const struct err *e, void *arg)
         }
         FAULT_POINT(leave_committed);
         log_info("worker.left", LI("worker", w->id));
+        publish_worker(w->broker, w->id, NEWS_LEFT);
         w->left = true;
         w->id = 0;
 }

@@ -146,6 +146,8 @@ static void marked(const struct pg_result *res, const struct err *e, void *arg)
                 FAULT_POINT(reap_committed);
                 after_init(&a);
                 settle_read(res, SETTLE, &a);
+                news_worker(&a.news, m->worker, NEWS_DEAD);
+                news_reread(&a.news); /* it may have died between a commit and its news */
                 log_warn("worker.reaped", LI("worker", m->worker), LS("reason", m->reason),
                          LI("lost", a.ndeliveries));
                 metric_add(METRIC_REAPED, 1, m->reason, NULL);

@@ -107,6 +107,7 @@ void settle_read(const struct pg_result *r, size_t s, struct after *a)
                 struct wave_facts f;
 
                 after_add(a, &d);
+                news_row(&a->news, d.wave_no, d.id, (int32_t)pg_int(r, s, row, 1), now);
                 if (d.wave_no != wave_no && !pg_is_null(r, s, row, settle_cols.version)) {
                         facts_read(r, s, row, &settle_cols, &f);
                         after_facts(a, &f);

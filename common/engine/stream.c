@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "engine/worker_internal.h"
+#include "model/news.h"
 
 enum {
         BATCH_LINES = 2000,
@@ -291,14 +292,33 @@ void stream_after_lines(struct stream *l, int64_t id, void (*fn)(bool written, v
         stream_kick(l);
 }
 
+/* For those who follow a log. */
+static void tell_readers(struct stream *l, const struct pg_result *r)
+{
+        autofree int64_t *ids = NULL;
+        struct news n = {0};
+        size_t count = 0;
+
+        if (!l->sent)
+                return;
+        ids = xreallocarray(NULL, l->nsent, sizeof(*ids));
+        for (const struct line *line = l->sent; line; line = line->next)
+                if (!count || ids[count - 1] != line->id)
+                        ids[count++] = line->id;
+        news_lines(&n, pg_int(r, 0, 0, 0), pg_int(r, 0, 0, 1), ids, count);
+        broker_publish_lines(l->w->broker, news_text(&n));
+        news_fini(&n);
+}
+
 static void sent(const struct pg_result *r, const struct err *e, void *arg)
 {
         struct stream *l = arg;
         bool lost = e && e->code != ERR_UNAVAILABLE;
 
-        (void)r;
         FAULT_POINT(lines_committed);
         l->busy = false;
+        if (!e)
+                tell_readers(l, r);
         if (e)
                 log_warn("lines.not_written", LI("lines", l->nsent), LE(e));
         if (e && !lost && l->sent) { /* not done for sure: first in line again */

@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/publish.h"
 #include "engine/worker_internal.h"
 
 /* ---- from the exchange ---- */
@@ -198,6 +199,7 @@ static void broker_came_up(void *arg)
         struct engine_worker *w = arg;
 
         hands_check_list(w, true);
+        lease_tell(w);
         if (w->promote)
                 promote_within(w->promote, 0);
         if (w->tick)
@@ -265,7 +267,9 @@ struct engine_worker *engine_worker_new(struct loop *l, const struct config *cfg
                 .on_up = broker_came_up, .on_other_server = broker_other_server, .arg = w};
         struct broker_opts bo = {.url = cfg->redis_url,
                                  .prefix = cfg->redis_prefix,
-                                 .timeout_ms = cfg->redis_timeout_ms};
+                                 .timeout_ms = cfg->redis_timeout_ms,
+                                 .events_length =
+                                         cfg->monitoring_real_time ? cfg->events_length : 0};
 
         w->loop = l;
         w->cfg = cfg;
@@ -436,6 +440,8 @@ void engine_worker_drain(struct engine_worker *w)
         if (w->draining)
                 return;
         w->draining = true;
+        if (w->id && broker_up(w->broker))
+                publish_worker(w->broker, w->id, NEWS_DRAINING);
         hands_want(w);
         while ((n = exchange_unclaim(w->exchange, ids, COUNT_OF(ids))))
                 hands_give_back(w, ids, n);

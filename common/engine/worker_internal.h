@@ -55,6 +55,7 @@ struct engine_worker {
         int64_t id; /* workers.worker_id; 0: none yet, or dead */
         int shard;
         bool registering, dead, draining, leaving, left;
+        bool told;        /* the live views know that it is here */
         int64_t fence_ms; /* bodies may live until then */
 
         const char *queues[QUEUES_MAX];
@@ -110,6 +111,7 @@ void hands_check_rows(struct engine_worker *w, const struct pg_result *r, size_t
 
 /* lease.c: registering, renewing, being found dead, leaving. */
 void lease_start(struct engine_worker *w);
+void lease_tell(struct engine_worker *w); /* the live views, that it is here; once Redis is there */
 void lease_hurry(struct engine_worker *w); /* draining and nothing in hand: leave now */
 void lease_dead(struct engine_worker *w, const char *how);
 void lease_stop(struct engine_worker *w);

@@ -57,8 +57,8 @@ l AS (
     INSERT INTO wave_logs (wave_no, line)
     SELECT wave_no, format('"%s" restarted%s', $2::text, ' by ' || nullif($5::text, '')) FROM v)
 SELECT v.wave_no, v.version, v.state, v.batch_size, v.priority, v.queue,
-       CASE WHEN r.was <> 'pending' AND r.state = 'pending' AND NOT coalesce(r.id >= v.gate_id, false)
-            THEN r.id END AS id, 'pending' AS row_state,
+       r.id, CASE WHEN r.was <> 'pending' AND r.state = 'pending' AND NOT coalesce(r.id >= v.gate_id, false)
+                  THEN 'pending' END AS row_state,
        json_build_object('mb_project_uuid', $2::text, 'status', 'pending', 'was', r.was,
                          'message', 'restarted')::text AS data
   FROM v LEFT JOIN r ON true

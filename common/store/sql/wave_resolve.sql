@@ -1,7 +1,7 @@
 -- What depends on rows that are settled, of which `unresolved` reminds: those whose dependencies are all
 -- completed are pending, those behind one that failed or was cancelled are cancelled, and so is what
 -- depends on these. So many at most, that no wave is locked for long: what is left keeps its reminder, and the
--- next judgement goes on. wave_lock has locked the waves. Answers the rows that may go into Redis.
+-- next judgement goes on. wave_lock has locked the waves. Answers the rows, and which of them go into Redis.
 -- $1 bigint[] wave_nos   $2 shard   $3 how many at most
 WITH RECURSIVE over AS MATERIALIZED (
     SELECT migration_id FROM unresolved WHERE wave_no = ANY ($1::bigint[])),
@@ -61,7 +61,7 @@ l AS (
     INSERT INTO wave_logs (wave_no, line)
     SELECT wave_no, format('%s cancelled: what they depend on failed or was cancelled', count(*))
       FROM u WHERE state = 'cancelled' GROUP BY wave_no)
-SELECT u.id, u.wave_no, w.version, w.state, w.batch_size, w.priority, w.queue
+SELECT u.id, u.wave_no, w.version, w.state, w.batch_size, w.priority, w.queue,
+       u.state = 'pending' AND (w.gate_id IS NULL OR u.id < w.gate_id) AS goes
   FROM u JOIN waves w USING (wave_no)
- WHERE u.state = 'pending' AND (w.gate_id IS NULL OR u.id < w.gate_id)
  ORDER BY u.id
