@@ -31,9 +31,9 @@ BIN      := $(O)/bin$(COMPILER:%=-%)$(SAN:%=-%)$(if $(FAULTS),-faults)
 
 # ── Flags ───────────────────────────────────────────────────────────────────────────────────────
 
-PACKAGES = libevent hiredis libpq libcjson libcurl yaml-0.1 libsodium
+PACKAGES = libevent hiredis libpq libcjson libcurl yaml-0.1 libsodium libcrypto
 INCLUDES := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PACKAGES) 2>/dev/null))
-LIBS     := -Wl,--as-needed $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lhttp_parser -lm
+LIBS     := -Wl,--as-needed $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lhttp_parser -lwslay -lm
 CHECK_LIBS = $(shell pkg-config --libs check)
 
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "api/events.h"
 #include "api/hashing.h"
 #include "api/costly.h"
 #include "api/health.h"
@@ -41,6 +42,12 @@ static void on_postgres(bool up, void *arg)
         struct app *app = arg;
         if (up && app->engine)
                 engine_hurry_connections(app->engine);
+}
+
+static void on_other_redis(void *arg)
+{
+        const struct app *app = arg;
+        events_other_server(app->events);
 }
 
 /* gate.admit */
@@ -151,7 +158,9 @@ int app_start(struct app *app, const struct config *config, struct loop *l, stru
                 .prefix = config->redis_prefix,
                 .timeout_ms = config->redis_timeout_ms,
                 .events_length = config->monitoring_real_time ? config->events_length : 0};
-        app->broker = broker_new(l, &redis, NULL);
+        const struct broker_events changes = {.on_other_server = on_other_redis, .arg = app};
+        app->broker = broker_new(l, &redis, &changes);
+        app->events = events_new(app);
         app->engine = engine_new(l, config, app->broker);
         app->upstream = upstream_new(l, config, app->broker);
         app->neighbour = neighbour_new(
@@ -184,6 +193,7 @@ void app_free(struct app *app)
         webhook_batches_free(app->webhooks);
         broker_free(app->broker);
         engine_free(app->engine);
+        events_free(app->events);
         auth_free(app->auth);
         statuses_free(app->statuses);
         submit_line_free(app->submit_line);

@@ -23,6 +23,7 @@ struct costly;
 struct submit_line;
 struct submit_children;
 struct webhook_batches;
+struct events;
 
 struct app {
         const struct config *config;
@@ -43,6 +44,7 @@ struct app {
         struct upstream *upstream;   /* questions to the migration server */
         struct neighbour *neighbour; /* whether that is there */
         struct webhook_batches *webhooks;
+        struct events *events;         /* the live ones */
         char *public_url;              /* what webhooks are sent to; no slash at the end */
         unsigned char webhook_key[32]; /* of the webhooks' tokens; learnt with the first of them */
         bool webhook_key_known;

@@ -3,6 +3,7 @@
  * expires): with NOMKSTREAM an entry for nobody costs one look for a key. So there is no need to know here
  * whether anybody listens, and who begins to listen misses nothing from then on.
  */
+#include "base/metrics.h"
 #include "broker/inner.h"
 #include "broker/keys.h"
 
@@ -37,6 +38,7 @@ static bool can_publish(struct broker *b)
                 return false;
         }
         events_make_up(b);
+        metric_add(METRIC_EVENTS_PUBLISHED, 1, NULL);
         return true;
 }
 

@@ -1,0 +1,54 @@
+#include "api/standing.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/request.h"
+#include "base/mem.h"
+#include "base/rand.h"
+
+static char *copy(const char *s)
+{
+        return s ? xstrdup(s) : NULL;
+}
+
+void standing_take(struct standing *s, const struct request *rq)
+{
+        *s = (struct standing){.authorization = copy(request_header(rq, "Authorization"))};
+        list_init(&s->wait.link);
+}
+
+void standing_fini(struct standing *s)
+{
+        auth_cancel(&s->wait);
+        if (s->authorization)
+                mem_wipe(s->authorization, strlen(s->authorization));
+        free(s->authorization);
+}
+
+static void judge(struct standing *s, const struct auth_answer *who)
+{
+        bool refused = who->verdict == AUTH_MISSING || who->verdict == AUTH_WRONG ||
+                       (who->verdict == AUTH_KNOWN && who->role < ROLE_VIEWER);
+        s->fn(!refused, s->arg);
+}
+
+static void answered(const struct auth_answer *who, void *arg)
+{
+        judge(arg, who);
+}
+
+void standing_check(struct standing *s, struct auth *auth, void (*fn)(bool good, void *arg),
+                    void *arg)
+{
+        struct auth_answer who;
+        if (!list_empty(&s->wait.link)) /* is being looked up */
+                return;
+        s->fn = fn;
+        s->arg = arg;
+        s->wait.fn = answered;
+        s->wait.arg = s;
+        auth_check(auth, s->authorization, &s->wait, &who);
+        if (who.verdict != AUTH_LATER)
+                judge(s, &who);
+}
