@@ -1,4 +1,6 @@
 /* events.c - who wants to listen: what he asks for, whether he may, and his life as a reader. */
+#include "api/events.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -162,7 +164,7 @@ static int may_join(struct events *ev, struct err *e)
                                "events are not published (monitoring.real_time_enabled)");
         if (server_stopping(ev->app->server))
                 return err_set(e, ERR_UNAVAILABLE, "this process is about to stop");
-        if (ev->nreaders + ev->njoining >= (size_t)ev->app->config->events_readers)
+        if (ev->nreaders + ev->njoining > (size_t)ev->app->config->events_readers)
                 return err_set(e, ERR_UNAVAILABLE, "there are too many readers of events");
         return 0;
 }

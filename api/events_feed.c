@@ -470,11 +470,8 @@ static void on_down(const char *reason, void *arg)
 
 void events_other_server(struct events *ev)
 {
-        if (!ev->live)
-                return;
-        ring_restart(&ev->ring, &ev->ring.head);
-        feed_reset(ev, &ev->ring.head, "Redis is another one than before");
-        pump_kick(ev);
+        if (ev->tail)
+                broker_tail_restart(ev->tail);
 }
 
 /* ---- its life ---- */

@@ -284,6 +284,7 @@ void pump_attach(struct reader *r)
         list_remove(&r->link);
         list_push_back(&ev->readers, &r->link);
         r->attached = true;
+        ev->njoining--;
         r->checked_ms = r->stalled_ms = clock_mono_ms();
         count(ev, r, 1);
         if (say_place(r, "retry: 1000\n") < 0 ||

@@ -268,6 +268,8 @@ struct broker_tail;
 struct broker_tail *broker_tail_new(struct broker *b, int64_t history, int64_t keep_ms,
                                     const struct broker_tail_events *events);
 void broker_tail_free(struct broker_tail *t); /* not from within its callbacks */
+/* The server has other data than before: whatever it says, entries are missing. */
+void broker_tail_restart(struct broker_tail *t);
 /* No more for now: what the caller holds already is enough. */
 void broker_tail_pause(struct broker_tail *t, bool paused);
 /* Somebody wants log lines: fn is called when whoever writes them knows. false: nobody any more. */

@@ -263,6 +263,13 @@ void broker_tail_free(struct broker_tail *t)
         free(t);
 }
 
+void broker_tail_restart(struct broker_tail *t)
+{
+        t->last.ms = 0;
+        if (t->conn && conn_is_open(t->conn))
+                conn_close(t->conn, "the server has other data than before");
+}
+
 void broker_tail_pause(struct broker_tail *t, bool paused)
 {
         t->paused = paused;

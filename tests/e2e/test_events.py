@@ -1,0 +1,367 @@
+"""Live events: every kind of change, in order, within a moment of its commit; resumed without a gap or told
+that there is one; slow readers, many readers, two API processes; and the same as WebSocket."""
+
+import time
+from urllib.parse import urlencode
+
+import pytest
+
+from listening import Sse
+from wavefleet import SLOW, assert_problem, wait_until
+
+TALKER = ["/bin/sh", "-c", 'i=0; while [ $i -lt $1 ]; do echo "line $i"; i=$((i+1)); sleep 0.02; done', "sh"]
+
+
+@pytest.fixture(scope="module")
+def fleet(make_fleet):
+    return make_fleet(workers=2, concurrency=4, env={"WAVEFLEET_COMMAND_ALLOW": "/bin/sh"})
+
+
+@pytest.fixture
+def listen(fleet):
+    """listen(query): a reader of the shared API, closed at the end."""
+    made = []
+
+    def make(api=None, kind=Sse, **options):
+        made.append(kind(api or fleet.api, **options))
+        return made[-1]
+    yield make
+    for listener in made:
+        listener.close()
+
+
+# ---- what is told ----
+
+def test_the_head_is_what_proxies_and_browsers_want(listen):
+    reader = listen()
+    assert reader.status == 200
+    assert reader.headers["content-type"] == "text/event-stream"
+    assert reader.headers["cache-control"] == "no-store"
+    assert reader.headers["x-accel-buffering"] == "no"
+    assert "content-length" not in reader.headers
+    assert reader.retry == "1000" and reader.last_id
+
+
+def test_a_wave_from_its_submission_to_its_end(fleet, listen):
+    reader = listen()
+    wave = fleet.submit("told", ["a", "b", "c"], params={"sleep_ms": 50}, batch_size=2)
+    reader.wait_wave(wave, "completed")
+    told = [d for d in reader.data("wave") if d["id"] == wave]
+    assert told[0]["name"] == "told" and told[0]["batch_size"] == 2
+    assert told[-1]["progress"] == {"total": 3, "completed": 3, "failed": 0, "cancelled": 0, "blocked": 0,
+                                    "running": 0, "parked": 0}
+    assert told[-1]["state"] == "completed" and told[-1]["completed_at"]
+    ids = [f"m{r['id']}" for r in fleet.migrations(wave).values()]
+    for number in ids:
+        assert [(s, a) for i, s, a in reader.items() if i == number] == [("running", 1), ("completed", 1)]
+    statuses = {i["status"] for d in reader.data("migrations") if d["wave_id"] == wave for i in d["items"]}
+    assert statuses == {"in_progress", "completed"}
+
+
+def test_failures_and_retries_have_their_attempts(fleet, listen):
+    reader = listen()
+    wave = fleet.submit("fails", ["x"], "command", params={"argv": ["/bin/sh", "-c", "exit 1"]}, max_attempts=2)
+    reader.wait_wave(wave, "error")
+    number = f"m{fleet.migrations(wave)['x']['id']}"
+    wanted = [("running", 1), ("retrying", 1), ("running", 2), ("failed", 2)]
+    assert [(s, a) for i, s, a in reader.items() if i == number] == wanted
+
+
+def test_what_people_do(fleet, listen):
+    reader = listen()
+    wave = fleet.submit("acted on", [f"p{i}" for i in range(6)], params={"sleep_ms": 150}, batch_size=1)
+    reader.wait_wave(wave, "in_progress")
+    fleet.http.post(f"/api/waves/{wave}/pause", {})
+    reader.wait_wave(wave, "paused")
+    assert fleet.http.request("PATCH", f"/api/waves/{wave}", {"batch_size": 2}).status == 200
+    reader.wait(lambda r: any(d["id"] == wave and d["batch_size"] == 2 for d in r.data("wave")), "the new batch size")
+    fleet.http.post(f"/api/waves/{wave}/migrations/p5/cancel", {})
+    number = f"m{fleet.migrations(wave)['p5']['id']}"
+    reader.wait(lambda r: (number, "cancelled", 0) in r.items(), "the cancelled one")
+    fleet.http.post(f"/api/waves/{wave}/migrations/p5/restart", {})
+    reader.wait(lambda r: (number, "pending", 0) in r.items(), "the restarted one")
+    before = len(reader.of("reset"))
+    fleet.http.post(f"/api/waves/{wave}/stop", {})
+    reader.wait_wave(wave, "stopped")
+    reset = reader.wait(lambda r: r.of("reset")[before:], "that many changed")[0]
+    assert reset["data"]["wave_id"] == wave and reset["data"]["reason"]
+
+
+def test_dependants(fleet, listen):
+    reader = listen()
+    wave = fleet.submit("in turn", [{"project": "first"}, {"project": "then", "depends_on": ["first"]}],
+                        params={"sleep_ms": 30})
+    reader.wait_wave(wave, "completed")
+    number = f"m{fleet.migrations(wave)['then']['id']}"
+    states = [s for i, s, _ in reader.items() if i == number]
+    # what was set free is looked up, and may be running by then
+    assert states[-2:] == ["running", "completed"] and len(states) == 3
+
+
+def test_queues_and_workers(fleet, listen):
+    reader = listen()
+    for what, paused in (("pause", True), ("resume", False)):
+        fleet.http.post(f"/api/queues/spare/{what}", {})
+        reader.wait(lambda r: {"name": "spare", "paused": paused} in r.data("queue"), f"the queue's {what}")
+    worker = fleet.start_worker(1)
+    number = fleet.worker_id(worker)
+    reader.wait(lambda r: {"id": number, "what": "joined"} in r.data("worker"), "the new worker")
+    fleet.http.post(f"/api/workers/{number}/drain", {})
+    reader.wait(lambda r: {"id": number, "what": "draining"} in r.data("worker"), "its draining")
+    reader.wait(lambda r: {"id": number, "what": "left"} in r.data("worker"), "its leaving")
+    worker.stop()
+    fleet.forget(worker)
+    dying = fleet.start_worker(1)
+    number = fleet.worker_id(dying)
+    dying.kill()
+    fleet.forget(dying)
+    reader.wait(lambda r: {"id": number, "what": "dead"} in r.data("worker"), "its death", 20)
+
+
+def test_a_filter_lets_only_its_wave_through(fleet, listen):
+    wave = fleet.submit("mine", ["a", "b"], params={"sleep_ms": 300}, batch_size=1)
+    reader = listen(wave=wave)
+    other = fleet.submit("other", [f"o{i}" for i in range(20)])
+    fleet.http.post("/api/queues/spare/pause", {})
+    fleet.http.post("/api/queues/spare/resume", {})
+    fleet.wait_wave(other)
+    reader.wait_wave(wave, "completed")
+    assert {d["id"] for d in reader.data("wave")} == {wave}
+    assert {d["wave_id"] for d in reader.data("migrations")} == {wave}
+    assert not reader.of("queue") and not reader.of("worker")
+
+
+@pytest.mark.parametrize("query, status", [
+    ({"wave": "1700000000_000000000000"}, 404), ({"logs": "1"}, 422), ({"logs": "x"}, 422), ({"logs": "m0"}, 422),
+    ({"logs": "m12x"}, 422)])
+def test_what_cannot_be_listened_to(fleet, query, status):
+    assert_problem(fleet.http.get("/api/events?" + urlencode(query)), status)
+
+
+def test_only_who_may_read_listens(fleet):
+    reader = Sse(fleet.api, token=None)
+    assert reader.status == 401
+    reader.close()
+    reader = Sse(fleet.api, token="wf_" + "x" * 43)
+    assert reader.status == 401
+    reader.close()
+
+
+# ---- log lines ----
+
+def texts(reader):
+    return [line["line"] for d in reader.data("log") for line in d["lines"]]
+
+
+def test_log_lines_of_a_wave_and_of_one_migration(fleet, listen):
+    wave = fleet.submit("talks", ["one", "two"], "command", params={"argv": [*TALKER, "40"]}, batch_size=2)
+    rows = fleet.migrations(wave)
+    one = f"m{rows['one']['id']}"
+    of_wave, of_one = listen(wave=wave, logs="1"), listen(logs=one)
+    deaf = listen(wave=wave)
+    of_wave.wait_wave(wave, "completed", 30)
+    for reader, wanted in ((of_wave, {one, f"m{rows['two']['id']}"}), (of_one, {one})):
+        assert {d["migration_id"] for d in reader.data("log")} == wanted
+        ids = [line["id"] for d in reader.data("log") if d["migration_id"] == one for line in d["lines"]]
+        assert ids == sorted(set(ids)), "each line once, in order"
+        stored = [r["id"] for r in fleet.sql.rows(
+            "SELECT id FROM migration_logs WHERE migration_id = %s ORDER BY id", rows["one"]["id"])]
+        assert ids == stored[len(stored) - len(ids):] and len(ids) > 20, "all from the first that was heard"
+    line = of_one.data("log")[0]["lines"][0]
+    assert line["stream"] == "out" and line["attempt"] == 1 and line["line"].startswith("line ") and line["at"]
+    assert of_one.data("log")[0]["wave_id"] == wave
+    assert not deaf.of("log")
+
+
+# ---- how soon ----
+
+def test_told_within_a_moment_of_the_commit(fleet, listen):
+    """Commit to client for single migrations, by the client's clock and PostgreSQL's, which are the same here."""
+    reader = listen()
+    late = []
+    for i in range(20):
+        wave = fleet.submit(f"soon {i}", ["a"])
+        number = f"m{fleet.migrations(wave)['a']['id']}"
+        event = reader.wait(lambda r: [e for e in r.of("migrations") for m in e["data"]["items"]
+                                       if m["id"] == number and m["state"] == "completed"], "its end")[0]
+        ended = reader.wait_wave(wave, "completed")
+        at = fleet.sql.row("""SELECT extract(epoch FROM finished_at)::float8 AS migration,
+            extract(epoch FROM completed_at)::float8 AS wave FROM migrations JOIN waves USING (wave_no)
+            WHERE wave_id = %s""", wave)
+        shift = time.time() - time.monotonic()
+        late.append((event["at"] + shift - at["migration"], ended["at"] + shift - at["wave"]))
+    migrations, waves = sorted(m for m, _ in late), sorted(w for _, w in late)
+    print(f"migration: median {migrations[10] * 1000:.1f} ms, largest {migrations[-1] * 1000:.1f} ms; "
+          f"wave: median {waves[10] * 1000:.1f} ms, largest {waves[-1] * 1000:.1f} ms")
+    assert migrations[10] < 0.1 * SLOW and migrations[-1] < 0.3 * SLOW
+    assert waves[10] < 0.3 * SLOW
+
+
+def test_a_wave_is_told_five_times_a_second_and_once_after_its_end(fleet, listen):
+    reader = listen()
+    wave = fleet.submit("often", [f"o{i}" for i in range(400)], params={"sleep_ms": 20}, batch_size=8)
+    ended = reader.wait_wave(wave, "completed", 40)
+    told = [e for e in reader.of("wave") if e["data"]["id"] == wave]
+    seconds = ended["at"] - told[0]["at"]
+    assert len(told) <= 5 * seconds + 3, f"{len(told)} in {seconds:.1f} s"
+    assert len(told) >= 3 and told[-1]["data"]["progress"]["completed"] == 400
+    done = [e["data"]["progress"]["completed"] for e in told]
+    assert done == sorted(done)
+
+
+# ---- coming back ----
+
+def test_resumed_without_a_gap(fleet, listen):
+    first = listen()
+    wave = fleet.submit("resumed", [f"r{i}" for i in range(200)], params={"sleep_ms": 10}, batch_size=6)
+    first.wait(lambda r: len(r.items()) > 60, "some of it")
+    first.close()
+    time.sleep(0.3)
+    second = listen(last_id=first.last_id)
+    second.wait_wave(wave, "completed", 30)
+    assert not second.of("reset")
+    told = first.items() + second.items()
+    assert len(told) == len(set(told)), "each change once"
+    ids = {f"m{r['id']}" for r in fleet.migrations(wave).values()}
+    assert {(i, s) for i, s, _ in told if i in ids} == {(i, s) for i in ids for s in ("running", "completed")}
+
+
+def test_the_last_word_on_a_wave_comes_although_nobody_listened_then(fleet, listen):
+    first = listen()
+    wave = fleet.submit("ends unheard", ["a"], params={"sleep_ms": 300})
+    first.wait_wave(wave, "in_progress")
+    first.close()
+    fleet.wait_wave(wave)
+    second = listen(last_id=first.last_id)
+    second.wait_wave(wave, "completed", 5)
+    assert not second.of("reset")
+
+
+@pytest.mark.parametrize("token", ["nonsense", "1-1.1", "99999999999999-0.1", "-1", "1" * 100])
+def test_an_id_that_nobody_knows_is_a_reset(listen, token):
+    reader = listen(last_id=token)
+    reader.wait(lambda r: r.of("reset"), "the reset")
+    assert reader.events[0]["event"] == "reset" and reader.events[0]["data"]["reason"]
+
+
+def test_reset_when_redis_was_flushed(fleet, listen):
+    reader = listen()
+    wave = fleet.submit("flushed", [f"f{i}" for i in range(200)], params={"sleep_ms": 100}, batch_size=4)
+    reader.wait_wave(wave, "in_progress")
+    fleet.redis.flushdb()
+    reader.wait(lambda r: [e for e in r.of("reset") if "wave_id" not in e["data"]], "the reset", 10)
+    reader.wait_wave(wave, "completed", 60)
+    # a place from before it is not known any more
+    reader = listen(last_id="1000000000000-0.1")
+    reader.wait(lambda r: r.of("reset"), "the reset")
+
+
+def test_reset_when_the_stream_was_trimmed(fleet, listen):
+    reader = listen()
+    fleet.submit("before", ["a"])
+    reader.wait(lambda r: r.items(), "something")
+    fleet.redis.xtrim("wavefleet:events", 0, approximate=False)
+    reader.wait(lambda r: r.of("reset"), "the reset", 10)
+    wave = fleet.submit("after", ["b"])
+    reader.wait_wave(wave, "completed")
+
+
+def test_the_stream_is_there_only_while_somebody_listens(fleet, listen, make_own_fleet):
+    own = make_own_fleet(workers=1)
+    own.wave_and_wait("unheard", ["a", "b"])
+    assert not own.redis.exists("wavefleet:events")
+    with Sse(own.api) as reader:
+        wave = own.submit("heard", ["a"])
+        reader.wait_wave(wave, "completed")
+        assert 0 < own.redis.pttl("wavefleet:events") <= 120000
+        assert not own.redis.exists("wavefleet:events:lines")
+
+
+# ---- readers that are slow, many, or gone ----
+
+def test_heartbeats(make_own_fleet):
+    fleet = make_own_fleet(env={"WAVEFLEET_EVENTS_HEARTBEAT_MS": "200"})
+    with Sse(fleet.api) as reader:
+        reader.wait(lambda r: len(r.comments) >= 4, "heartbeats")
+        times = [at for text, at in reader.comments if text == "heartbeat"]
+        assert all(0.1 < b - a < 0.6 * SLOW for a, b in zip(times, times[1:])), times
+
+
+def test_a_slow_reader_is_dropped_and_comes_back(make_own_fleet):
+    fleet = make_own_fleet(workers=1, concurrency=8, env={"WAVEFLEET_EVENTS_BUFFER_BYTES": "65536"})
+    with Sse(fleet.api, receive_bytes=4096, run=False) as slow, Sse(fleet.api) as quick:
+        wave = fleet.submit("much", [f"{i:06}" for i in range(20000)], batch_size=1000)
+        quick.wait(lambda r: len(r.items()) >= 40000 or r.of("reset"), "all of it", 60)
+        wait_until(lambda: [e for e in fleet.log_events("events.dropped") if e["reason"] == "slow"], 20, "its end")
+        assert not quick.ended
+        text = fleet.http.get("/metrics").json
+        assert 'wavefleet_events_dropped_total{reason="slow"} 1' in text
+        assert 'wavefleet_events_readers{transport="sse"} 1' in text
+    fleet.wait_wave(wave, 60)
+
+
+def test_there_is_a_limit(make_own_fleet):
+    fleet = make_own_fleet(env={"WAVEFLEET_EVENTS_READERS_MAX": "2"})
+    with Sse(fleet.api) as first, Sse(fleet.api) as second:
+        assert first.status == second.status == 200
+        reply = fleet.http.get("/api/events")
+        assert_problem(reply, 503)
+        assert reply.headers.get("Retry-After")
+        second.close()
+        wait_until(lambda: (Sse(fleet.api).status == 200), 10, "room for another")
+
+
+def test_not_offered_where_nothing_is_published(make_own_fleet):
+    fleet = make_own_fleet(env={"WAVEFLEET_MONITORING_REAL_TIME_ENABLED": "false"})
+    assert_problem(fleet.http.get("/api/events"), 404, "not_offered")
+
+
+def test_a_revoked_token_ends_its_readers(make_own_fleet):
+    fleet = make_own_fleet()
+    made = fleet.run("wavefleet-api", "token", "create", "--role", "viewer", "--name", "eyes")
+    token = max(made.stdout.split(), key=len)
+    with Sse(fleet.api, token=token) as reader, Sse(fleet.api) as other:
+        assert reader.status == 200
+        assert fleet.run("wavefleet-api", "token", "revoke", "--name", "eyes").returncode == 0
+        reader.wait(lambda r: r.ended, "its end", 60)
+        assert not other.ended
+
+
+def test_a_server_that_stops_says_good_bye(make_own_fleet):
+    fleet = make_own_fleet()
+    with Sse(fleet.api) as reader:
+        begun = time.monotonic()
+        assert fleet.api.stop() is None
+        assert time.monotonic() - begun < 5 * SLOW
+        reader.wait(lambda r: r.ended, "its end")
+    fleet.forget(fleet.api)
+
+
+# ---- two API processes ----
+
+def test_the_other_api_goes_on_where_this_one_was_killed(make_own_fleet):
+    fleet = make_own_fleet(workers=1)
+    other = fleet.start_api()
+    with Sse(fleet.api) as first:
+        wave = fleet.submit("survives", [f"s{i}" for i in range(120)], params={"sleep_ms": 20}, batch_size=4)
+        first.wait(lambda r: len(r.items()) > 40, "some of it")
+        fleet.api.kill()
+        first.wait(lambda r: r.ended, "its end")
+        told = first.items()
+    dead = fleet.apis[0]
+    fleet.forget(dead)
+    with Sse(other, last_id=first.last_id) as second:
+        second.wait_wave(wave, "completed", 30)
+        assert not second.of("reset")
+        told += second.items()
+    assert len(told) == len(set(told)) == 240
+
+
+def test_both_apis_tell_of_what_happened_at_the_other(make_own_fleet):
+    fleet = make_own_fleet(workers=1)
+    other = fleet.start_api()
+    with Sse(fleet.api) as here, Sse(other) as there:
+        wave = other.http.post("/api/waves", {"name": "there", "kind": "noop", "project_uuids": ["a"]}).data["wave_id"]
+        here.wait_wave(wave, "completed")
+        there.wait_wave(wave, "completed")
+        assert [e["id"] for e in here.of("migrations")] == [e["id"] for e in there.of("migrations")]
