@@ -157,7 +157,7 @@ def frame(opcode, payload=b"", fin=True, masked=True, reserved=0):
 class Ws(Listener):
     TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 
-    def __init__(self, api, token=TOKEN, headers=None, receive_bytes=None, **query):
+    def __init__(self, api, token=TOKEN, headers=None, receive_bytes=None, run=True, **query):
         key = base64.b64encode(os.urandom(16)).decode()
         wanted = {"Upgrade": "websocket", "Connection": "keep-alive, Upgrade", "Sec-WebSocket-Version": "13",
                   "Sec-WebSocket-Key": key, **(headers or {})}
@@ -166,6 +166,7 @@ class Ws(Listener):
         if self.status == 101:
             accept = base64.b64encode(hashlib.sha1(key.encode() + GUID).digest()).decode()
             assert self.headers["sec-websocket-accept"] == accept
+        if run and self.status == 101:
             self.start()
             self.wait(lambda s: s.last_id or s.ended, "the first words")
 

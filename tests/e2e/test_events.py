@@ -1,6 +1,7 @@
 """Live events: every kind of change, in order, within a moment of its commit; resumed without a gap or told
 that there is one; slow readers, many readers, two API processes; and the same as WebSocket."""
 
+import signal
 import time
 from urllib.parse import urlencode
 
@@ -256,17 +257,23 @@ def test_reset_when_redis_was_flushed(fleet, listen):
     reader.wait(lambda r: r.of("reset"), "the reset")
 
 
-def test_reset_when_the_stream_was_trimmed(fleet, listen):
-    reader = listen()
-    fleet.submit("before", ["a"])
-    reader.wait(lambda r: r.items(), "something")
-    fleet.redis.xtrim("wavefleet:events", 0, approximate=False)
-    reader.wait(lambda r: r.of("reset"), "the reset", 10)
-    wave = fleet.submit("after", ["b"])
-    reader.wait_wave(wave, "completed")
+def test_reset_when_the_stream_was_trimmed_past_what_was_read(make_own_fleet):
+    fleet = make_own_fleet(workers=1, concurrency=2, env={"WAVEFLEET_EVENTS_STREAM_LENGTH": "100"})
+    other = fleet.start_api()
+    with Sse(fleet.api) as reader, Sse(other) as witness:
+        fleet.api.signal(signal.SIGSTOP)
+        wave = other.http.post("/api/waves", {"name": "unread", "kind": "noop", "batch_size": 2,
+                                              "project_uuids": [f"u{i}" for i in range(600)]}).data["wave_id"]
+        witness.wait_wave(wave, "completed", 60)
+        assert len(witness.items()) == 1200 and not witness.of("reset")
+        assert fleet.redis.xlen("wavefleet:events") < len({e["id"].split(".")[0] for e in witness.of("migrations")})
+        fleet.api.signal(signal.SIGCONT)
+        reader.wait(lambda r: r.of("reset"), "the reset", 10)
+        wave = fleet.submit("after", ["b"])
+        reader.wait_wave(wave, "completed")
 
 
-def test_the_stream_is_there_only_while_somebody_listens(fleet, listen, make_own_fleet):
+def test_the_stream_is_there_only_while_somebody_listens(make_own_fleet):
     own = make_own_fleet(workers=1)
     own.wave_and_wait("unheard", ["a", "b"])
     assert not own.redis.exists("wavefleet:events")
