@@ -264,6 +264,7 @@ $(BUILD)/tests/fuzz/fuzz_worker_brizy: LDFLAGS += $(call wrap,http_call remote_w
 $(BUILD)/tests/fuzz/fuzz_api_calls: LDFLAGS += $(call wrap,pg_pool_send pg_pool_up broker_up \
 	health_problem broker_inspect broker_trouble engine_act engine_act_many engine_shard migration_find upstream_status upstream_log \
 	upstream_health upstream_handshake upstream_forget)
+$(BUILD)/tests/fuzz/fuzz_api_socket: LDFLAGS += $(call wrap,stream_say)
 # With libFuzzer's main, or with one that only replays.
 $(FUZZ_BIN): LDFLAGS += $(if $(filter fuzz,$(SAN)),-fsanitize=fuzzer)
 $(FUZZ_BIN): %: %.o $(if $(filter-out fuzz,$(or $(SAN),release)),$(BUILD)/tests/fuzz/replay.o) $$(call insides,$$@) $(LIB)

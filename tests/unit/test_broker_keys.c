@@ -28,6 +28,8 @@ START_TEST(names)
         ck_assert_str_eq(key_guard(p).s, "wavefleet:guard");
         ck_assert_str_eq(key_control(p, 7).s, "wavefleet:control:7");
         ck_assert_str_eq(key_rate(p, "remote").s, "wavefleet:rate:remote");
+        ck_assert_str_eq(key_events(p).s, "wavefleet:events");
+        ck_assert_str_eq(key_events_lines(p).s, "wavefleet:events:lines");
         ck_assert_str_eq(key_queue("{wavefleet}:", "a").s, "{wavefleet}:queue:a");
 }
 END_TEST
