@@ -1,15 +1,20 @@
 """Live events: every kind of change, in order, within a moment of its commit; resumed without a gap or told
 that there is one; slow readers, many readers, two API processes; and the same as WebSocket."""
 
+import json
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
 from listening import Sse
-from wavefleet import SLOW, assert_problem, wait_until
+from wavefleet import ENDED, SLOW, TOKEN, assert_problem, pss_kb, sanitized, wait_until
 
+HERE = Path(__file__).resolve().parent
 TALKER = ["/bin/sh", "-c", 'i=0; while [ $i -lt $1 ]; do echo "line $i"; i=$((i+1)); sleep 0.02; done', "sh"]
 
 
@@ -372,3 +377,54 @@ def test_both_apis_tell_of_what_happened_at_the_other(make_own_fleet):
         here.wait_wave(wave, "completed")
         there.wait_wave(wave, "completed")
         assert [e["id"] for e in here.of("migrations")] == [e["id"] for e in there.of("migrations")]
+
+
+# ---- a thousand readers ----
+
+@pytest.fixture
+def crowd_of():
+    """crowd_of(api, number): that many readers (crowd.py); look(crowd) ends them and tells what they saw."""
+    made = []
+
+    def make(api, number):
+        program = subprocess.Popen([sys.executable, HERE / "crowd.py", str(api.port), TOKEN, str(number), '"completed_at" : "'],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        made.append(program)
+        assert program.stdout.readline() == "ready\n"
+        return program
+    yield make
+    for program in made:
+        program.kill()
+        program.wait()
+
+
+def asked_until_the_end(fleet, wave):
+    """Status of the wave again and again; how long each took, sorted, and the most memory meanwhile."""
+    took, largest = [], 0
+    while fleet.status(wave)["status"] not in ENDED:
+        begun = time.monotonic()
+        assert fleet.http.get(f"/api/waves/{wave}/status").status == 200
+        took.append((time.monotonic() - begun) * 1000)
+        largest = max(largest, pss_kb([fleet.api.pid]))
+        time.sleep(0.01)
+    return sorted(took), largest
+
+
+def test_a_thousand_readers(make_own_fleet, crowd_of):
+    fleet = make_own_fleet(workers=2, concurrency=4, env={"WAVEFLEET_HTTP_CONNECTIONS_PER_ADDRESS_MAX": "3000"})
+    wave = fleet.submit("unwatched", [f"w{i}" for i in range(2000)], params={"sleep_ms": 5}, batch_size=20)
+    alone, before = asked_until_the_end(fleet, wave)
+    crowd = crowd_of(fleet.api, 1000)
+    wave = fleet.submit("watched", [f"w{i}" for i in range(2000)], params={"sleep_ms": 5}, batch_size=20)
+    beside, largest = asked_until_the_end(fleet, wave)
+    ended = fleet.sql.value("SELECT extract(epoch FROM completed_at)::float8 FROM waves WHERE wave_id = %s", wave)
+    time.sleep(1)
+    seen = json.loads(crowd.communicate("", 20)[0])
+    late = [(at - ended) * 1000 for at in seen["came"]]
+    print(f"memory {before} KB, with 1000 readers at most {largest} KB; {seen['bytes'] / 1e6:.0f} MB told; status, 99%: "
+          f"{alone[len(alone) * 99 // 100]:.1f} ms alone, {beside[len(beside) * 99 // 100]:.1f} ms beside them; "
+          f"the end of the wave: median {late[500]:.0f} ms, last {late[-1]:.0f} ms")
+    assert seen["broken"] == 0 and len(late) == 1000
+    assert sanitized() or largest - before < 100_000
+    assert beside[len(beside) * 99 // 100] < 100 * SLOW
+    assert late[-1] < 1000 * SLOW
