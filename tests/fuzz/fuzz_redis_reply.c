@@ -95,6 +95,25 @@ static void on_word(const char *text, void *arg)
         must(strlen(text) < SAID_MOST);
 }
 
+static void on_entry(struct event_id id, const char *text, size_t len, void *arg)
+{
+        (void)arg;
+        must(id.ms > 0 && id.seq >= 0 && len < SAID_MOST && strlen(text) <= len);
+}
+
+static void on_live(struct event_id at, bool gap, void *arg)
+{
+        (void)gap;
+        (void)arg;
+        must(at.ms > 0 && at.seq >= 0);
+}
+
+static void on_down(const char *reason, void *arg)
+{
+        (void)arg;
+        must(reason);
+}
+
 /* ---- the operations ---- */
 
 static const struct wave_facts facts = {
@@ -194,7 +213,7 @@ static void (*const ops[])(struct broker *b) = {
         op_delayed, op_depth,   op_open_waves, op_window_set, op_delay,  op_queues,
         op_rate,    op_runners,
 };
-enum { OPS = COUNT_OF(ops), CHOOSE_POP = OPS, CHOOSE_CONTROL, CHOOSE_ALL, CHOICES };
+enum { OPS = COUNT_OF(ops), CHOOSE_POP = OPS, CHOOSE_CONTROL, CHOOSE_ALL, CHOOSE_TAIL, CHOICES };
 
 /* ---- the server ---- */
 
@@ -308,6 +327,7 @@ static void talk(unsigned choice, const char *said, size_t len)
         struct broker *b = broker_new(loop, &opts, &events);
         struct broker_pop *pop = NULL;
         struct broker_control *control = NULL;
+        struct broker_tail *tail = NULL;
         int fd = take_connection();
         must(fd >= 0);
         say(fd, choice == CHOOSE_ALL ? said : welcome.data,
@@ -322,12 +342,18 @@ static void talk(unsigned choice, const char *said, size_t len)
                 control = broker_control_new(b, 4, on_word, NULL);
                 listen_to(take_connection(), said, len);
         }
+        if (choice == CHOOSE_TAIL) {
+                const struct broker_tail_events reads = {on_entry, on_live, on_down, NULL};
+                tail = broker_tail_new(b, 100, 60000, &reads);
+                listen_to(take_connection(), said, len);
+        }
         if (choice < OPS)
                 ask_broker(b, fd, choice, said, len);
         else
                 close(fd);
         broker_pop_free(pop);
         broker_control_free(control);
+        broker_tail_free(tail);
         broker_free(b);
         loop_turn(loop, 0);
         while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0)
