@@ -93,11 +93,12 @@ void engine_enqueue(struct engine *e, const struct submitted *w)
 {
         const struct refill_by by = {e->pg, e->broker};
 
-        publish_wave(e->broker, w->facts.wave_no);
+        // cppcheck-suppress ctunullpointer ; a submission that failed does not come here
         if (w->some_blocked)
                 refill_start(&by, &w->facts, NULL, 0);
         else
                 broker_submit(e->broker, &w->facts, w->first, w->released_last, enqueued, NULL);
+        publish_wave(e->broker, w->facts.wave_no);
 }
 
 /* ---- settle ---- */
