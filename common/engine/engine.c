@@ -1,6 +1,8 @@
 /* engine.c - the API's engine: its connections, submissions, settlements, and acts (act.c). */
 #include "engine/engine.h"
 
+#include <assert.h>
+
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
@@ -93,7 +95,7 @@ void engine_enqueue(struct engine *e, const struct submitted *w)
 {
         const struct refill_by by = {e->pg, e->broker};
 
-        // cppcheck-suppress ctunullpointer ; a submission that failed does not come here
+        assert(w);
         if (w->some_blocked)
                 refill_start(&by, &w->facts, NULL, 0);
         else
