@@ -91,6 +91,7 @@ struct events {
         int64_t round_ms;  /* when the last one began */
         size_t over_ws;    /* readers by WebSocket */
         struct loop_timer *pump, *tick;
+        bool ticking;
 };
 
 /* ---- events.c ---- */

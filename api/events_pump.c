@@ -374,6 +374,7 @@ static void tick(void *arg)
                 ev->idle_ms = now;
         else if (now - ev->idle_ms >= LINGER_MS) {
                 feed_stop(ev);
+                ev->ticking = false;
                 loop_timer_stop(ev->tick);
         }
 }
@@ -401,6 +402,9 @@ void pump_init(struct events *ev)
 void pump_start(struct events *ev)
 {
         ev->idle_ms = 0;
+        if (ev->ticking)
+                return;
+        ev->ticking = true;
         int64_t every_ms = ev->app->config->events_heartbeat_ms / 2;
         loop_timer_every(ev->tick, every_ms < TICK_MS ? every_ms : TICK_MS);
 }

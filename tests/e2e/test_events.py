@@ -250,6 +250,21 @@ def test_an_id_that_nobody_knows_is_a_reset(listen, token):
     assert reader.events[0]["event"] == "reset" and reader.events[0]["data"]["reason"]
 
 
+def test_cut_connections_leave_no_gap_that_nobody_is_told_of(fleet, listen):
+    """Whoever publishes or reads may lose its connection to Redis: then every change is told, or a reset is."""
+    reader = listen()
+    wave = fleet.submit("cut", [f"c{i}" for i in range(300)], params={"sleep_ms": 20}, batch_size=8)
+    for _ in range(8):
+        time.sleep(0.1)
+        fleet.redis.client_kill_filter(_type="normal", skipme=True)
+    reader.wait_wave(wave, "completed", 40)
+    ids = {f"m{r['id']}" for r in fleet.migrations(wave).values()}
+    missing = {(i, s) for i in ids for s in ("running", "completed")} - {(i, s) for i, s, _ in reader.items()}
+    print(f"{len(missing)} missing, {len(reader.of('reset'))} resets")
+    assert not missing or reader.of("reset")
+    assert not reader.ended
+
+
 def test_reset_when_redis_was_flushed(fleet, listen):
     reader = listen()
     wave = fleet.submit("flushed", [f"f{i}" for i in range(200)], params={"sleep_ms": 100}, batch_size=4)
