@@ -206,7 +206,7 @@ void events_stream(struct request *rq)
 void events_socket(struct request *rq)
 {
         struct err e = ERR_INIT;
-        if (websocket_check(rq, request_app(rq)->public_url, &e) < 0)
+        if (websocket_check(rq, &e) < 0)
                 respond_error(rq, &e);
         else
                 listen_to(rq, true);

@@ -7,23 +7,20 @@
 #include "base/mem.h"
 #include "base/rand.h"
 
-static char *copy(const char *s)
-{
-        return s ? xstrdup(s) : NULL;
-}
-
 void standing_take(struct standing *s, const struct request *rq)
 {
-        *s = (struct standing){.authorization = copy(request_header(rq, "Authorization"))};
+        *s = (struct standing){.brought = *request_credential(rq)};
         list_init(&s->wait.link);
+        if (s->brought.text)
+                s->brought.text = s->text = xstrndup(s->brought.text, s->brought.len);
 }
 
 void standing_fini(struct standing *s)
 {
         auth_cancel(&s->wait);
-        if (s->authorization)
-                mem_wipe(s->authorization, strlen(s->authorization));
-        free(s->authorization);
+        if (s->text)
+                mem_wipe(s->text, s->brought.len);
+        free(s->text);
 }
 
 static void judge(struct standing *s, const struct auth_answer *who)
@@ -48,7 +45,7 @@ void standing_check(struct standing *s, struct auth *auth, void (*fn)(bool good,
         s->arg = arg;
         s->wait.fn = answered;
         s->wait.arg = s;
-        auth_check(auth, s->authorization, &s->wait, &who);
+        auth_check(auth, &s->brought, &s->wait, &who);
         if (who.verdict != AUTH_LATER)
                 judge(s, &who);
 }

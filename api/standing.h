@@ -1,15 +1,17 @@
 /*
  * standing.h - whether somebody who was let in is still who he was: for answers that go on for longer than a
- * token is remembered.
+ * token or a session is remembered.
  */
 #ifndef API_STANDING_H
 #define API_STANDING_H
 
 #include "api/auth.h"
+#include "api/credential.h"
 
 /* What the request brought, copied; wiped at the end. */
 struct standing {
-        char *authorization;
+        struct credential brought;
+        char *text; /* of it */
         struct auth_wait wait;
         void (*fn)(bool good, void *arg);
         void *arg;

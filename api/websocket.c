@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <wslay/wslay.h>
 
+#include "api/credential.h"
 #include "base/clock.h"
 #include "base/mem.h"
 
@@ -46,22 +47,9 @@ static bool is_key(const char *key)
                strcmp(key + KEY_CHARS - 2, "==") == 0;
 }
 
-/* "https://host:port" is of the host that was asked, or is the public address. A page without an origin of its
- * own says "null". */
-static bool is_ours(const char *origin, const char *host, const char *public_url)
-{
-        const char *scheme = strstr(origin, "://");
-        if (scheme && host && strcasecmp(scheme + 3, host) == 0)
-                return true;
-        size_t len = strlen(origin);
-        return strncasecmp(public_url, origin, len) == 0 &&
-               (!public_url[len] || public_url[len] == '/');
-}
-
-int websocket_check(struct request *rq, const char *public_url, struct err *e)
+int websocket_check(struct request *rq, struct err *e)
 {
         const char *version = request_header(rq, "Sec-WebSocket-Version");
-        const char *origin = request_header(rq, "Origin");
         if (!has_token(request_header(rq, "Upgrade"), "websocket") ||
             !has_token(request_header(rq, "Connection"), "upgrade") ||
             !is_key(request_header(rq, "Sec-WebSocket-Key")))
@@ -72,8 +60,8 @@ int websocket_check(struct request *rq, const char *public_url, struct err *e)
                 return err_set(e, ERR_BAD_REQUEST,
                                "only version 13 of the WebSocket protocol is spoken here");
         }
-        if (origin && !is_ours(origin, request_header(rq, "Host"), public_url))
-                return err_set(e, ERR_FORBIDDEN, "a page of '%.200s' may not listen here", origin);
+        if (!request_is_ours(rq))
+                return err_set(e, ERR_FORBIDDEN, "a page of another site may not listen here");
         return 0;
 }
 

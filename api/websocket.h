@@ -16,7 +16,7 @@ struct websocket;
  * Whether the request asks for a WebSocket, and may: a browser says in Origin whose page it is, and only ours
  * may use a cookie that the browser adds by itself.
  */
-int websocket_check(struct request *rq, const char *public_url, struct err *e);
+int websocket_check(struct request *rq, struct err *e);
 /* Sec-WebSocket-Accept for a key. */
 const char *websocket_accept(const char *key, struct arena *a);
 

@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 """Many readers of the live events, in a process of their own so that they hold up nobody who measures.
 
-    crowd.py PORT TOKEN NUMBER WANTED      says "ready"; at the end of its input it prints what they saw, as JSON:
-                                           bytes, broken (readers that were ended), came (when each read WANTED)
+    crowd.py PORT TOKEN NUMBER WANTED SECONDS
+
+Says "ready" when all are let in. When each of them has read WANTED, or after so many seconds, it prints what they
+saw, as JSON: bytes, broken (readers that were ended), came (when each read WANTED).
 """
 
 import json
@@ -30,13 +32,10 @@ def main():
     selector, came, read, broken = selectors.DefaultSelector(), {}, 0, 0
     for s in let_in(port, token, number):
         selector.register(s, selectors.EVENT_READ)
-    selector.register(sys.stdin, selectors.EVENT_READ)
     print("ready", flush=True)
-    while True:
-        for key, _ in selector.select():
-            if key.fileobj is sys.stdin:
-                print(json.dumps({"bytes": read, "broken": broken, "came": sorted(came.values())}))
-                return
+    end = time.monotonic() + float(sys.argv[5])
+    while len(came) + broken < number and time.monotonic() < end:
+        for key, _ in selector.select(0.2):
             data = key.fileobj.recv(1 << 16)
             read += len(data)
             if not data:
@@ -44,6 +43,7 @@ def main():
                 selector.unregister(key.fileobj)
             elif wanted in data and key.fd not in came:
                 came[key.fd] = time.time()
+    print(json.dumps({"bytes": read, "broken": broken, "came": sorted(came.values())}))
 
 
 main()

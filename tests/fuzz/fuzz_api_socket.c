@@ -47,13 +47,13 @@ static void handshake(const char *headers)
         parse_begin(rq);
         if (buf_ok(&head) &&
             parse_head(rq, head.data, head.len, HEAD_MOST, &used, &e) == PARSE_DONE &&
-            parse_finish(rq, &e) == 0 && websocket_check(rq, "https://public/x", &e) == 0) {
+            parse_finish(rq, &e) == 0 && websocket_check(rq, &e) == 0) {
                 const char *key = request_header(rq, "Sec-WebSocket-Key");
                 const char *origin = request_header(rq, "Origin");
                 must(strlen(key) == 24 && strlen(websocket_accept(key, request_arena(rq))) == 28);
                 must(strcmp(request_header(rq, "Sec-WebSocket-Version"), "13") == 0);
-                must(!origin || strstr(origin, "here:1") || strstr(origin, "HERE:1") ||
-                     strncasecmp(origin, "https://public", 14) == 0);
+                must(!origin || request_header(rq, "Sec-Fetch-Site") ||
+                     strcasestr(origin, "here:1"));
         }
         request_free(rq);
 }
