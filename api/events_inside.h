@@ -112,8 +112,15 @@ void feed_stop(struct events *ev);
 /* Somebody wants log lines: readers that wait for it are told by pump_join(). */
 void feed_want_lines(struct events *ev);
 void feed_want_no_lines(struct events *ev);
+
+/* ---- events_tell.c ---- */
+
+/* What is asked of PostgreSQL for a chunk: statements of one transaction. */
+enum { ASK_IDS, ASK_ROWS, ASK_LINES };
+/* Puts an entry into the ring; r answers what was asked, NULL: nothing was. */
+void tell_entry(struct events *ev, const struct entry *of, const struct pg_result *r);
 /* Everybody is to read again; what follows comes after `at`. */
-void feed_reset(struct events *ev, const struct token *at, const char *reason);
+void tell_reset(struct events *ev, const struct token *at, const char *reason);
 
 /* ---- events_waves.c ---- */
 
