@@ -8,6 +8,8 @@
 #include "api/events.h"
 #include "api/hashing.h"
 #include "api/costly.h"
+#include "api/dashboard.h"
+#include "api/hashing.h"
 #include "api/health.h"
 #include "api/neighbour.h"
 #include "api/statuses.h"
@@ -90,6 +92,7 @@ static int start_server(struct app *app, struct err *e)
                 .auth = app->auth,
                 .gate = {.routes = routes,
                          .routes_count = routes_count,
+                         .pages = &dashboard_route,
                          .body_max = (uint64_t)cfg->http_body_bytes,
                          .wave_body_max = (uint64_t)cfg->http_wave_body_bytes,
                          .admit = admit},
@@ -137,6 +140,8 @@ int app_start(struct app *app, const struct config *config, struct loop *l, stru
 {
         *app = (struct app){.config = config, .loop = l};
         if (check_redis_url(config->redis_url, e) < 0)
+                return -1;
+        if (dashboard_load(config, &app->dashboard, e) < 0)
                 return -1;
         if (submit_children_start(app) < 0) /* before any connection is there */
                 return err_set(e, ERR_UNAVAILABLE, "could not start the processes that load waves");
@@ -195,6 +200,7 @@ void app_free(struct app *app)
         engine_free(app->engine);
         events_free(app->events);
         auth_free(app->auth);
+        assets_free(app->dashboard);
         statuses_free(app->statuses);
         submit_line_free(app->submit_line);
         free(app->public_url);

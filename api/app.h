@@ -15,6 +15,7 @@
 #include "store/schema.h"
 
 struct hashing;
+struct assets;
 struct health;
 struct neighbour;
 struct upstream;
@@ -39,6 +40,7 @@ struct app {
         size_t exports;        /* api/export.h: under way */
         struct submit_line *submit_line;
         struct health *health;
+        struct assets *dashboard; /* NULL: not built, or switched off */
         struct server *server;
         struct schema_job *schema;   /* until the schema is there */
         struct upstream *upstream;   /* questions to the migration server */

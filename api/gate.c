@@ -34,10 +34,24 @@ static int decode_params(struct request *rq, struct err *e)
         return 0;
 }
 
+/* What stands under these is for programs: what is not there is no page either. */
+static bool is_for_programs(const char *path)
+{
+        static const char *const roots[] = {"/api", "/livez", "/readyz", "/metrics"};
+        for (size_t i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
+                size_t len = strlen(roots[i]);
+                if (strncmp(path, roots[i], len) == 0 && (!path[len] || path[len] == '/'))
+                        return true;
+        }
+        return false;
+}
+
 int gate_route(struct request *rq, const struct gate *g, struct err *e)
 {
         route_find_in(g->routes, g->routes_count, rq->method, rq->path, strlen(rq->path),
                       &rq->match);
+        if (!rq->match.route && !rq->match.allow[0] && g->pages && !is_for_programs(rq->path))
+                route_find_in(g->pages, 1, rq->method, rq->path, strlen(rq->path), &rq->match);
         if (!rq->match.route)
                 return not_found(rq, e);
         if (!rq->match.route->handler)

@@ -11,6 +11,8 @@
 struct gate {
         const struct route *routes;
         size_t routes_count;
+        /* What people open: for paths that no row has and that are not of programs. NULL: none. */
+        const struct route *pages;
         uint64_t body_max, wave_body_max;
         /* May refuse calls for now (the schema is not there yet). NULL: never. */
         int (*admit)(struct app *app, const struct route *r, struct err *e);

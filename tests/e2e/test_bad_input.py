@@ -177,7 +177,7 @@ OTHERS = [
     ("unknown status", "GET", "/api/waves?status=sleepy", None, (400, 422)),
     ("unknown status of migrations", "GET", "/api/waves/{wave}/migrations?status=sleepy", None, (400, 422)),
     ("no such path", "GET", "/api/nothing", None, 404),
-    ("root", "GET", "/nothing/here", None, 404),
+    ("no such path of programs", "GET", "/metrics/here", None, 404),
     ("method on waves", "DELETE", "/api/waves", None, 405),
     ("method on a wave", "PUT", "/api/waves/{wave}", {}, 405),
     ("method on health", "POST", "/api/health", {}, 405),

@@ -91,7 +91,7 @@ START_TEST(the_best_form_is_chosen)
                 {"text/csv;header=present;q=0.3, application/json;q=0.2", 2},
                 {"application/json;q=0.001 , text/csv ; q=0.002", 2},
                 {"image/png", 0},
-                {"text/csv;q=9", 2},
+                {"text/csv;q=9", 0}, /* no weight: RFC 9110, 12.4.2 */
                 {",,;;q=,text/csv", 2},
                 {"*/*;q=0.1,text/html;q=x,text/csv;q=0.2", 2},
         };

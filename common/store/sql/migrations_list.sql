@@ -134,6 +134,7 @@ rows AS (
                'attempts', m.attempt,
                'migration_uuid', coalesce(m.result ->> 'migration_uuid', w.wave_id),
                'wave_id', w.wave_id,
+               'wave_name', w.name,
                'brizy_project_domain', m.result ->> 'brizy_project_domain',
                'mb_project_domain', m.result ->> 'mb_project_domain',
                'mb_site_id', coalesce(m.result ->> 'mb_site_id', m.params ->> 'mb_site_id',
