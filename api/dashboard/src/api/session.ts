@@ -1,0 +1,123 @@
+// Who is asking. A person who signed in is known by the cookie `dashboard_session`, which no script can
+// read; acts carry the CSRF token, which is kept in memory only. A bearer token (of a program, or of an
+// API without users) is kept in sessionStorage: it ends with the tab.
+import { useSyncExternalStore } from 'react';
+import type { AuthCheck, RoleName, User } from './types';
+
+export type SessionStatus = 'unknown' | 'in' | 'out';
+
+export interface Session {
+  status: SessionStatus;
+  user: User | null;
+  byToken: boolean;
+}
+
+const TOKEN = 'wavefleet.token';
+let csrf: string | null = null;
+let session: Session = { status: 'unknown', user: null, byToken: false };
+const listeners = new Set<() => void>();
+
+function set(next: Session) {
+  session = next;
+  listeners.forEach((tell) => tell());
+}
+
+export const token = (): string | null => sessionStorage.getItem(TOKEN);
+
+export function credentials(method: string): Record<string, string> {
+  const bearer = token();
+  if (bearer) return { Authorization: `Bearer ${bearer}` };
+  return csrf && method !== 'GET' ? { 'X-CSRF-Token': csrf } : {};
+}
+
+export function signedOut() {
+  sessionStorage.removeItem(TOKEN);
+  csrf = null;
+  if (session.status !== 'out') set({ status: 'out', user: null, byToken: false });
+}
+
+function signedIn(check: Pick<AuthCheck, 'user' | 'csrf_token'>, byToken: boolean) {
+  csrf = check.csrf_token;
+  set({ status: 'in', user: check.user, byToken });
+}
+
+/** Members stand under `data` and, for an older client, at the top as well. */
+const opened = (body: { data?: AuthCheck } & Partial<AuthCheck>) => (body.data ?? body) as AuthCheck;
+
+/** Whether what the tab has is still good. Throws only where the API cannot be reached. */
+export async function checkSession(): Promise<void> {
+  const bearer = token();
+  const answer = await fetch('/api/auth/check', { credentials: 'same-origin', headers: credentials('GET') });
+  if (answer.ok) {
+    const check = opened(await answer.json());
+    if (check.authenticated || check.login_required === false) return signedIn(check, bearer !== null);
+  }
+  if (bearer && (await fetch('/api/queues', { headers: credentials('GET') })).ok)
+    return signedIn({ user: null, csrf_token: null }, true);
+  return signedOut();
+}
+
+export interface Refused {
+  status: number;
+  sentence: string;
+  requestId: string | null;
+  retryAfter: number | null;
+}
+
+async function refused(answer: Response): Promise<Refused> {
+  const problem = await answer.json().catch(() => ({}));
+  return {
+    status: answer.status,
+    sentence: problem.detail ?? answer.statusText,
+    requestId: problem.request_id ?? null,
+    retryAfter: Number(answer.headers.get('Retry-After')) || null,
+  };
+}
+
+/** null: signed in. */
+export async function signIn(username: string, password: string): Promise<Refused | null> {
+  sessionStorage.removeItem(TOKEN);
+  const answer = await fetch('/api/auth/login', {
+    method: 'POST',
+    credentials: 'same-origin',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ username, password }),
+  });
+  if (!answer.ok) return refused(answer);
+  signedIn(opened(await answer.json()), false);
+  return null;
+}
+
+export async function signInWithToken(bearer: string): Promise<Refused | null> {
+  const answer = await fetch('/api/queues', { headers: { Authorization: `Bearer ${bearer}` } });
+  if (!answer.ok) return refused(answer);
+  sessionStorage.setItem(TOKEN, bearer);
+  await checkSession();
+  return null;
+}
+
+export async function signOut(): Promise<void> {
+  if (!token()) {
+    await fetch('/api/auth/logout', {
+      method: 'POST',
+      credentials: 'same-origin',
+      headers: { 'Content-Type': 'application/json', ...credentials('POST') },
+      body: '{}',
+    }).catch(() => undefined);
+  }
+  signedOut();
+}
+
+export const useSession = (): Session =>
+  useSyncExternalStore((tell) => (listeners.add(tell), () => listeners.delete(tell)), () => session);
+
+const ranks: Record<RoleName, number> = { viewer: 1, operator: 2, admin: 3 };
+
+/**
+ * Whether the person may do what wants this role. Of a token whose role the API does not tell, the
+ * dashboard offers everything, and the API refuses.
+ */
+export function useMay(role: RoleName): boolean {
+  const { user } = useSession();
+  return !user || user.roles.some((r) => ranks[r.name] >= ranks[role]);
+}

@@ -1,0 +1,11 @@
+import { createRoot } from 'react-dom/client';
+import { App } from './app';
+import { startI18n } from './i18n';
+import { startTheme } from './lib/theme';
+import './style/base.css';
+import './style/layout.css';
+import './style/parts.css';
+import './style/details.css';
+
+startTheme();
+void startI18n().then(() => createRoot(document.getElementById('root')!).render(<App />));
