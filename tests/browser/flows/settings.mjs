@@ -1,0 +1,106 @@
+// Settings, and how the new pages are for everybody.
+import { strict as assert } from 'node:assert';
+import { origin, until } from '../driver.mjs';
+
+const MASK = /^\*+$/;
+
+export async function the_secret_is_stored_and_never_shown(d) {
+  const before = await d.api('GET', '/api/settings');
+  const page = await d.as('ada', { path: '/settings' });
+  const secret = page.getByLabel('Secret', { exact: true });
+  await page.getByText('One is stored, sealed.').waitFor();
+  assert.equal(await secret.inputValue(), '');
+  assert.match(await secret.getAttribute('placeholder'), MASK);
+  await page.getByLabel('Site id').fill('271828');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('The settings are saved.').waitFor();
+  const after = await d.api('GET', '/api/settings');
+  assert.equal(after.mb_site_id, 271828);
+  assert.match(after.mb_secret, MASK); // it was left empty, and stayed
+  await secret.fill('another secret of mine');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await until(async () => (await secret.inputValue()) === '', 'the field to be empty again');
+  assert.doesNotMatch(await page.content(), /another secret/);
+  await d.api('POST', '/api/settings', { mb_site_id: before.mb_site_id });
+}
+
+export async function only_an_administrator_changes_settings(d) {
+  const page = await d.as('oleg', { path: '/settings' });
+  await page.getByText('Only an administrator can change these.').waitFor();
+  assert.ok(await page.getByLabel('Site id').isDisabled());
+  assert.equal(await page.getByRole('button', { name: 'Save' }).count(), 0);
+}
+
+export async function language_and_theme_are_chosen_there(d) {
+  const page = await d.as('ada', { path: '/settings' });
+  await page.getByRole('group', { name: 'Theme' }).getByRole('button', { name: 'Dark' }).click();
+  assert.equal(await page.getAttribute('html', 'data-theme'), 'dark');
+  await page.getByRole('button', { name: 'Русский', exact: true }).click();
+  await page.getByRole('heading', { name: 'Настройки', level: 1 }).waitFor();
+  await page.reload();
+  await page.getByRole('heading', { name: 'Настройки', level: 1 }).waitFor();
+  assert.equal(await page.getAttribute('html', 'data-theme'), 'dark');
+}
+
+export async function what_the_doctor_finds_is_listed(d) {
+  const found = await d.api('GET', '/api/doctor');
+  assert.ok(found.checks.length > 0);
+  const page = await d.as('oleg', { path: '/settings' });
+  const list = page.getByRole('list', { name: 'How the system is' });
+  await list.waitFor();
+  const rows = await list.getByRole('listitem').allInnerTexts();
+  assert.equal(rows.length, found.checks.length);
+  for (const { name, mend } of found.checks)
+    assert.ok(rows.some((row) => row.includes(name) && (!mend || row.includes(mend))), `${name} in ${rows}`);
+  const other = await d.as('vera', { path: '/settings' }); // how the system is built is not for everybody
+  await other.getByRole('heading', { name: 'This browser' }).waitFor();
+  assert.equal(await other.getByRole('heading', { name: 'How the system is' }).count(), 0);
+}
+
+/** What stands behind tabs and questions, beside what use.mjs looks at. */
+async function views(d) {
+  const wave = await d.wave({
+    name: 'Sites to look at', kind: 'remote', workspace_id: 77, max_attempts: 1,
+    projects: ['extra--look', 'russian--look'].map((project, i) => ({ project, brz_project_id: 8901 + i })),
+  });
+  await d.ended(wave);
+  const later = await d.wave({ name: 'Starts later', project_uuids: ['x'], start_at: new Date(Date.now() + 3_600_000).toISOString() });
+  return {
+    'migration-log': '/migrations/8902',
+    'migration-attempts': '/migrations/8902?tab=attempts',
+    'migration-result': '/migrations/8901?tab=result',
+    'migration-webhook': '/migrations/8901?tab=webhook',
+    'migration-server-log': '/migrations/8901?tab=serverLog',
+    'run-one': '/migrations?new=run',
+    'no-migrations': '/migrations?q=nothing-of-this-name',
+    'dead-discarded': '/dead?show=discarded&q=nothing-of-this-name',
+    'wave-ready': `/wave/${later}`,
+  };
+}
+
+async function looked_at(d, scheme, width, locale) {
+  const all = await views(d);
+  const page = await d.page({ scheme, width, height: width < 600 ? 780 : 900, locale });
+  await d.signIn(page, 'ada');
+  for (const [name, path] of Object.entries(all)) {
+    await page.goto(origin + path);
+    await page.locator('h1').first().waitFor();
+    await until(async () => (await page.locator('.skeleton').count()) === 0, 'the end of waiting');
+    await d.checkAccess(page, `${name}, ${scheme}, ${width}`);
+    await d.picture(`${name}-${width}-${scheme}`);
+    const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(wider <= 0, `${name} is ${wider} px wider than ${width}`);
+  }
+}
+export async function tabs_and_questions_in_light(d) {
+  await looked_at(d, 'light', 1440, 'en-GB');
+}
+export async function tabs_and_questions_in_dark(d) {
+  await looked_at(d, 'dark', 1440, 'en-GB');
+}
+export async function tabs_and_questions_in_a_narrow_window_in_russian(d) {
+  await looked_at(d, 'light', 360, 'ru-RU');
+}
+export async function tabs_and_questions_in_a_narrow_dark_window(d) {
+  await looked_at(d, 'dark', 360, 'en-GB');
+}

@@ -1,0 +1,198 @@
+// For everybody: by keyboard, for screen readers, in both languages, small and large, light and dark; and fast.
+import { strict as assert } from 'node:assert';
+import { origin, slow, until } from '../driver.mjs';
+
+const focused = (page) => page.evaluate(() => document.activeElement?.innerText?.trim() || document.activeElement?.getAttribute('aria-label') || document.activeElement?.tagName);
+
+/** A wave of each look, once. */
+async function furnish(d) {
+  const { length } = await d.api('GET', '/api/waves');
+  if (length >= 4) return d.api('GET', '/api/waves');
+  await d.wave({ name: 'Chinook for twenty tenants', project_uuids: Array.from({ length: 20 }, (_, i) => `tenant-${i}`), workspace_id: 77, workspace_name: 'North' });
+  await d.wave({ name: 'One that fails', project_uuids: ['alpha', 'beta', 'gamma'], max_attempts: 1, params: { fail: { times: 9, class: 'data' } } });
+  await d.ended(await d.wave({
+    name: 'Sites of the northern region', kind: 'remote', workspace_id: 77, workspace_name: 'North', max_attempts: 1,
+    projects: ['plain--a', 'russian--b', 'twice--c'].map((project, i) => ({ project, brz_project_id: 9001 + i })),
+  }));
+  await d.wave({ name: 'Under way for a while', project_uuids: Array.from({ length: 200 }, (_, i) => `slow-${i}`), batch_size: 2, params: { sleep_ms: 3000, log_lines: 3 } });
+  return d.api('GET', '/api/waves');
+}
+
+async function places(d) {
+  const waves = await furnish(d);
+  const of = (name) => waves.find((w) => w.name === name)?.id ?? waves[0].id;
+  return {
+    waves: '/wave',
+    'new-wave': '/wave?new=wave',
+    wave: `/wave/${of('Under way for a while')}`,
+    'wave-ended': `/wave/${of('Sites of the northern region')}`,
+    migration: `/wave/${of('Sites of the northern region')}?m=russian--b`,
+    migrations: '/migrations',
+    fleet: '/fleet',
+    dead: '/dead',
+    settings: '/settings',
+    'no-such-page': '/nothing/here',
+  };
+}
+
+const settled = async (page) => {
+  await page.locator('h1').first().waitFor();
+  await until(async () => (await page.locator('.skeleton').count()) === 0, 'the end of waiting');
+};
+
+export async function everything_by_keyboard(d) {
+  const page = await d.page();
+  await page.getByLabel('User name').waitFor();
+  await page.keyboard.type('oleg'); // the field has the focus
+  await page.keyboard.press('Tab');
+  await page.keyboard.type(process.env.PASSWORD);
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Waves', level: 1 }).waitFor();
+  await page.reload();
+  await page.getByRole('heading', { name: 'Waves', level: 1 }).waitFor();
+  await page.keyboard.press('Tab');
+  assert.equal(await focused(page), 'Skip to the content');
+  await page.keyboard.press('Enter');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'main');
+
+  await page.keyboard.press('n');
+  await page.getByRole('dialog').waitFor();
+  await page.keyboard.type('By keyboard');
+  await page.keyboard.press('Tab');
+  await page.keyboard.type('first\nsecond\nthird');
+  for (let i = 0; i < 3; i++) await page.keyboard.press('Tab'); // the file, remote, command …
+  await page.keyboard.press('Tab');
+  assert.equal(await focused(page), 'Trial');
+  await page.keyboard.press('Space');
+  await page.keyboard.press('Tab');
+  await page.keyboard.type('1');
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'By keyboard' }).waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'main'); // a new page is announced
+  await page.locator('.title .badge', { hasText: 'Completed' }).waitFor();
+
+  await page.getByRole('button', { name: 'second' }).focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('dialog', { name: 'second' }).waitFor();
+  for (let i = 0; i < 12; i++) {
+    await page.keyboard.press('Tab');
+    assert.ok(await page.evaluate(() => document.activeElement === document.body || !!document.activeElement.closest('dialog')), 'the focus stays inside');
+  }
+  await page.getByRole('tab', { name: 'Log' }).focus();
+  await page.keyboard.press('ArrowRight');
+  await page.getByText('Attempt 1').waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  assert.equal(await focused(page), 'second'); // back where it came from
+
+  await page.keyboard.press('g');
+  await page.keyboard.press('f');
+  await until(() => page.url().endsWith('/fleet'), 'the fleet');
+  await page.keyboard.press('?');
+  await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('g');
+  await page.keyboard.press('w');
+  await page.getByRole('searchbox').waitFor();
+  await page.keyboard.press('/');
+  await page.keyboard.type('keyboard');
+  await until(() => page.url().includes('q=keyboard'), 'the search');
+}
+
+async function accessible(d, scheme, width) {
+  const all = await places(d);
+  const page = await d.page({ scheme, width, height: width < 600 ? 780 : 900 });
+  await d.checkAccess(page, 'sign-in');
+  await d.signIn(page, 'ada');
+  for (const [name, path] of Object.entries(all)) {
+    await page.goto(origin + path);
+    await settled(page);
+    await d.checkAccess(page, `${name}, ${scheme}, ${width}`);
+  }
+}
+export async function axe_finds_nothing_serious_in_light(d) {
+  await accessible(d, 'light', 1440);
+}
+export async function axe_finds_nothing_serious_in_dark(d) {
+  await accessible(d, 'dark', 1440);
+}
+export async function axe_finds_nothing_serious_in_a_narrow_window(d) {
+  await accessible(d, 'light', 360);
+}
+
+export async function pictures_of_every_page(d) {
+  const all = await places(d);
+  for (const [width, height] of [[360, 780], [1440, 900]]) {
+    for (const scheme of ['light', 'dark']) {
+      const page = await d.page({ width, height, scheme });
+      await page.getByLabel('User name').waitFor();
+      await d.picture(`sign-in-${width}-${scheme}`);
+      await d.signIn(page, 'ada');
+      for (const [name, path] of Object.entries(all)) {
+        await page.goto(origin + path);
+        await settled(page);
+        await page.waitForTimeout(250);
+        await d.picture(`${name}-${width}-${scheme}`);
+        const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        assert.ok(wider <= 0, `${name} is ${wider} px wider than ${width}`);
+      }
+      await page.context().close();
+    }
+  }
+  const wide = await d.as('ada', { width: 3840, height: 2160, path: all.wave });
+  await settled(wide);
+  await d.picture('wave-3840-light');
+}
+
+export async function russian_is_spoken_and_remembered(d) {
+  const page = await d.page({ locale: 'ru-RU' });
+  await d.signIn(page, 'ada');
+  await page.getByRole('heading', { name: 'Волны' }).waitFor();
+  assert.equal(await page.getAttribute('html', 'lang'), 'ru');
+  await page.getByRole('button', { name: 'Новая волна' }).first().click();
+  for (const [n, words] of [[1, '1 проект'], [2, '2 проекта'], [5, '5 проектов'], [21, '21 проект']]) {
+    await page.getByLabel('Проекты', { exact: true }).fill(Array.from({ length: n }, (_, i) => `p${i}`).join('\n'));
+    await page.locator('.findings').getByText(words, { exact: true }).waitFor();
+  }
+  await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: 'Язык: English' }).click();
+  await page.getByRole('heading', { name: 'Waves', level: 1 }).waitFor();
+  await page.reload();
+  await page.getByRole('heading', { name: 'Waves', level: 1 }).waitFor();
+}
+
+export async function the_theme_is_chosen_and_remembered(d) {
+  const page = await d.as('ada', { scheme: 'light' });
+  const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+  const light = await ground();
+  await page.getByRole('button', { name: 'Theme: as the system' }).click();
+  assert.equal(await ground(), light);
+  await page.getByRole('button', { name: 'Theme: light' }).click();
+  const dark = await ground();
+  assert.notEqual(dark, light);
+  await page.reload();
+  await page.getByRole('button', { name: 'Theme: dark' }).waitFor();
+  assert.equal(await ground(), dark);
+}
+
+export async function the_first_view_is_small_and_quick(d) {
+  const page = await d.as('ada');
+  await page.locator('.table tbody').waitFor();
+  const session = await page.context().newCDPSession(page);
+  await session.send('Network.enable');
+  await session.send('Network.clearBrowserCache');
+  const sizes = new Map();
+  session.on('Network.responseReceived', (e) => sizes.set(e.requestId, { url: e.response.url, bytes: 0 }));
+  session.on('Network.loadingFinished', (e) => sizes.has(e.requestId) && (sizes.get(e.requestId).bytes = e.encodedDataLength));
+  const begin = Date.now();
+  await page.reload({ waitUntil: 'commit' });
+  await page.getByRole('heading', { name: 'Waves', level: 1 }).waitFor();
+  await page.locator('.table tbody tr:not(:has(.skeleton)), .empty').first().waitFor();
+  const took = Date.now() - begin;
+  const files = [...sizes.values()].filter((f) => !f.url.includes('/api/'));
+  const total = files.reduce((sum, f) => sum + f.bytes, 0);
+  console.log(`first view: ${total} bytes in ${files.length} files, ${took} ms`);
+  assert.ok(files.length >= 4 && total > 50_000, 'it came over the network');
+  assert.ok(total < 200_000, `${total} bytes: ${files.map((f) => `${f.url} ${f.bytes}`).join(', ')}`);
+  assert.ok(took < 1000 * slow, `${took} ms`);
+}

@@ -1,0 +1,21 @@
+// node run.mjs MODULE FLOW: one flow of flows/MODULE.mjs in a browser of its own. Exit code 0: it went well.
+// Where it does not, what the pages said and a picture of the last one are left behind.
+import { mkdirSync } from 'node:fs';
+import { Driver } from './driver.mjs';
+
+const [module, flow] = process.argv.slice(2);
+const flows = await import(`./flows/${module}.mjs`);
+mkdirSync(process.env.SCREENSHOTS, { recursive: true });
+const driver = await Driver.start();
+let failed = false;
+try {
+  await flows[flow](driver);
+  driver.checkPages();
+} catch (error) {
+  failed = true;
+  console.log(error.stack ?? String(error));
+  console.log(driver.said.join('\n'));
+  await driver.picture(`failed-${module}-${flow}`);
+}
+await driver.close();
+process.exit(failed ? 1 : 0);
