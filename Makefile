@@ -128,6 +128,27 @@ $(BUILD)/flags:
 clean: ## remove all that was built
 	rm -rf $(O) compile_commands.json
 
+# ── The dashboard ───────────────────────────────────────────────────────────────────────────────
+
+# Built by Vite, from packages that npm installs as api/dashboard/package-lock.json says.
+UI := api/dashboard
+UI_PACKAGES := $(UI)/node_modules/.package-lock.json
+DASHBOARD := $(O)/dashboard/index.html
+UI_SOURCES := $(shell find $(UI) -name node_modules -prune -o -type f -print)
+
+.PHONY: dashboard check-dashboard
+dashboard: $(DASHBOARD) ## the web page that wavefleet-api serves, into build/dashboard/
+
+$(DASHBOARD): $(UI_SOURCES) | $(UI_PACKAGES)
+	$(call say,VITE,$(@D))cd $(UI) && DASHBOARD_OUT='$(abspath $(@D))' npm run --silent build
+
+$(UI_PACKAGES): $(UI)/package-lock.json
+	@command -v npm >/dev/null || { echo "the dashboard needs Node.js and npm: run scripts/bootstrap run" >&2; exit 1; }
+	$(call say,NPM,$(UI))cd $(UI) && npm ci --silent && touch node_modules/.package-lock.json
+
+check-dashboard: $(DASHBOARD) ## the dashboard's types, unit tests and size
+	cd $(UI) && npm run --silent check && DASHBOARD_OUT='$(abspath $(<D))' npm test
+
 # ── Tests ───────────────────────────────────────────────────────────────────────────────────────
 
 # test_api_*, test_worker_* and test_cli_* may use that program's insides (all of it but its main), and so
@@ -140,7 +161,7 @@ insides = $(if $(filter test_api_% fuzz_api_%,$(notdir $1)),$(call obj,$(filter-
 # Runs each program, goes on after a failure, and ends with it.
 run_all = @failed=0; for t in $(1); do timeout -k 5 300 $$t || failed=1; done; exit $$failed
 
-.PHONY: check-unit check-integration check-e2e check-model model check-points check-faults faults recovery test bench peers bench-peers
+.PHONY: check-unit check-integration check-e2e check-browser check-model model check-points check-faults faults recovery test bench peers bench-peers
 check-unit: $(UNIT_BIN) ## unit tests: no server, no network
 	$(call run_all,$^)
 
@@ -149,6 +170,12 @@ check-integration: $(INTEGRATION_BIN) ## tests with a private Redis and PostgreS
 
 check-e2e: all ## tests of the built programs over HTTP
 	WAVEFLEET_BIN=$(abspath $(BIN)) /usr/bin/python3 -m pytest tests/e2e -q
+
+check-browser: all $(DASHBOARD) tests/browser/node_modules/.package-lock.json ## the dashboard in Chromium, against the built programs
+	WAVEFLEET_BIN=$(abspath $(BIN)) /usr/bin/python3 -m pytest tests/browser -q
+
+tests/browser/node_modules/.package-lock.json: tests/browser/package-lock.json
+	cd tests/browser && npm ci --silent && touch node_modules/.package-lock.json
 
 check-model: ## search the models of the protocol: the quick lines of tests/model/cases
 	tests/model/check
@@ -200,7 +227,7 @@ $(O)/peers/beanstalk: $(BUILD)/tests/bench/peers/beanstalk.o
 
 # ── Checks of the source ────────────────────────────────────────────────────────────────────────
 
-FORMATTED = $(shell find common api worker cli tests -name '*.[ch]' 2>/dev/null)
+FORMATTED = $(shell find common api worker cli tests -name node_modules -prune -o -name '*.[ch]' -print 2>/dev/null)
 JOBS = $(shell nproc)
 
 .PHONY: lint tidy analyze format format-check compile_commands.json
@@ -239,7 +266,7 @@ UNITS = $(wildcard deploy/systemd/*.service deploy/systemd/*.target deploy/syste
 SAMPLE = $(wildcard deploy/wavefleet.yaml)
 
 .PHONY: install
-install: all ## into DESTDIR and PREFIX: programs, manual, completion, sample configuration, systemd units
+install: all ## into DESTDIR and PREFIX: programs, the dashboard if it is built, manual, completion, sample configuration, systemd units
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(PROGRAMS)
 	$(if $(MAN1),install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(MAN1))
 	$(if $(MAN8),install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 $(MAN8))
@@ -248,6 +275,10 @@ install: all ## into DESTDIR and PREFIX: programs, manual, completion, sample co
 	$(BIN)/wavefleet completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_wavefleet
 	$(if $(SAMPLE),install -D -m 644 $(SAMPLE) $(DESTDIR)$(SYSCONFDIR)/wavefleet/wavefleet.yaml.sample)
 	$(if $(UNITS),install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system $(UNITS))
+	@[ -e $(DASHBOARD) ] || echo "the dashboard is not built, so it is not installed: make dashboard install"
+	[ ! -e $(DASHBOARD) ] || { rm -rf $(DESTDIR)$(PREFIX)/share/wavefleet/dashboard && \
+		install -d $(DESTDIR)$(PREFIX)/share/wavefleet/dashboard && \
+		cp -R --no-preserve=mode,ownership $(dir $(DASHBOARD)). $(DESTDIR)$(PREFIX)/share/wavefleet/dashboard; }
 
 .PHONY: help
 help: ## this text
