@@ -104,3 +104,32 @@ export async function tabs_and_questions_in_a_narrow_window_in_russian(d) {
 export async function tabs_and_questions_in_a_narrow_dark_window(d) {
   await looked_at(d, 'dark', 360, 'en-GB');
 }
+
+/** Between the narrow and the wide: neither the page nor a table is cut. */
+export async function nothing_is_cut_at_any_width(d) {
+  await d.ended(await d.wave({
+    name: 'A wave with a name that is as long as people make them', kind: 'remote', workspace_id: 77, max_attempts: 1,
+    projects: ['extra--a-name-as-long-as-they-are', 'russian--another-long-name'].map((project, i) => ({ project, brz_project_id: 8951 + i })),
+  }));
+  const cut = [];
+  for (const locale of ['en-GB', 'ru-RU']) {
+    const page = await d.page({ locale });
+    await d.signIn(page, 'ada');
+    for (const path of ['/wave', '/migrations?q=', '/migrations?status=completed', '/migrations/8952', '/fleet', '/dead', '/settings']) {
+      await page.goto(origin + path);
+      await page.locator('h1').first().waitFor();
+      await until(async () => (await page.locator('.skeleton').count()) === 0, 'the end of waiting');
+      for (const width of [320, 480, 640, 721, 820, 900, 1024, 1161, 1241, 1280, 1366, 1920]) {
+        await page.setViewportSize({ width, height: 800 });
+        const found = await page.evaluate(async () => {
+          await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+          const boxes = [document.documentElement, ...document.querySelectorAll('.card, .act-list, .toolbar')];
+          return boxes.filter((box) => box.scrollWidth > box.clientWidth + 1).map((box) => `${box.className || 'page'}: ${box.scrollWidth} in ${box.clientWidth}`);
+        });
+        cut.push(...found.map((box) => `${path} in ${locale} at ${width}: ${box}`));
+      }
+    }
+    await page.context().close();
+  }
+  assert.deepEqual(cut, []);
+}

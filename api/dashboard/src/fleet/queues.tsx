@@ -77,6 +77,7 @@ export function Queues({ rows, error, retry }: Props) {
         columns={useColumns()}
         rows={rows}
         rowKey={(q) => q.name}
+        stacked={1279}
         error={error}
         retry={retry}
         empty={<Empty icon={Inbox} title={t('queue.empty')}>{t('queue.emptyText')}</Empty>}

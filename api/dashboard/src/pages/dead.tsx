@@ -158,6 +158,7 @@ export default function Dead() {
         columns={columns}
         rows={rows}
         rowKey={(d) => d.ref}
+        stacked={1160}
         error={list.error}
         retry={() => void list.refetch()}
         empty={<Nothing filtered={narrows(filter)} discarded={discarded} clear={clear} />}

@@ -95,6 +95,7 @@ export default function Migrations() {
         columns={useColumns()}
         rows={list.data?.pages.flatMap((page) => page.data)}
         rowKey={(m) => m.ref}
+        stacked={1279}
         error={list.error}
         retry={() => void list.refetch()}
         empty={<Nothing filtered={status + project + target !== ''} clear={clear} run={may ? run : undefined} />}

@@ -115,6 +115,7 @@ export default function Waves() {
         columns={useColumns()}
         rows={rows}
         rowKey={(w) => w.id}
+        stacked={1100}
         error={list.error}
         retry={() => void list.refetch()}
         empty={<Nothing filtered={status !== '' || text !== ''} clear={clear} create={may ? create : undefined} />}

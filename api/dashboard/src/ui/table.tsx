@@ -1,7 +1,8 @@
 // A table of a list of the API: columns as data, an empty state, and the next page. In narrow windows a
-// row becomes a card whose cells carry the column's name. For very many rows see ui/virtual-table.tsx.
+// row becomes a card whose cells carry the column's name. For very many rows see wave/rows.tsx.
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
+import { useMedia } from '../lib/media';
 import { Button } from './button';
 import { Problem } from './problem';
 
@@ -14,6 +15,8 @@ export interface Column<T> {
   cell: (row: T) => ReactNode;
 }
 
+const STACKED_PX = 720;
+
 interface Props<T> {
   caption: string;
   columns: Column<T>[];
@@ -21,6 +24,8 @@ interface Props<T> {
   rows: T[] | undefined;
   rowKey: (row: T) => string | number;
   empty: ReactNode;
+  /** Rows are cards in windows as narrow as this. */
+  stacked?: number;
   error?: unknown;
   retry?: () => void;
   more?: { has: boolean; loading: boolean; load: () => void };
@@ -42,31 +47,34 @@ function Waiting({ columns }: { columns: number }) {
   );
 }
 
-export function Table<T>({ caption, columns, rows, rowKey, empty, error, retry, more }: Props<T>) {
+export function Table<T>({ caption, columns, rows, rowKey, empty, stacked = STACKED_PX, error, retry, more }: Props<T>) {
   const { t } = useTranslation();
+  const cards = useMedia(`(max-width: ${stacked}px)`);
+  // As cards they are no table to the browser any more, but they are to the person.
+  const role = (name: string) => (cards ? name : undefined);
   if (error && !rows) return <Problem error={error} retry={retry} />;
   return (
     <div className="card table-card">
       {rows?.length === 0 ? (
         empty
       ) : (
-        <table className="table stacked" aria-busy={!rows}>
+        <table className={cards ? 'table stacked' : 'table'} role={role('table')} aria-busy={!rows}>
           <caption className="visually-hidden">{caption}</caption>
-          <thead>
-            <tr>
+          <thead role={role('rowgroup')}>
+            <tr role={role('row')}>
               {columns.map((c) => (
-                <th key={c.key} scope="col" className={c.className}>
+                <th key={c.key} scope="col" role={role('columnheader')} className={c.className}>
                   {c.header}
                 </th>
               ))}
             </tr>
           </thead>
-          <tbody>
+          <tbody role={role('rowgroup')}>
             {!rows && <Waiting columns={columns.length} />}
             {rows?.map((row) => (
-              <tr key={rowKey(row)}>
+              <tr key={rowKey(row)} role={role('row')}>
                 {columns.map((c) => (
-                  <td key={c.key} className={c.className} data-label={c.label}>
+                  <td key={c.key} role={role('cell')} className={c.className} data-label={c.label}>
                     {c.cell(row)}
                   </td>
                 ))}
