@@ -1,4 +1,5 @@
-// The providers and the routes. Each page is a file of its own that is loaded when it is first opened.
+// The providers and the routes. Each page is a file of its own that is loaded when it is first opened; that of the
+// address one comes to is asked for at once, while language and session are still on their way.
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { lazy } from 'react';
 import { createBrowserRouter, Navigate, RouterProvider } from 'react-router-dom';
@@ -9,14 +10,39 @@ import { SignInGate } from './layout/sign-in-gate';
 import { ConfirmProvider } from './ui/confirm';
 import { ToastProvider } from './ui/toast';
 
-const Waves = lazy(() => import('./pages/waves'));
-const Wave = lazy(() => import('./pages/wave'));
-const Migrations = lazy(() => import('./pages/migrations'));
-const Migration = lazy(() => import('./pages/migration'));
-const Fleet = lazy(() => import('./pages/fleet'));
-const Dead = lazy(() => import('./pages/dead'));
-const Settings = lazy(() => import('./pages/settings'));
-const NotFound = lazy(() => import('./pages/not-found'));
+const load = {
+  waves: () => import('./pages/waves'),
+  wave: () => import('./pages/wave'),
+  migrations: () => import('./pages/migrations'),
+  migration: () => import('./pages/migration'),
+  fleet: () => import('./pages/fleet'),
+  dead: () => import('./pages/dead'),
+  settings: () => import('./pages/settings'),
+  notFound: () => import('./pages/not-found'),
+};
+const Waves = lazy(load.waves);
+const Wave = lazy(load.wave);
+const Migrations = lazy(load.migrations);
+const Migration = lazy(load.migration);
+const Fleet = lazy(load.fleet);
+const Dead = lazy(load.dead);
+const Settings = lazy(load.settings);
+const NotFound = lazy(load.notFound);
+
+const firstPages: [RegExp, () => Promise<unknown>][] = [
+  [/^\/(wave)?$/, load.waves],
+  [/^\/wave\/./, load.wave],
+  [/^\/migrations$/, load.migrations],
+  [/^\/migrations\/./, load.migration],
+  [/^\/fleet$/, load.fleet],
+  [/^\/dead$/, load.dead],
+  [/^\/settings$/, load.settings],
+];
+
+/** A page that cannot be had now is asked for again when it is shown. */
+export function loadFirstPage() {
+  firstPages.find(([path]) => path.test(location.pathname))?.[1]().catch(() => undefined);
+}
 
 const router = createBrowserRouter([
   {

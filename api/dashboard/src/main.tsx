@@ -1,5 +1,6 @@
 import { createRoot } from 'react-dom/client';
-import { App } from './app';
+import { firstCheck } from './api/session';
+import { App, loadFirstPage } from './app';
 import { startI18n } from './i18n';
 import { startTheme } from './lib/theme';
 import './style/base.css';
@@ -8,4 +9,6 @@ import './style/parts.css';
 import './style/details.css';
 
 startTheme();
+loadFirstPage();
+void firstCheck();
 void startI18n().then(() => createRoot(document.getElementById('root')!).render(<App />));

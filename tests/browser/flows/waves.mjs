@@ -182,6 +182,7 @@ export async function changes_arrive_within_300_ms_and_without_asking(d) {
   }
   await row.waitFor();
   took.sort((a, b) => a - b);
+  console.log(`from the answer to an act to the change on the screen: ${took} ms`);
   assert.ok(took[2] <= 300 * slow, `median of ${took} ms`);
   assert.deepEqual(calls, []);
   await d.api('POST', `/api/waves/${id}/stop`, {});
@@ -244,6 +245,7 @@ export async function a_hundred_thousand_rows_scroll(d) {
   await page.getByRole('button', { name: 'project-99999', exact: true }).waitFor();
   assert.ok((await page.getByRole('row').count()) < 80);
   const long = await page.evaluate(() => window.long);
+  console.log(`longest stalls while scrolling: ${long.sort((a, b) => b - a).slice(0, 3).map(Math.round)} ms`);
   assert.ok(Math.max(0, ...long) < 200 * slow, `longest stalls: ${long.sort((a, b) => b - a).slice(0, 5)} ms`);
   await page.getByRole('searchbox').fill('project-4711');
   await page.getByRole('button', { name: 'project-47110', exact: true }).waitFor();

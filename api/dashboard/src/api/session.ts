@@ -57,6 +57,14 @@ export async function checkSession(): Promise<void> {
   return signedOut();
 }
 
+let first: Promise<boolean> | null = null;
+
+/** The check at the start, which need not wait for the page to be drawn: whether the API could be reached. */
+export function firstCheck(): Promise<boolean> {
+  first ??= checkSession().then(() => true, () => false);
+  return first;
+}
+
 export interface Refused {
   status: number;
   sentence: string;

@@ -4,7 +4,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { lazy, type ReactNode, Suspense, useEffect, useState } from 'react';
 import { ApiError } from '../api/client';
 import { events } from '../api/events';
-import { checkSession, useSession } from '../api/session';
+import { checkSession, firstCheck, useSession } from '../api/session';
 import { Problem } from '../ui/problem';
 
 const SignIn = lazy(() => import('../pages/sign-in'));
@@ -18,7 +18,7 @@ export function SignInGate({ children }: { children: ReactNode }) {
       () => setAway(false),
       () => setAway(true),
     );
-  useEffect(() => void check(), []);
+  useEffect(() => void firstCheck().then((reached) => setAway(!reached)), []);
   useEffect(() => {
     if (status === 'in') events.start();
     return () => {
