@@ -46,6 +46,9 @@ function WithPassword() {
       <Button type="submit" look="primary" icon={LogIn} disabled={busy}>
         {t('signIn')}
       </Button>
+      <p className="muted signin-hint">
+        {t('noUser')} <code>wavefleet-api user create NAME --role admin</code>
+      </p>
     </form>
   );
 }
