@@ -20,6 +20,7 @@ export async function they_are_filtered_by_class_text_wave_and_time(d) {
   await page.getByRole('link', { name: 'dead-temp-1' }).waitFor({ state: 'detached' });
   await page.getByLabel('Filter by wave').selectOption(wave);
   await page.getByRole('searchbox').fill('data-2');
+  await until(() => page.url().includes('q=data-2'), 'the search in the address');
   await page.getByRole('link', { name: 'dead-data-1' }).waitFor({ state: 'detached' });
   await page.getByLabel('Filter by time').selectOption('hour');
   await page.getByRole('link', { name: 'dead-data-2' }).waitFor();

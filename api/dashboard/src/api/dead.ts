@@ -1,5 +1,5 @@
 // Dead letters: what failed for good, and what is done with many of them at once.
-import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
+import { keepPreviousData, useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import { throttle } from '../lib/throttle';
 import { get, getAnswer, post } from './client';
 import { useEvent, usePolling } from './events';
@@ -68,6 +68,7 @@ export function useDead(filter: DeadFilter, discarded: boolean) {
     initialPageParam: '',
     getNextPageParam: (last) => last.next_cursor ?? undefined,
     refetchInterval: usePolling(),
+    placeholderData: keepPreviousData, // what was there stays until what fits the new filter is
   });
   const again = throttle('dead', AGAIN_MS, () => void client.invalidateQueries({ queryKey: ['dead'] }));
   useEvent('migrations', (event) => {

@@ -1,5 +1,5 @@
 // Migrations, whatever wave they are of: the list, one with all that is known of it, and how events change both.
-import { type InfiniteData, type QueryClient, useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
+import { type InfiniteData, keepPreviousData, type QueryClient, useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useRef } from 'react';
 import { throttle } from '../lib/throttle';
 import { type Answer, get, getAnswer, segment } from './client';
@@ -128,6 +128,7 @@ export function useMigrations({ status, project, target }: MigrationFilter) {
     initialPageParam: '',
     getNextPageParam: (last) => last.next_cursor ?? undefined,
     refetchInterval: usePolling(),
+    placeholderData: keepPreviousData, // what was there stays until what fits the new filter is
   });
   const again = throttle(key.join(':'), AGAIN_MS, () => void client.invalidateQueries({ queryKey: key }));
   useEvent('migrations', (event) => {

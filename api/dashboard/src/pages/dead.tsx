@@ -1,6 +1,6 @@
 // Dead letters: what failed for good, until it is restarted or discarded, alone or together.
 import { RotateCcw, SearchX, Smile, Trash2 } from 'lucide-react';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router-dom';
 import { type DeadFilter, type DeadLetter, type DealVerb, narrows, useDead, wishOf } from '../api/dead';
@@ -134,6 +134,7 @@ export default function Dead() {
   const may = useMay('operator');
   const discarded = show === 'discarded';
   const filter: DeadFilter = { wave, class: kind, text: text.trim(), since: sinceOf(span) };
+  useEffect(() => setRefs(new Set()), [text, kind, wave, span, show]); // nothing is chosen that is not seen
   const list = useDead(filter, discarded);
   const deals = useDeals(() => setRefs(new Set()));
   const rows = list.data?.pages.flatMap((page) => page.data);
