@@ -144,7 +144,7 @@ $(DASHBOARD): $(UI_SOURCES) | $(UI_PACKAGES)
 
 $(UI_PACKAGES): $(UI)/package-lock.json
 	@command -v npm >/dev/null || { echo "the dashboard needs Node.js and npm: run scripts/bootstrap run" >&2; exit 1; }
-	$(call say,NPM,$(UI))cd $(UI) && npm ci --silent && touch node_modules/.package-lock.json
+	$(call say,NPM,$(UI))cd $(UI) && npm ci --loglevel=error --no-audit --no-fund && touch node_modules/.package-lock.json
 
 check-dashboard: $(DASHBOARD) ## the dashboard's types, unit tests and size
 	cd $(UI) && npm run --silent check && DASHBOARD_OUT='$(abspath $(<D))' npm test
@@ -175,7 +175,7 @@ check-browser: all $(DASHBOARD) tests/browser/node_modules/.package-lock.json ##
 	WAVEFLEET_BIN=$(abspath $(BIN)) /usr/bin/python3 -m pytest tests/browser -q
 
 tests/browser/node_modules/.package-lock.json: tests/browser/package-lock.json
-	cd tests/browser && npm ci --silent && touch node_modules/.package-lock.json
+	cd tests/browser && npm ci --loglevel=error --no-audit --no-fund && touch node_modules/.package-lock.json
 
 check-model: ## search the models of the protocol: the quick lines of tests/model/cases
 	tests/model/check
