@@ -5,22 +5,9 @@
 #include <string.h>
 #include <strings.h>
 
-static const char blank[] = " \t";
+#include "api/negotiate.h"
 
-/* "0.8" as 800; anything that is no quality as 0. */
-static int read_quality(const char *s, size_t len)
-{
-        int value = 0, weight = 1000;
-        for (size_t i = 0; i < len && i < 5; i++) {
-                if (i == 1 && s[i] == '.')
-                        continue;
-                if (s[i] < '0' || s[i] > '9')
-                        return 0;
-                value += (s[i] - '0') * weight;
-                weight /= 10;
-        }
-        return value > 1000 ? 1000 : value;
-}
+static const char blank[] = " \t";
 
 /* Of the parameters of one item, from its first ';' on. */
 static int quality(const char *item, size_t len)
@@ -32,7 +19,7 @@ static int quality(const char *item, size_t len)
                 p++;
                 p += strspn(p, blank);
                 if (end - p > 2 && strncasecmp(p, "q=", 2) == 0)
-                        return read_quality(p + 2, strcspn(p + 2, "; \t,"));
+                        return negotiate_weight(p + 2, p + 2 + strcspn(p + 2, "; \t,"));
                 p--;
         }
         return 1000;
