@@ -65,8 +65,12 @@ PRODUCT := $(COMMON) $(API) $(WORKER) $(CLI)
 ALL_C   := $(PRODUCT) $(HARNESS) $(UNIT) $(INTEGRATION) $(SCARCE) \
 	$(FUZZ) $(wildcard tests/fuzz/replay.c) $(wildcard tests/bench/peers/*.c)
 EMBEDDED := $(wildcard common/store/sql common/store/sql/*.sql common/store/schema \
-	common/store/schema/*.sql common/broker/lua common/broker/lua/*.lua common/broker/lua/lib/*.lua)
+	common/store/schema/*.sql common/broker/lua common/broker/lua/*.lua common/broker/lua/lib/*.lua \
+	api/openapi.yaml)
 GEN_C   := $(GEN)/sql_text.c $(GEN)/lua_text.c $(GEN)/schema_files.c
+
+# What the API's own folder has among the embedded files: it goes with the API's objects.
+API_GEN  := $(GEN)/openapi_text.o
 
 obj      = $(patsubst %.c,$(BUILD)/%.o,$(1))
 LIB      := $(BUILD)/libcommon.a
@@ -84,7 +88,7 @@ say = $(if $(V),,@echo "  $(1)  $(2)";)
 .PHONY: all
 all: $(PROGRAMS) $(LIB) ## build the programs (default)
 
-$(BIN)/wavefleet-api:    $(call obj,$(API))
+$(BIN)/wavefleet-api:    $(call obj,$(API)) $(API_GEN)
 $(BIN)/wavefleet-worker: $(call obj,$(WORKER))
 $(BIN)/wavefleet:        $(call obj,$(CLI))
 $(PROGRAMS): $(LIB)
@@ -110,8 +114,9 @@ $(GEN)/done: scripts/embed $(EMBEDDED)
 	@scripts/embed sql common/store/sql $(GEN)
 	@scripts/embed lua common/broker/lua $(GEN)
 	@scripts/embed schema common/store/schema $(GEN)
+	@scripts/embed openapi api/openapi.yaml $(GEN)
 	@touch $@
-$(GEN_C) $(GEN)/sql_names.h $(GEN)/lua_names.h: $(GEN)/done ;
+$(GEN_C) $(API_GEN:.o=.c) $(GEN)/sql_names.h $(GEN)/lua_names.h: $(GEN)/done ;
 
 # Everything is built again when the compiler or its flags change.
 FLAGS_NOW := $(strip $(CC) $(shell $(CC) -dumpversion 2>&1) $(CFLAGS_ALL) $(LIBS))
@@ -153,7 +158,7 @@ check-dashboard: $(DASHBOARD) ## the dashboard's types, unit tests and size
 
 # test_api_*, test_worker_* and test_cli_* may use that program's insides (all of it but its main), and so
 # may fuzz_api_*, fuzz_worker_* and fuzz_cli_*.
-insides = $(if $(filter test_api_% fuzz_api_%,$(notdir $1)),$(call obj,$(filter-out api/main.c,$(API)))) \
+insides = $(if $(filter test_api_% fuzz_api_%,$(notdir $1)),$(call obj,$(filter-out api/main.c,$(API))) $(API_GEN)) \
 	$(if $(filter test_worker_% fuzz_worker_%,$(notdir $1)),$(call obj,$(filter-out worker/main.c,$(WORKER)))) \
 	$(if $(filter test_cli_% fuzz_cli_%,$(notdir $1)),$(call obj,$(filter-out cli/main.c,$(CLI)))) \
 	$(if $(findstring /integration/,$1)$(findstring /scarce/,$1),$(call obj,$(HARNESS)))

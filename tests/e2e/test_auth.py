@@ -37,7 +37,7 @@ def tokens(fleet):
 
 
 def test_open_paths(fleet):
-    for path in ("/api/health", "/livez", "/readyz", "/api/webhooks/test-connection"):
+    for path in ("/api/health", "/livez", "/readyz", "/api/openapi.json", "/api/webhooks/test-connection"):
         assert fleet.http.get(path, token=OPEN).status == 200, path
 
 
