@@ -72,7 +72,7 @@ export async function a_viewer_sees_and_cannot_act(d) {
   assert.equal(await page.locator('dialog').count(), 0);
   await page.getByRole('link', { name: 'Seen by a viewer' }).click();
   await page.getByRole('button', { name: 'one' }).waitFor();
-  assert.equal(await page.getByRole('button', { name: /^(Pause|Stop|Restart|At once)/ }).count(), 0);
+  assert.equal(await page.getByRole('button', { name: /^(Pause|Stop|Restart|Batch size)/ }).count(), 0);
   assert.equal(await page.getByRole('checkbox').count(), 0);
   // Not only does the page not offer it: with all that the page has, the API refuses.
   const status = await page.evaluate(async (wave) => {

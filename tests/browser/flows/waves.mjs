@@ -25,7 +25,7 @@ export async function a_pasted_list_becomes_a_wave_that_moves_by_itself(d) {
   await dialog.getByText('Line 13 repeats line 4: project-3').waitFor();
   await dialog.getByRole('button', { name: 'Trial' }).click();
   await dialog.getByLabel('Takes (ms)').fill('400');
-  await dialog.getByLabel('At once').fill('2');
+  await dialog.getByLabel('Batch size').fill('2');
   await dialog.getByRole('button', { name: 'Create with 12 projects' }).click();
   await page.getByRole('heading', { name: 'Pasted by Oleg' }).waitFor();
   await page.evaluate(() => (window.sameDocument = true));
@@ -128,8 +128,8 @@ export async function pause_resume_change_and_stop(d) {
   await status(page, 'Paused');
   await page.getByRole('button', { name: 'Resume', exact: true }).click();
   await status(page, 'Running');
-  await page.getByRole('button', { name: 'At once' }).click();
-  await page.getByRole('spinbutton', { name: 'At once' }).fill('4');
+  await page.getByRole('button', { name: 'Batch size' }).click();
+  await page.getByRole('spinbutton', { name: 'Batch size' }).fill('4');
   await page.getByRole('button', { name: 'Change' }).click();
   await until(async () => (await d.api('GET', `/api/waves/${id}`)).wave.batch_size === 4, 'the new batch size');
   await page.getByRole('button', { name: 'Stop', exact: true }).click();
