@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/act.h"
 #include "api/app.h"
 #include "api/credential.h"
 #include "api/role.h"
@@ -169,6 +170,8 @@ static void on_ended(const struct pg_result *r, const struct err *e, void *arg)
 
 void session_logout(struct request *rq)
 {
+        if (act_read(rq, NULL, 0, NULL) < 0)
+                return;
         if (has_session(rq))
                 send_by_hash(rq, SQL_SESSION_END, on_ended);
         else

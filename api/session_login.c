@@ -19,7 +19,14 @@
 #include "base/metrics.h"
 #include "base/rand.h"
 
-enum { NAME_CAP_S = 60, ADDRESS_CAP_S = 900, KEY_SIZE = 8 + HASH_HEX_SIZE, ANSWER_MAX = 1 << 16 };
+/* FORGOTTEN_AFTER_S: as login_take.sql has it. */
+enum {
+        FORGOTTEN_AFTER_S = 3600,
+        NAME_CAP_S = 60,
+        ADDRESS_CAP_S = 900,
+        KEY_SIZE = 8 + HASH_HEX_SIZE,
+        ANSWER_MAX = 1 << 16
+};
 
 struct login {
         struct request *rq;
@@ -86,6 +93,7 @@ static void throttle(struct login *l, int64_t wait_s)
         end(l, "throttled");
         err_set(&e, ERR_RATE, "too many attempts to log in: try again in %lld s", (long long)wait_s);
         e.retry_after_ms = (uint32_t)wait_s * 1000;
+        respond_rate(l->rq, l->app->config->login_attempts, FORGOTTEN_AFTER_S, 0, wait_s);
         respond_error(l->rq, &e);
 }
 

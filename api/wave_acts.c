@@ -249,7 +249,7 @@ void waves_restart_one(struct request *rq)
 
 void waves_reset(struct request *rq)
 {
-        if (!can_act(rq))
+        if (!can_act(rq) || act_read(rq, NULL, 0, NULL) < 0)
                 return;
         struct engine *engine = request_app(rq)->engine;
         struct pg_tx *tx = wave_act_on(rq, SQL_ACT_RESET);

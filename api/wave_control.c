@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "api/act.h"
 #include "api/app.h"
 #include "api/routes.h"
 #include "api/wave_acts.h"
@@ -16,7 +17,7 @@ void waves_pause(struct request *rq)
 {
         struct pg_tx *tx;
 
-        if (!wave_named(rq))
+        if (!wave_named(rq) || act_read(rq, NULL, 0, NULL) < 0)
                 return;
         tx = wave_act_on(rq, SQL_ACT_PAUSE);
         pg_arg_text(tx, request_principal(rq));
@@ -28,7 +29,7 @@ void waves_resume(struct request *rq)
 {
         struct pg_tx *tx;
 
-        if (!wave_named(rq))
+        if (!wave_named(rq) || act_read(rq, NULL, 0, NULL) < 0)
                 return;
         tx = wave_act_on(rq, SQL_ACT_RESUME);
         pg_arg_text(tx, request_principal(rq));
@@ -46,7 +47,7 @@ void waves_stop(struct request *rq)
 {
         struct pg_tx *tx;
 
-        if (!wave_named(rq))
+        if (!wave_named(rq) || act_read(rq, NULL, 0, NULL) < 0)
                 return;
         tx = wave_act_on(rq, SQL_ACT_STOP);
         pg_arg_int(tx, engine_shard(request_app(rq)->engine));
