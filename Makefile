@@ -241,7 +241,7 @@ lint: $(GEN)/done ## the house rules (scripts/lint), shellcheck
 
 tidy: $(GEN)/done ## clang-tidy
 	@printf '%s\n' $(ALL_C) | \
-		xargs -r -P$(JOBS) -I@ clang-tidy --quiet @ -- $(CPPFLAGS_ALL) -DHARNESS_ROOT=\"\" -DWAVEFLEET_FAULTS -Wno-unknown-warning-option
+		xargs -r -P$(JOBS) -I@ clang-tidy --quiet @ -- $(CPPFLAGS_ALL) -DWAVEFLEET_FAULTS -Wno-unknown-warning-option
 
 analyze: $(GEN)/done ## cppcheck
 	@mkdir -p $(BUILD)/cppcheck

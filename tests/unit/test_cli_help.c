@@ -11,6 +11,9 @@
 #include "base/mem.h"
 #include "cli/help.h"
 
+#ifndef HARNESS_ROOT
+#define HARNESS_ROOT "."
+#endif
 static const char manual_file[] = HARNESS_ROOT "/cli/man/wavefleet.1";
 static const char begin_mark[] = ".\\\" begin of what the tables of commands and options say\n";
 static const char end_mark[] = ".\\\" end of what the tables of commands and options say\n";
