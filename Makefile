@@ -53,7 +53,7 @@ LDFLAGS_ALL  = $(CFLAGS_ALL) $(if $(SAN),,-pie -Wl,-z,relro,-z,now) $(LDFLAGS)
 # ── Sources ─────────────────────────────────────────────────────────────────────────────────────
 
 COMMON  := $(wildcard common/*/*.c)
-API     := $(wildcard api/*.c)
+API     := $(wildcard api/*.c api/*/*.c)
 WORKER  := $(wildcard worker/*.c worker/kinds/*.c worker/kinds/*/*.c)
 CLI     := $(wildcard cli/*.c)
 HARNESS := $(wildcard tests/harness/*.c)

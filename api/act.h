@@ -2,7 +2,7 @@
 #ifndef API_ACT_H
 #define API_ACT_H
 
-#include "api/request.h"
+#include "api/http/request.h"
 
 /* Reads the body by its fields; none: it may be empty, or an empty object. -1: answered. */
 int act_read(struct request *rq, const struct json_field *fields, size_t n, void *out);

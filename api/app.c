@@ -5,13 +5,13 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "api/events.h"
-#include "api/hashing.h"
+#include "api/events/events.h"
+#include "api/people/hashing.h"
 #include "api/costly.h"
 #include "api/dashboard.h"
-#include "api/hashing.h"
+#include "api/people/hashing.h"
 #include "api/health.h"
-#include "api/neighbour.h"
+#include "api/doctor/neighbour.h"
 #include "api/statuses.h"
 #include "api/submit.h"
 #include "api/submit_line.h"

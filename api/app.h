@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "api/server.h"
+#include "api/http/server.h"
 #include "base/config.h"
 #include "broker/broker.h"
 #include "engine/engine.h"
@@ -37,7 +37,7 @@ struct app {
         struct hashing *hashing; /* of passwords */
         struct statuses *statuses;
         struct costly *costly; /* what reads waves through */
-        size_t exports;        /* api/export.h: under way */
+        size_t exports;        /* api/reports/export.h: under way */
         struct submit_line *submit_line;
         struct health *health;
         struct assets *dashboard; /* NULL: not built, or switched off */

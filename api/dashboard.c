@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "api/app.h"
-#include "api/negotiate.h"
+#include "api/http/negotiate.h"
 #include "base/log.h"
 #include "base/mem.h"
 

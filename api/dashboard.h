@@ -6,7 +6,7 @@
 #define API_DASHBOARD_H
 
 #include "api/assets.h"
-#include "api/route.h"
+#include "api/http/route.h"
 #include "base/config.h"
 
 /* For gate.pages. */

@@ -5,7 +5,7 @@
 #ifndef API_ENDED_FILTER_H
 #define API_ENDED_FILTER_H
 
-#include "api/request.h"
+#include "api/http/request.h"
 #include "base/clock.h"
 #include "store/pg.h"
 

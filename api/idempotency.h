@@ -11,7 +11,7 @@
 #ifndef API_IDEMPOTENCY_H
 #define API_IDEMPOTENCY_H
 
-#include "api/request.h"
+#include "api/http/request.h"
 #include "base/rand.h"
 #include "store/pg.h"
 

@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "api/app.h"
-#include "api/check.h"
-#include "api/token.h"
-#include "api/user.h"
+#include "api/doctor/check.h"
+#include "api/people/token.h"
+#include "api/people/user.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rand.h"

@@ -5,7 +5,7 @@
 #ifndef API_MIGRATION_FIND_H
 #define API_MIGRATION_FIND_H
 
-#include "api/request.h"
+#include "api/http/request.h"
 
 struct migration_facts { /* texts live in the request's arena */
         int64_t id, wave_no;

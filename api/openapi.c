@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "api/negotiate.h"
+#include "api/http/negotiate.h"
 #include "api/routes.h"
 #include "base/rand.h"
 

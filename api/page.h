@@ -7,7 +7,7 @@
 #ifndef API_PAGE_H
 #define API_PAGE_H
 
-#include "api/request.h"
+#include "api/http/request.h"
 
 enum { LIST_LIMIT_MAX = 500, LIST_WHOLE = 1000 };
 

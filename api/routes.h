@@ -2,7 +2,7 @@
 #ifndef API_ROUTES_H
 #define API_ROUTES_H
 
-#include "api/route.h"
+#include "api/http/route.h"
 
 #define ROUTE(method, path, role, body, handler) void handler(struct request *rq);
 #define NOT_OFFERED(path)

@@ -2,7 +2,7 @@
 #ifndef API_WAVE_ACTS_H
 #define API_WAVE_ACTS_H
 
-#include "api/request.h"
+#include "api/http/request.h"
 #include "store/pg.h"
 
 /* Whether the path names what can be a wave: what is no id is not looked for. False: it has been answered (404). */

@@ -7,9 +7,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "api/auth.h"
-#include "api/connection.h"
-#include "api/server.h"
+#include "api/people/auth.h"
+#include "api/http/connection.h"
+#include "api/http/server.h"
 #include "base/rand.h"
 #include "tests/fuzz/fuzz.h"
 

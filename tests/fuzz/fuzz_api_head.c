@@ -2,7 +2,7 @@
  * parse.c: the bytes of an HTTP request. The same comes of it in whatever pieces it is read: the first
  * byte chooses how long they are.
  */
-#include "api/parse.h"
+#include "api/http/parse.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { HEAD_MOST = 2048, BODY_MOST = 256, TEXT_MOST = 1 << 20 };

@@ -3,9 +3,9 @@
  * traceparent, Content-Type, X-Dashboard-Session, Cookie, X-CSRF-Token, Origin, Sec-Fetch-Site. The head they
  * make is parsed as it would come.
  */
-#include "api/gate.h"
+#include "api/http/gate.h"
 #include "api/idempotency.h"
-#include "api/parse.h"
+#include "api/http/parse.h"
 #include "base/rand.h"
 #include "tests/fuzz/fuzz.h"
 

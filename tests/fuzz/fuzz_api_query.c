@@ -2,7 +2,7 @@
  * route.c, gate.c, request.c: a path (first line) with its query (second) against the real table of
  * routes. What is decoded is UTF-8, and decodes to the same when it is encoded again.
  */
-#include "api/gate.h"
+#include "api/http/gate.h"
 #include "tests/fuzz/fuzz.h"
 
 static const char *encode(struct arena *a, const char *s)

@@ -3,8 +3,8 @@
  * A handshake that is taken has a key and a version, and comes from our own page where it says from which; what
  * is said to the client is whole frames that a server may send, and nothing after a good-bye.
  */
-#include "api/parse.h"
-#include "api/websocket.h"
+#include "api/http/parse.h"
+#include "api/http/websocket.h"
 #include "base/rand.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "api/server.h"
+#include "api/http/server.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "api/auth.h"
-#include "api/token.h"
-#include "api/user.h"
+#include "api/people/auth.h"
+#include "api/people/token.h"
+#include "api/people/user.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/log.h"

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "api/app.h"
-#include "api/server.h"
+#include "api/http/server.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/rand.h"

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/credential.h"
-#include "api/parse.h"
-#include "api/request_inside.h"
-#include "api/role.h"
+#include "api/people/credential.h"
+#include "api/http/parse.h"
+#include "api/http/request_inside.h"
+#include "api/people/role.h"
 #include "base/mem.h"
 #include "base/rand.h"
 

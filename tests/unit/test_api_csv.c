@@ -2,8 +2,8 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "api/accept.h"
-#include "api/csv.h"
+#include "api/http/accept.h"
+#include "api/reports/csv.h"
 #include "base/mem.h"
 
 static struct buf out;

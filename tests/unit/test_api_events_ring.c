@@ -1,5 +1,5 @@
 /* test_api_events_ring.c - tokens, the words of a message, and what the ring keeps and says of a place. */
-#include "api/events_ring.h"
+#include "api/events/events_ring.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "api/negotiate.h"
+#include "api/http/negotiate.h"
 
 START_TEST(codings_have_the_weights_that_the_header_gives)
 {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/parse.h"
+#include "api/http/parse.h"
 #include "base/mem.h"
 
 enum { HEAD_MAX = 4096 };

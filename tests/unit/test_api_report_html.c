@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/findings.h"
-#include "api/report_html.h"
+#include "api/doctor/findings.h"
+#include "api/reports/report_html.h"
 #include "base/mem.h"
 
 static struct buf page;

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/problem.h"
-#include "api/request_inside.h"
+#include "api/http/problem.h"
+#include "api/http/request_inside.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
