@@ -34,11 +34,14 @@ def unpack(release, folder):
     subprocess.run(["tar", "-x", "-C", folder], input=archive, check=True)
 
 
+def outside_make():
+    """The environment for a make in a test: what one around it has been told does not hold for it."""
+    return {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES",
+                                                             "SAN", "O", "CC", "WERROR")}
+
+
 def build(folder):
-    # What a make around this test has been told does not hold for the one in it.
-    env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES",
-                                                            "SAN", "O", "CC", "WERROR")}
-    env |= {"CCACHE_BASEDIR": str(folder), "CCACHE_NOHASHDIR": "1"}
+    env = outside_make() | {"CCACHE_BASEDIR": str(folder), "CCACHE_NOHASHDIR": "1"}
     compiler = "ccache gcc" if shutil.which("ccache") else "gcc"
     done = subprocess.run(["make", "--no-print-directory", f"-j{os.cpu_count()}", f"CC={compiler}", "all"], cwd=folder,
                           env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -14,6 +14,7 @@ import pytest
 
 from cli import Cli, environment
 from cli_api import FakeApi
+from previous import outside_make
 from stack import ROOT
 from wavefleet import BIN, SLOW, free_port, wait_until
 
@@ -579,7 +580,7 @@ def test_manuals_are_well_formed(page):
 def test_installed(tmp_path):
     """`make install` puts what belongs to the command line where systems look for it."""
     done = subprocess.run(["make", "-n", "-C", ROOT, "install", "DESTDIR=/there", "PREFIX=/usr"], capture_output=True,
-                          text=True, check=True)
+                          text=True, check=True, env=outside_make())
     for part in ("/there/usr/share/man/man1 cli/man/wavefleet.1", "/there/usr/share/man/man8 cli/man/wavefleet-",
                  "completion bash >/there/usr/share/bash-completion/completions/wavefleet",
                  "completion zsh >/there/usr/share/zsh/site-functions/_wavefleet", "/there/usr/bin build/bin/wavefleet-api"):
