@@ -458,7 +458,7 @@ static void read_unanswered(struct exchange *x, struct batch *b, const struct pg
 
 static void read_claimed(struct exchange *x, struct batch *b, const struct pg_result *r)
 {
-        size_t lock = b->has_settle ? 2 : 0, claim = lock + 2;
+        size_t lock = b->has_settle ? 2 : 0, claim = lock + (b->fresh ? 1 : 2);
         char shut[QUEUE_NAME_MAX + 1] = "";
         int claimed = 0;
 
@@ -676,8 +676,10 @@ static void add_claim(struct exchange *x, struct batch *b, struct pg_tx *tx)
         pg_stmt(tx, wide ? SQL_CLAIM_LOCK_WIDE : SQL_CLAIM_LOCK);
         pg_arg_int8s(tx, b->ids, b->nids);
         pg_arg_int(tx, x->o.worker);
-        pg_stmt(tx, SQL_PAIR_LOCKS);
-        pg_arg_int8s(tx, b->ids, b->nids);
+        if (!b->fresh) { /* claim_fresh claims nothing that has a pair */
+                pg_stmt(tx, SQL_PAIR_LOCKS);
+                pg_arg_int8s(tx, b->ids, b->nids);
+        }
         pg_stmt(tx, b->fresh ? SQL_CLAIM_FRESH : SQL_CLAIM);
         pg_arg_int8s(tx, b->ids, b->nids);
         pg_arg_int(tx, x->o.worker);
