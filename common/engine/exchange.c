@@ -92,8 +92,10 @@ static void followers(const int64_t *ids, size_t n, void *arg)
 {
         struct exchange *x = arg;
 
-        x->o.on_ids(ids, n, x->o.arg);
-        exchange_kick(x);
+        if (n)
+                x->o.on_ids(ids, n, x->o.arg);
+        else
+                exchange_kick_soon(x); /* not at once: what ends with this program fails here, too */
 }
 
 static struct follow *make_follow(struct exchange *x)

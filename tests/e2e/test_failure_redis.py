@@ -184,3 +184,21 @@ def test_one_connection_hangs(gate, fleet_on, connection):
                        f"the {connection} connection given up")
     assert any("no answer within" in e["reason"] or "do not come back" in e["reason"] for e in downs), downs
     completes(fleet, wave, fleet.submit("new", ["n"]))
+
+
+def test_a_worker_leaves_while_redis_owes_it_what_follows(gate, fleet_on):
+    """Its bodies have ended and what follows them is asked for; whoever hears that this fails must be there still."""
+    server, picky = gate
+    fleet = fleet_on(server, url=f"redis://127.0.0.1:{picky.port}/0", WAVEFLEET_WORKER_SHUTDOWN_GRACE_MS="200")
+    wave = fleet.submit("owed", names(40), batch_size=4, params={"sleep_ms": 300})
+    wait_done(fleet, wave, 4)
+    running = [r["id"] for r in fleet.sql.rows("SELECT id FROM migrations WHERE state = 'running'")]
+    assert picky.hang(b"wavefleet:commands") >= 2
+    wait_until(lambda: not fleet.sql.value("SELECT count(*) FROM migrations WHERE id = ANY (%s) AND state = 'running'",
+                                           running), 10 * SLOW, "the bodies' outcomes settled all the same")
+    for worker in list(fleet.workers):
+        worker.stop()           # its exit status says that Redis was not told; its log is judged at the end
+        fleet.forget(worker)
+    picky.mend()
+    fleet.start_workers(2, 3)
+    completes(fleet, wave)
