@@ -9,6 +9,37 @@
 #include "cli/table.h"
 #include "cli/watch.h"
 
+/* ---- which ones ---- */
+
+struct waves {
+        char **ids;
+        size_t n;
+};
+
+static void waves_free(struct waves *w)
+{
+        for (size_t i = 0; i < w->n; i++)
+                free(w->ids[i]);
+        free(w->ids);
+}
+#define autowaves cleanup(waves_free) struct waves
+
+/*
+ * Those that the command names. "last" is looked up once: while a person is asked about the newest wave,
+ * another one may be submitted.
+ */
+static int add_named(struct cli *c, struct waves *w, struct err *e)
+{
+        w->ids = xcalloc(c->args.nwords + 1, sizeof(*w->ids));
+        for (; w->n < c->args.nwords; w->n++) {
+                autobuf id = BUF_INIT(SIZE_MAX);
+                if (api_wave_id(c, c->args.words[w->n], &id, e) < 0)
+                        return -1;
+                w->ids[w->n] = xstrdup(buf_str(&id));
+        }
+        return 0;
+}
+
 /* ---- reading ---- */
 
 static const struct column list_columns[] = {
@@ -109,7 +140,7 @@ int wave_logs(struct cli *c, struct err *e)
 /* ---- following ---- */
 
 /* Those that are under way: what there is to see when nobody says what. */
-static int add_under_way(struct cli *c, const char *status, char ***ids, size_t *n, struct err *e)
+static int add_under_way(struct cli *c, const char *status, struct waves *w, struct err *e)
 {
         autobuf path = BUF_INIT(SIZE_MAX);
         autoanswer a = {0};
@@ -117,40 +148,27 @@ static int add_under_way(struct cli *c, const char *status, char ***ids, size_t 
         url_query(&path, "status", status);
         if (api_get(c, buf_str(&path), &a, e) < 0)
                 return -1;
-        *ids = xreallocarray(*ids, *n + json_count(a.data) + 1, sizeof(**ids));
+        w->ids = xreallocarray(w->ids, w->n + json_count(a.data) + 1, sizeof(*w->ids));
         for (const struct json *i = json_first(a.data); i; i = json_next(i))
-                (*ids)[(*n)++] = xstrdup(json_str_at(i, "id"));
-        return 0;
-}
-
-static int add_named(struct cli *c, char ***ids, size_t *n, struct err *e)
-{
-        *ids = xcalloc(c->args.nwords + 1, sizeof(**ids));
-        for (; *n < c->args.nwords; ++*n) {
-                autobuf id = BUF_INIT(SIZE_MAX);
-                if (api_wave_id(c, c->args.words[*n], &id, e) < 0)
-                        return -1;
-                (*ids)[*n] = xstrdup(buf_str(&id));
-        }
+                w->ids[w->n++] = xstrdup(json_str_at(i, "id"));
         return 0;
 }
 
 int wave_watch(struct cli *c, struct err *e)
 {
-        char **ids = NULL;
-        size_t n = 0;
-        int rc = c->args.nwords ? add_named(c, &ids, &n, e)
-                                : add_under_way(c, "in_progress", &ids, &n, e);
-        if (rc == 0 && !c->args.nwords)
-                rc = add_under_way(c, "pending", &ids, &n, e);
-        if (rc == 0 && n == 0)
+        autowaves w = {0};
+        if (c->args.nwords) {
+                if (add_named(c, &w, e) < 0)
+                        return -1;
+        } else if (add_under_way(c, "in_progress", &w, e) < 0 ||
+                   add_under_way(c, "pending", &w, e) < 0) {
+                return -1;
+        }
+        if (w.n == 0) {
                 cli_note(c, "no wave is under way");
-        else if (rc == 0)
-                rc = watch_waves(c, (const char *const *)ids, n, e);
-        for (size_t i = 0; i < n; i++)
-                free(ids[i]);
-        free(ids);
-        return rc;
+                return EXIT_DONE;
+        }
+        return watch_waves(c, (const char *const *)w.ids, w.n, e);
 }
 
 /* ---- acts ---- */
@@ -171,23 +189,30 @@ static int act(struct cli *c, const char *wave, const char *verb, const char *do
         return 0;
 }
 
-static int act_on_all(struct cli *c, const char *verb, const char *done, struct err *e)
+static int act_on_all(struct cli *c, const struct waves *w, const char *verb, const char *done,
+                      struct err *e)
 {
-        for (size_t i = 0; i < c->args.nwords; i++) {
-                if (act(c, c->args.words[i], verb, done, e) < 0)
-                        return c->args.nwords > 1 ? err_wrap(e, "%s", c->args.words[i]) : -1;
+        for (size_t i = 0; i < w->n; i++) {
+                if (act(c, w->ids[i], verb, done, e) < 0)
+                        return w->n > 1 ? err_wrap(e, "%s", w->ids[i]) : -1;
         }
         return EXIT_DONE;
 }
 
+static int act_on_named(struct cli *c, const char *verb, const char *done, struct err *e)
+{
+        autowaves w = {0};
+        return add_named(c, &w, e) < 0 ? -1 : act_on_all(c, &w, verb, done, e);
+}
+
 int wave_pause(struct cli *c, struct err *e)
 {
-        return act_on_all(c, "pause", "paused; what runs finishes", e);
+        return act_on_named(c, "pause", "paused; what runs finishes", e);
 }
 
 int wave_resume(struct cli *c, struct err *e)
 {
-        return act_on_all(c, "resume", "goes on", e);
+        return act_on_named(c, "resume", "goes on", e);
 }
 
 /* How many migrations of a wave are not over. */
@@ -204,16 +229,19 @@ static int count_open(struct cli *c, const char *wave, int64_t *open, struct err
 
 int wave_stop(struct cli *c, struct err *e)
 {
+        autowaves w = {0};
         int64_t open = 0;
-        size_t n = c->args.nwords;
-        for (size_t i = 0; i < n; i++) {
-                if (count_open(c, c->args.words[i], &open, e) < 0)
+        if (add_named(c, &w, e) < 0)
+                return -1;
+        for (size_t i = 0; i < w.n; i++) {
+                if (count_open(c, w.ids[i], &open, e) < 0)
                         return -1;
         }
-        if (cli_sure(c, e, "stop %s%s and cancel %lld migration%s", n == 1 ? "wave " : "these waves",
-                     n == 1 ? c->args.words[0] : "", (long long)open, open == 1 ? "" : "s") < 0)
+        if (cli_sure(c, e, "stop %s%s and cancel %lld migration%s",
+                     w.n == 1 ? "wave " : "these waves", w.n == 1 ? w.ids[0] : "", (long long)open,
+                     open == 1 ? "" : "s") < 0)
                 return -1;
-        return act_on_all(c, "stop", "stopped; what runs is being ended", e);
+        return act_on_all(c, &w, "stop", "stopped; what runs is being ended", e);
 }
 
 int wave_change(struct cli *c, struct err *e)

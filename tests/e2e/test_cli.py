@@ -405,6 +405,20 @@ def test_stop_asks_first(cli, fleet):
     assert "it is so already" in cli.good("wave", "stop", wave, "--yes")
 
 
+def test_last_is_the_wave_that_was_asked_about(cli, fleet):
+    """Not the one that somebody submits while the person thinks."""
+    asked = create(cli, "asked about", ["a"], "--param", "sleep_ms=60000")
+    terminal = cli.terminal("wave", "stop", "last", columns=200)
+    terminal.expect(rf"stop wave {asked} and cancel 1 migration\? \[y/N\]")
+    other = create(cli, "newer", ["b"], "--param", "sleep_ms=60000")
+    terminal.send("y\n")
+    assert terminal.end() == 0 and f"{asked}: stopped" in terminal.plain
+    assert fleet.wait_wave(asked) == "stopped"
+    assert fleet.status(other)["status"] == "in_progress"
+    assert f"{other}: paused" in cli.good("wave", "pause", "last")
+    cli.good("wave", "stop", other, "--yes")
+
+
 def test_pause_and_resume(cli, fleet):
     wave = create(cli, "paused", [f"a{i}" for i in range(20)], "-b", "1", "--param", "sleep_ms=50")
     assert "paused" in cli.good("wave", "pause", wave)

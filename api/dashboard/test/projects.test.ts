@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { asBody, NAME_MAX_BYTES, readProjects } from '../src/lib/projects';
+import { asBody, NAME_MAX_BYTES, readProjects, withoutBad } from '../src/lib/projects';
 
 const names = (text: string) => readProjects(text).projects.map((p) => p.project);
 
@@ -8,7 +8,7 @@ describe('one name a line', () => {
     expect(names(' a \r\nb\n\n\tc\rd  ')).toEqual(['a', 'b', 'c', 'd']);
   });
   it('takes nothing for nothing', () => {
-    expect(readProjects('')).toEqual({ projects: [], duplicates: [], bad: [], csv: false });
+    expect(readProjects('')).toEqual({ projects: [], duplicates: [], bad: [], csv: false, commas: false });
     expect(readProjects(' \n\n ').projects).toEqual([]);
   });
   it('keeps what only looks like a table', () => {
@@ -24,6 +24,17 @@ describe('one name a line', () => {
   });
   it('names of other scripts are names', () => {
     expect(names('проект\n项目')).toEqual(['проект', '项目']);
+  });
+  it('finds what is no UTF-8, as of a table saved in a Windows code page', () => {
+    const windows1251 = new Uint8Array([0xef, 0xf0, 0xee, 0xe5, 0xea, 0xf2, 0x0a, 0x6f, 0x6b]);
+    const list = readProjects(new TextDecoder().decode(windows1251));
+    expect(list.bad.map((b) => [b.line, b.reason])).toEqual([[1, 'encoding']]);
+    expect(list.projects).toEqual([{ project: 'ok' }]);
+  });
+  it('says so where every line looks like a row of a table that names no columns', () => {
+    expect(readProjects('uuid,brz\na,x\nb,2').commas).toBe(true);
+    expect(readProjects('shop, old\nblog').commas).toBe(false);
+    expect(readProjects('project,brz_project_id\na,1').commas).toBe(false);
   });
   it('finds lines that the API would refuse', () => {
     const long = 'ж'.repeat(NAME_MAX_BYTES / 2 + 1);
@@ -52,6 +63,21 @@ describe('a table', () => {
     const list = readProjects('project,brz_project_id\n"a, b",1\nc,none\nc,0\n,5');
     expect(list.projects).toEqual([{ project: 'a, b', brz_project_id: 1 }]);
     expect(list.bad.map((b) => [b.line, b.reason])).toEqual([[3, 'target'], [4, 'target'], [5, 'noName']]);
+  });
+});
+
+describe('bad lines', () => {
+  it('a quote that is never closed is one, and takes all behind it with it', () => {
+    const text = 'project,brz_project_id\na,1\n"b,2\nc,3\n';
+    const { bad, projects } = readProjects(text);
+    expect(projects).toEqual([{ project: 'a', brz_project_id: 1 }]);
+    expect(bad.map((b) => [b.line, b.reason])).toEqual([[3, 'quote']]);
+  });
+  it('are counted in lines of the file, and left out whole, where a cell holds line ends', () => {
+    const text = 'project,brz_project_id\n"a\nb",1\n"c\nd",x\ne,3';
+    const { bad } = readProjects(text);
+    expect(bad.map((b) => [b.line, b.lines, b.reason])).toEqual([[4, 2, 'target']]);
+    expect(withoutBad(text, bad)).toBe('project,brz_project_id\n"a\nb",1\ne,3');
   });
 });
 

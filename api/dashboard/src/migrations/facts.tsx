@@ -17,6 +17,7 @@ export function Facts({ m }: { m: MigrationDetails }) {
   const all: (Fact | false | null)[] = [
     [t('fact.wave'), <Link key="wave" to={`/wave/${m.wave.id}`}>{m.wave.name}</Link>],
     [t('fact.target'), m.brz_project_id ?? '–'],
+    [t('fact.id'), <code key="id">{m.ref}</code>],
     [t('fact.kind'), <code key="kind">{m.kind}</code>],
     [t('fact.attempts'), number(m.attempts)],
     [t('fact.started'), <Time key="started" at={m.started_at} />],

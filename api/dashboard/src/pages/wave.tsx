@@ -37,7 +37,7 @@ export default function Wave() {
   return (
     <Page
       title={wave.name}
-      heading={<>{back}<div className="title"><h1>{wave.name}</h1><Status state={wave.state} /></div></>}
+      heading={<>{back}<div className="title"><h1 className="clamped" title={wave.name}>{wave.name}</h1><Status state={wave.state} /></div></>}
       actions={<Controls wave={wave} acts={acts} />}
     >
       {error && <Problem error={error} retry={() => void refetch()} />}

@@ -54,7 +54,7 @@ function useColumns(): Column<Wave>[] {
       className: 'main-cell',
       cell: (w) => (
         <>
-          <Link to={`/wave/${w.id}`}>{w.name}</Link>
+          <Link to={`/wave/${w.id}`} className="clamped" title={w.name}>{w.name}</Link>
           {w.note && <small className="muted">{w.note}</small>}
         </>
       ),

@@ -6,6 +6,7 @@ import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { type LogSource, useLogs } from '../api/logs';
 import { clock, number } from '../i18n/format';
+import { readable } from '../lib/readable';
 import { Button } from './button';
 import { Empty } from './empty';
 import { Problem } from './problem';
@@ -58,7 +59,7 @@ export function LogView(source: LogSource & { running: boolean }) {
             return (
               <div key={line.id} className="log-line" data-index={item.index} data-stream={line.stream} ref={virtual.measureElement} style={{ transform: `translateY(${item.start}px)` }}>
                 <time dateTime={line.at}>{clock(line.at)}</time>
-                <span>{line.line}</span>
+                <span>{readable(line.line)}</span>
               </div>
             );
           })}

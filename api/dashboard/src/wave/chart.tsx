@@ -10,6 +10,12 @@ import { useDark } from '../lib/theme';
 const HEIGHT = 180;
 const BAR = 0.82;
 
+const AXIS_PX = 44;
+const DIGIT_PX = 7;
+/** As wide as its longest label: "1,000,000" is cut otherwise. */
+const axisWidth = (_u: uPlot, labels: string[] | null) =>
+  Math.max(AXIS_PX, 12 + DIGIT_PX * Math.max(0, ...(labels ?? []).map((l) => l.length)));
+
 const colour = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 /** Bars lie over one another, so the one below is drawn as high as both. */
@@ -40,7 +46,7 @@ function options(width: number, data: Throughput): uPlot.Options {
     },
     axes: [
       { ...axis, grid: { show: false }, space: 70, values: (_u, at) => at.map((s) => hourMinute(s * 1000)) },
-      { ...axis, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6], values: (_u, n) => n.map(number) },
+      { ...axis, size: axisWidth, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6], values: (_u, n) => n.map(number) },
     ],
     series: [
       {},

@@ -10,6 +10,7 @@ type Fact = [string, ReactNode];
 function useFacts(w: WaveDetails): Fact[] {
   const { t } = useTranslation('wave');
   const all: (Fact | null | false)[] = [
+    [t('fact.id'), <code key="id">{w.id}</code>],
     [t('fact.kind'), <code key="kind">{w.kind}</code>],
     [t('fact.batchSize'), number(w.batch_size)],
     [t('fact.workspace'), w.workspace_name ?? w.workspace_id ?? '–'],

@@ -35,7 +35,7 @@ function useRate(wave: Wave): number | null {
 function useRateText(perSecond: number | null): string {
   const { t } = useTranslation('wave');
   if (perSecond === null) return '–';
-  return perSecond >= 1 ? t('rate.second', { n: decimal(perSecond) }) : t('rate.minute', { n: decimal(perSecond * 60) });
+  return perSecond >= 1 ? t('rate.second', { n: decimal(perSecond, perSecond < 100 ? 1 : 0) }) : t('rate.minute', { n: decimal(perSecond * 60) });
 }
 
 function Figure({ name, value, look }: { name: string; value: string; look?: string }) {

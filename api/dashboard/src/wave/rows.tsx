@@ -13,6 +13,7 @@ import { useParam } from '../lib/url';
 import { Button } from '../ui/button';
 import { Empty } from '../ui/empty';
 import { Choices } from '../ui/field';
+import { Outside } from '../ui/outside';
 import { Problem } from '../ui/problem';
 import { Search } from '../ui/search';
 import { Status } from '../ui/status';
@@ -53,9 +54,7 @@ function Row({ m, index, chosen, choose, open, top }: RowProps) {
       <div role="cell" className="c-status"><Status state={m.state} /></div>
       <div role="cell" className="c-domain">
         {m.brizy_project_domain ? (
-          <a href={/^https?:\/\//.test(m.brizy_project_domain) ? m.brizy_project_domain : `https://${m.brizy_project_domain}`} target="_blank" rel="noreferrer">
-            {m.brizy_project_domain.replace(/^https?:\/\//, '')}
-          </a>
+          <Outside domain={m.brizy_project_domain} />
         ) : (
           <span className="muted">–</span>
         )}

@@ -4,7 +4,7 @@ import { FileUp, ListX } from 'lucide-react';
 import { type DragEvent, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { number } from '../i18n/format';
-import type { ProjectList } from '../lib/projects';
+import { type ProjectList, withoutBad } from '../lib/projects';
 import { Button } from '../ui/button';
 import { Field } from '../ui/field';
 
@@ -34,6 +34,7 @@ function Findings({ list, drop }: { list: ProjectList; drop: () => void }) {
         {duplicates.length > 0 && <span className="warn"> · {t('duplicates', { count: duplicates.length, n: number(duplicates.length) })}</span>}
         {bad.length > 0 && <span className="bad"> · {t('badLines', { count: bad.length, n: number(bad.length) })}</span>}
       </p>
+      {list.commas && <p className="warn">{t('commas')}</p>}
       {duplicates.length > 0 && (
         <ul>
           {duplicates.slice(0, SHOWN).map((d) => (
@@ -77,10 +78,7 @@ export function Projects({ text, onChange, list }: Props) {
     setFile(null);
     onChange('');
   };
-  const dropBad = () => {
-    const lines = new Set(list.bad.map((b) => b.line));
-    onChange(text.split(/\r\n|\n|\r/).filter((_, i) => !lines.has(i + 1)).join('\n'));
-  };
+  const dropBad = () => onChange(withoutBad(text, list.bad));
 
   return (
     <div
