@@ -223,6 +223,47 @@ export async function a_lost_connection_is_told_and_made_up_for(d) {
   way.end();
 }
 
+export async function what_cannot_be_read_again_is_not_called_live(d) {
+  const id = await d.wave({ name: 'Read no more', project_uuids: names(400), batch_size: 2, params: { sleep_ms: 200 } });
+  const page = await d.as('oleg');
+  await open(page, id);
+  const corner = page.locator('.nav .flow');
+  await corner.getByText('Live').waitFor();
+  const counts = `**/api/waves/${id}/counts`;
+  await page.route(counts, (route) => route.fulfill({ status: 503, contentType: 'application/problem+json', body: '{"detail":"PostgreSQL does not answer"}' }));
+  await corner.getByText('Behind').waitFor();
+  await page.unroute(counts);
+  await corner.getByText('Live').waitFor();
+  await d.api('POST', `/api/waves/${id}/stop`, {});
+}
+
+export async function names_and_lists_of_any_kind_are_borne(d) {
+  const name = 'W'.repeat(255);
+  const id = await d.wave({ name, project_uuids: ['<b>bold</b>', 'Проект "кавычки"', 'a/b?c#d'], params: { log_lines: 1, result: { brizy_project_domain: 'javascript:alert(1)' } } });
+  const page = await d.as('oleg');
+  const heading = page.getByRole('heading', { name });
+  await open(page, id);
+  await status(page, 'Completed');
+  assert.ok((await heading.boundingBox()).height < 100, 'three lines of a long name');
+  await page.getByText(id, { exact: true }).waitFor();
+  await page.getByText('javascript:alert(1)', { exact: true }).first().waitFor();
+  assert.equal(await page.getByRole('link', { name: /javascript/ }).count(), 0);
+  for (const project of ['<b>bold</b>', 'Проект "кавычки"', 'a/b?c#d']) {
+    await page.getByRole('button', { name: project, exact: true }).click();
+    await page.getByRole('dialog').getByRole('log').getByText('line 1 of 1').waitFor();
+    await page.keyboard.press('Escape');
+  }
+  await page.goto(`${origin}/wave?new=wave`);
+  const dialog = page.getByRole('dialog');
+  const file = (name, buffer) => dialog.locator('input[type=file]').setInputFiles({ name, mimeType: 'text/csv', buffer });
+  await file('windows.txt', Buffer.from([0xef, 0xf0, 0xee, 0x0a, 0x6f, 0x6b]));
+  await dialog.getByText('Line 1: is no UTF-8 text: save the file as UTF-8').waitFor();
+  await file('open.csv', Buffer.from('project,brz_project_id\na,1\n"b,2\n'));
+  await dialog.getByText('Line 3: a quote is opened and not closed as it should be').waitFor();
+  await file('nameless.csv', Buffer.from('uuid,brz\na,x\n'));
+  await dialog.getByText('Each whole line is one project here.').waitFor();
+}
+
 export async function a_hundred_thousand_rows_scroll(d) {
   const id = await d.wave({ name: 'A hundred thousand', project_uuids: names(100_000), start_at: new Date(Date.now() + 3_600_000).toISOString() });
   const page = await d.as('oleg');

@@ -5,6 +5,7 @@ import { useTranslation } from 'react-i18next';
 import { Link, NavLink, Outlet, useLocation } from 'react-router-dom';
 import { useFlow } from '../api/events';
 import { signOut, useSession } from '../api/session';
+import { useBehind } from '../lib/behind';
 import { Button } from '../ui/button';
 import { places } from './places';
 import { useShortcuts } from './shortcuts';
@@ -23,9 +24,11 @@ function Brand() {
 function Flow() {
   const { t } = useTranslation();
   const flow = useFlow();
+  const behind = useBehind();
+  const shown = flow === 'live' && behind ? 'behind' : flow;
   return (
-    <div className="flow" data-flow={flow} role="status" title={t(`flow.${flow}Hint`)}>
-      {t(`flow.${flow}`)}
+    <div className="flow" data-flow={shown} role="status" title={t(`flow.${shown}Hint`)}>
+      {t(`flow.${shown}`)}
     </div>
   );
 }

@@ -5,12 +5,12 @@ import type { WaveDetails } from '../api/types';
 import { duration, number } from '../i18n/format';
 import { Time } from '../ui/time';
 
-type Fact = [string, ReactNode];
+/** Name, value, whether it is long. */
+type Fact = [string, ReactNode, boolean?];
 
 function useFacts(w: WaveDetails): Fact[] {
   const { t } = useTranslation('wave');
   const all: (Fact | null | false)[] = [
-    [t('fact.id'), <code key="id">{w.id}</code>],
     [t('fact.kind'), <code key="kind">{w.kind}</code>],
     [t('fact.batchSize'), number(w.batch_size)],
     [t('fact.workspace'), w.workspace_name ?? w.workspace_id ?? '–'],
@@ -28,6 +28,7 @@ function useFacts(w: WaveDetails): Fact[] {
     w.created_by !== null && [t('fact.createdBy'), w.created_by],
     w.completed_at !== null && [t('fact.ended'), <Time key="ended" at={w.completed_at} />],
     w.run_no > 1 && [t('fact.run'), number(w.run_no)],
+    [t('fact.id'), <code key="id">{w.id}</code>, true],
   ];
   return all.filter((f): f is Fact => !!f);
 }
@@ -39,8 +40,8 @@ export function Facts({ wave }: { wave: WaveDetails }) {
     <section className="card" aria-label={t('fact.title')}>
       <div className="card-body">
         <dl className="facts">
-          {facts.map(([name, value]) => (
-            <div key={name}>
+          {facts.map(([name, value, long]) => (
+            <div key={name} className={long ? 'wide' : undefined}>
               <dt>{name}</dt>
               <dd>{value}</dd>
             </div>
