@@ -187,8 +187,8 @@ static int read_title(const char *title, const struct csv *c, struct csv_column 
                 return err_set(
                         e, ERR_CONFIG,
                         "%s has a column \"%s\"; columns are project, brz_project_id, depends_on "
-                        "and params.NAME",
-                        c->file, title);
+                        "and params.NAME%s",
+                        c->file, title, strpbrk(title, ";\t") ? ", with commas between them" : "");
         }
         return 0;
 }

@@ -206,7 +206,9 @@ def test_create_from_csv(cli, fleet, tmp_path):
     assert set(rows) == {"base", "shop, the"} and rows["base"]["params"] == {"sleep_ms": 5}
     assert rows["shop, the"]["started_at"] >= rows["base"]["finished_at"]
     done = cli("wave", "create", "n", "--kind", "noop", "-p", "-", "--projects-format", "csv", stdin="what\nx\n")
-    assert done.code == 2 and 'standard input has a column "what"' in done.err
+    assert done.code == 2 and 'standard input has a column "what"' in done.err and "commas" not in done.err
+    done = cli("wave", "create", "n", "--kind", "noop", "-p", "-", "--projects-format", "csv", stdin="project;brz_project_id\nx;1\n")
+    assert done.code == 2 and "with commas between them" in done.err, "a table as some spreadsheets save it"
 
 
 def test_create_prints_the_id_and_how_to_follow(cli):
