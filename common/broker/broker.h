@@ -133,6 +133,9 @@ void broker_close_wave(struct broker *b, const struct wave_facts *f, broker_fn f
 void broker_finish(struct broker *b, int64_t worker, const struct delivery *d, size_t n,
                    const struct wave_facts *f, size_t nf, const char *const *queues, size_t nq,
                    size_t want, broker_ids_fn fn, void *arg);
+/* `freed`: slots were; false: ids are lined up, and come without this. */
+typedef void (*broker_follow_fn)(const int64_t *ids, size_t n, bool freed, const struct err *e,
+                                 void *arg);
 /*
  * The bodies of these deliveries of `worker` have ended, and their outcomes are on the way to PostgreSQL: frees
  * their slots and moves up to `want` ids into the processing list, so that what follows is claimed together with
@@ -140,7 +143,8 @@ void broker_finish(struct broker *b, int64_t worker, const struct delivery *d, s
  * that another worker used would be claimed too soon, and refused by PostgreSQL. Only id and wave_no are read.
  */
 void broker_follow(struct broker *b, int64_t worker, const struct delivery *d, size_t n,
-                   const char *const *queues, size_t nq, size_t want, broker_ids_fn fn, void *arg);
+                   const char *const *queues, size_t nq, size_t want, broker_follow_fn fn,
+                   void *arg);
 /* What stands in a worker's processing list. */
 void broker_processing(struct broker *b, int64_t worker, broker_ids_fn fn, void *arg);
 /* Workers (ids) that have a processing list. SCAN, in pieces. */

@@ -181,7 +181,7 @@ void broker_finish(struct broker *b, int64_t worker, const struct delivery *d, s
 /* ---- follow ---- */
 
 struct follow {
-        broker_ids_fn fn;
+        broker_follow_fn fn;
         void *arg;
 };
 
@@ -189,9 +189,11 @@ static void on_follow(struct broker *b, const redisReply *reply, const struct er
 {
         struct follow *f = arg;
         int64_t *ids = NULL;
-        size_t n = reply ? reply_ids(reply, waves_skip(reply), &ids) : 0;
+        size_t at = reply ? waves_skip(reply) : 0;
+        bool freed = reply && at < reply->elements && reply_int(reply->element[at], 0) != 0;
+        size_t n = reply ? reply_ids(reply, at + 1, &ids) : 0;
         (void)b;
-        f->fn(ids, n, e, f->arg);
+        f->fn(ids, n, freed, e, f->arg);
         free(ids);
         free(f);
 }
@@ -219,7 +221,8 @@ static void follow_args(struct cmd *cmd, const struct delivery *d, size_t n)
 }
 
 void broker_follow(struct broker *b, int64_t worker, const struct delivery *d, size_t n,
-                   const char *const *queues, size_t nq, size_t want, broker_ids_fn fn, void *arg)
+                   const char *const *queues, size_t nq, size_t want, broker_follow_fn fn,
+                   void *arg)
 {
         struct waves w = {0};
         struct follow *f = xmalloc(sizeof(*f));

@@ -6,7 +6,8 @@
 #include "base/fault.h"
 #include "base/mem.h"
 
-enum { ENDED_MAX = BROKER_BATCH_MAX, PATIENCE_MS = 5 };
+/* REST: so many bodies end before it is asked again, after one time when it was of no use. */
+enum { ENDED_MAX = BROKER_BATCH_MAX, PATIENCE_MS = 5, REST = 50 };
 
 struct question {
         struct follow *f;
@@ -18,6 +19,7 @@ struct follow {
         unsigned generation; /* answers to an older identity are dropped */
         struct delivery ended[ENDED_MAX];
         size_t n;
+        unsigned rest;          /* bodies to end before it is worth asking */
         struct question *asked; /* under way */
         size_t taking;
         bool waits;
@@ -53,6 +55,7 @@ void follow_renew(struct follow *f)
 {
         f->generation++;
         f->n = f->taking = 0;
+        f->rest = 0;
         f->asked = NULL;
         f->waits = false;
         loop_timer_stop(f->patience);
@@ -60,7 +63,9 @@ void follow_renew(struct follow *f)
 
 void follow_add(struct follow *f, int64_t id, int64_t wave_no)
 {
-        if (f->n < ENDED_MAX)
+        if (f->rest)
+                f->rest--;
+        else if (f->n < ENDED_MAX)
                 f->ended[f->n++] = (struct delivery){.id = id, .wave_no = wave_no};
 }
 
@@ -74,16 +79,17 @@ size_t follow_taking(const struct follow *f)
         return f->taking;
 }
 
-static void answered(const int64_t *ids, size_t n, const struct err *e, void *arg)
+static void answered(const int64_t *ids, size_t n, bool freed, const struct err *e, void *arg)
 {
         struct question *q = arg;
         struct follow *f = q->f;
         bool ours = q->generation == f->generation;
 
-        (void)e; /* then the finish frees the slots and takes what follows */
         free(q);
         if (!ours)
                 return;
+        if (!freed && !e) /* where it failed the finish frees the slots and takes what follows */
+                f->rest = REST;
         f->asked = NULL;
         f->taking = 0;
         f->waits = false;

@@ -1,7 +1,8 @@
 /*
  * follow.h - what follows bodies that have ended: while their outcomes are on the way to PostgreSQL, Redis is
  * asked for what comes next in their slots, so that settlement and next claim are one transaction. One question
- * is under way at a time, and is waited for a moment only.
+ * is under way at a time, and is waited for a moment only. Where ids are lined up these come anyway, and together: then
+ * it rests for a while.
  *
  * A slot that is freed before its settlement is one that Redis has lost too early: PostgreSQL guards the window,
  * and the settlement's own finish frees what is still there. So nothing depends on an answer.

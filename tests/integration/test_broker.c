@@ -724,10 +724,18 @@ END_TEST
 
 /* ---- what follows bodies that have ended ---- */
 
+static bool freed;
+
+static void followed(const int64_t *ids, size_t n, bool was_freed, const struct err *e, void *arg)
+{
+        freed = was_freed;
+        rig_ids(ids, n, e, arg);
+}
+
 static void follow(const struct delivery *d, size_t n, size_t want)
 {
         static const char *const queues[] = {"q", "r"};
-        OK(broker_follow(rig.b, 7, d, n, queues, 2, want, rig_ids, NULL));
+        OK(broker_follow(rig.b, 7, d, n, queues, 2, want, followed, NULL));
 }
 
 START_TEST(what_follows_comes_before_the_end)
@@ -740,6 +748,7 @@ START_TEST(what_follows_comes_before_the_end)
         submit(&other, 20, 29);
         take_ids(4);
         follow(d, 3, 3);
+        ck_assert(freed);
         ck_assert_uint_eq(rig.n, 3);
         ck_assert_str_eq(rig_text("SMEMBERS wavefleet:wave:1:window"), "3 4 5");
         ck_assert_str_eq(rig_text("SMEMBERS wavefleet:wave:2:window"), "21");
@@ -762,6 +771,7 @@ START_TEST(what_is_lined_up_goes_before_what_follows)
         take_ids(2);
         submit(&other, 20, 29);
         follow(&d, 1, 1);
+        ck_assert(!freed);
         ck_assert_uint_eq(rig.n, 1);
         ck_assert_int_eq(rig.ids[0], 20);
         ck_assert_str_eq(rig_text("SMEMBERS wavefleet:wave:1:window"), "1 2");
