@@ -180,7 +180,8 @@ def test_logs_are_followed_to_the_end(cli, fleet):
     wave = fleet.submit("talks", ["t"], params={"sleep_ms": 1500, "log_lines": 5})
     out = cli.good("migration", "logs", wave, "t", "--follow", "-q")
     assert out.splitlines() == [f"line {i} of 5" for i in range(1, 6)]
-    assert fleet.status(wave)["status"] == "completed", "it ended with the migration"
+    assert fleet.migrations(wave)["t"]["state"] == "completed", "it ended with the migration"
+    assert fleet.wait_wave(wave) == "completed"
     out = cli.good("wave", "logs", wave, "-f")
     assert "submitted by" in out and "ended as completed" in out
 
