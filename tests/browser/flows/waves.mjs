@@ -77,6 +77,29 @@ export async function what_the_api_refuses_is_told_in_its_words(d) {
   assert.equal(await dialog.getByLabel('Projects', { exact: true }).inputValue(), 'a\nb'); // nothing is lost
 }
 
+export async function one_whose_answer_was_lost_is_created_once(d) {
+  const page = await d.as('oleg', { path: '/wave?new=wave' });
+  await page.evaluate(() => delete Crypto.prototype.randomUUID); // as on a page that plain HTTP has brought from afar
+  const answers = [];
+  await page.route('**/api/waves', async (route) => {
+    if (route.request().method() !== 'POST') return route.continue();
+    const answer = await route.fetch();
+    answers.push((await answer.json()).data?.wave_id);
+    return answers.length === 1 ? route.abort() : route.fulfill({ response: answer });
+  });
+  d.expected.push(/net::ERR_FAILED/);
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Name', { exact: true }).fill('Its answer was lost');
+  await dialog.getByLabel('Projects', { exact: true }).fill('a');
+  await dialog.getByRole('button', { name: 'Trial' }).click();
+  await dialog.getByRole('button', { name: 'Create with 1 project' }).click();
+  await dialog.getByRole('alert').waitFor();
+  await dialog.getByRole('button', { name: 'Create with 1 project' }).click();
+  await page.getByRole('heading', { name: 'Its answer was lost' }).waitFor();
+  assert.ok(answers[0]);
+  assert.deepEqual(answers, [answers[0], answers[0]]);
+}
+
 export async function an_error_is_seen_its_log_read_and_it_is_restarted(d) {
   const projects = [['plain--one', 8201], ['russian--two', 8202], ['plain--three', 8203]];
   const id = await d.wave({

@@ -1,9 +1,9 @@
 // One project without a list: it becomes a wave of its own, of the kind that a migration server runs.
 import { Play } from 'lucide-react';
-import { type FormEvent, useRef, useState } from 'react';
+import { type FormEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router-dom';
-import { post } from '../api/client';
+import { useCreate } from '../api/create';
 import { Button } from '../ui/button';
 import { Dialog } from '../ui/dialog';
 import { Check, Field } from '../ui/field';
@@ -35,9 +35,10 @@ export default function RunOne({ onClose }: { onClose: () => void }) {
   const toasts = useToasts();
   const [given, setGiven] = useState(texts);
   const [on, setOn] = useState(switches);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
-  const key = useRef(crypto.randomUUID());
+  const { busy, error, create } = useCreate<{ id: number; mb_project_uuid: string }>('/api/migrations/run', (made) => {
+    toasts.done(t('one.done', { name: made.mb_project_uuid }));
+    navigate(`/migrations/${made.id}`);
+  });
   const input = (name: TextName) => ({
     value: given[name],
     onChange: (e: { target: { value: string } }) => setGiven({ ...given, [name]: e.target.value }),
@@ -48,20 +49,9 @@ export default function RunOne({ onClose }: { onClose: () => void }) {
   );
   const ready = given.mb_project_uuid.trim() !== '' && given.brz_project_id.trim() !== '';
 
-  const submit = async (e: FormEvent) => {
+  const submit = (e: FormEvent) => {
     e.preventDefault();
-    if (!ready || busy) return;
-    setBusy(true);
-    setError(null);
-    try {
-      const { data } = await post<{ id: number; mb_project_uuid: string }>('/api/migrations/run', body(given, on), key.current);
-      toasts.done(t('one.done', { name: data.mb_project_uuid }));
-      navigate(`/migrations/${data.id}`);
-    } catch (refused) {
-      key.current = crypto.randomUUID(); // what is mended is another request
-      setError(refused);
-      setBusy(false);
-    }
+    if (ready) void create(body(given, on));
   };
 
   return (
@@ -75,7 +65,7 @@ export default function RunOne({ onClose }: { onClose: () => void }) {
         </>
       }
     >
-      <form id="run-one" className="form" onSubmit={(e) => void submit(e)}>
+      <form id="run-one" className="form" onSubmit={submit}>
         <p className="muted">{t('one.text')}</p>
         <Field label={t('column.name')}>{(c) => <input {...c} {...input('mb_project_uuid')} required autoFocus autoComplete="off" />}</Field>
         <Field label={t('column.target')}>{(c) => <input {...c} {...input('brz_project_id')} required />}</Field>

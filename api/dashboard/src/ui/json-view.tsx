@@ -18,7 +18,7 @@ export function JsonView({ value, label }: { value: unknown; label: string }) {
   return (
     <div className="json">
       <pre tabIndex={0} aria-label={label}>{text}</pre>
-      <Button look="quiet" icon={Copy} label={t('copy')} onClick={() => void copy()} />
+      {window.isSecureContext && <Button look="quiet" icon={Copy} label={t('copy')} onClick={() => void copy()} />}
     </div>
   );
 }

@@ -1,10 +1,10 @@
 // A new wave: what it is called, which projects, how. What would be refused is shown before it is sent.
 import { useQueryClient } from '@tanstack/react-query';
 import { Send } from 'lucide-react';
-import { type FormEvent, useDeferredValue, useMemo, useRef, useState } from 'react';
+import { type FormEvent, useDeferredValue, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router-dom';
-import { post } from '../api/client';
+import { useCreate } from '../api/create';
 import { number } from '../i18n/format';
 import { asBody, readProjects } from '../lib/projects';
 import '../style/new-wave.css';
@@ -69,9 +69,11 @@ export default function NewWave({ onClose }: { onClose: () => void }) {
   const client = useQueryClient();
   const toasts = useToasts();
   const [form, setForm] = useState(fresh);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
-  const key = useRef(crypto.randomUUID());
+  const { busy, error, create } = useCreate<{ wave_id: string }>('/api/waves', (made) => {
+    toasts.done(t('done', { name: form.name.trim() }));
+    void client.invalidateQueries({ queryKey: ['waves'] });
+    navigate(`/wave/${made.wave_id}`);
+  });
   const text = useDeferredValue(form.text); // a long list must not hold up the typing
   const list = useMemo(() => readProjects(text), [text]);
   const set = <K extends keyof Form>(name: K) => (value: Form[K]) => setForm((f) => ({ ...f, [name]: value }));
@@ -81,21 +83,9 @@ export default function NewWave({ onClose }: { onClose: () => void }) {
   });
   const ready = form.name.trim() !== '' && list.projects.length > 0 && list.bad.length === 0 && text === form.text;
 
-  const submit = async (e: FormEvent) => {
+  const submit = (e: FormEvent) => {
     e.preventDefault();
-    if (!ready || busy) return;
-    setBusy(true);
-    setError(null);
-    try {
-      const { data } = await post<{ wave_id: string }>('/api/waves', body(form, list.projects), key.current);
-      toasts.done(t('done', { name: form.name.trim() }));
-      void client.invalidateQueries({ queryKey: ['waves'] });
-      navigate(`/wave/${data.wave_id}`);
-    } catch (refused) {
-      key.current = crypto.randomUUID(); // what is mended is another request
-      setError(refused);
-      setBusy(false);
-    }
+    if (ready) void create(body(form, list.projects));
   };
 
   return (
@@ -111,7 +101,7 @@ export default function NewWave({ onClose }: { onClose: () => void }) {
         </>
       }
     >
-      <form id="new-wave" className="new-wave" onSubmit={(e) => void submit(e)}>
+      <form id="new-wave" className="new-wave" onSubmit={submit}>
         <Field label={t('name')}>
           {(c) => <input {...c} {...input('name')} required maxLength={255} data-autofocus autoComplete="off" />}
         </Field>
