@@ -1,5 +1,5 @@
 // Dead letters: what failed for good, until it is restarted or discarded, alone or together.
-import { RotateCcw, SearchX, Smile, Trash2 } from 'lucide-react';
+import { RotateCcw, Smile, Trash2 } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router-dom';
@@ -13,8 +13,8 @@ import { useParam } from '../lib/url';
 import '../style/dead.css';
 import '../style/forms.css';
 import { Button } from '../ui/button';
-import { Empty } from '../ui/empty';
-import { type Column, Table } from '../ui/table';
+import { Empty, NothingFits } from '../ui/empty';
+import { type Column, pagedProps, rowsOf, Table } from '../ui/table';
 import { Time } from '../ui/time';
 
 const verbs = [['restart', RotateCcw], ['discard', Trash2]] as const;
@@ -110,12 +110,7 @@ function ChosenBar({ chosen, discarded, run, busy }: { chosen: Chosen; discarded
 
 function Nothing({ filtered, discarded, clear }: { filtered: boolean; discarded: boolean; clear: () => void }) {
   const { t } = useTranslation('dead');
-  if (filtered)
-    return (
-      <Empty icon={SearchX} title={t('none.title')} action={<Button onClick={clear}>{t('none.action')}</Button>}>
-        {t('none.text')}
-      </Empty>
-    );
+  if (filtered) return <NothingFits title={t('none.title')} text={t('none.text')} action={t('none.action')} clear={clear} />;
   return (
     <Empty icon={Smile} title={t(discarded ? 'empty.discarded' : 'empty.title')}>
       {t(discarded ? 'empty.discardedText' : 'empty.text')}
@@ -137,7 +132,7 @@ export default function Dead() {
   useEffect(() => setRefs(new Set()), [text, kind, wave, span, show]); // nothing is chosen that is not seen
   const list = useDead(filter, discarded);
   const deals = useDeals(() => setRefs(new Set()));
-  const rows = list.data?.pages.flatMap((page) => page.data);
+  const rows = rowsOf(list);
   const chosen = may ? { refs, set: setRefs } : null;
   const columns = useColumns(rows ?? [], chosen, deals, discarded);
   const clear = () => [setText, setKind, setWave, setSpan].forEach((set) => set(''));
@@ -160,10 +155,8 @@ export default function Dead() {
         rows={rows}
         rowKey={(d) => d.ref}
         stacked={1160}
-        error={list.error}
-        retry={() => void list.refetch()}
         empty={<Nothing filtered={narrows(filter)} discarded={discarded} clear={clear} />}
-        more={{ has: !!list.hasNextPage, loading: list.isFetchingNextPage, load: () => void list.fetchNextPage() }}
+        {...pagedProps(list)}
       />
     </Page>
   );

@@ -1,5 +1,5 @@
 // The migrations of all waves, newest first, with filters in the address; and one that runs by itself.
-import { ListChecks, Play, SearchX } from 'lucide-react';
+import { ListChecks, Play } from 'lucide-react';
 import { lazy, Suspense } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router-dom';
@@ -10,12 +10,12 @@ import { Page } from '../layout/page';
 import { useParam } from '../lib/url';
 import '../style/forms.css';
 import { Button } from '../ui/button';
-import { Empty } from '../ui/empty';
+import { Empty, NothingFits } from '../ui/empty';
 import { Choices } from '../ui/field';
 import { Outside } from '../ui/outside';
 import { Search } from '../ui/search';
 import { Status } from '../ui/status';
-import { type Column, Table } from '../ui/table';
+import { type Column, pagedProps, rowsOf, Table } from '../ui/table';
 import { Time } from '../ui/time';
 
 const RunOne = lazy(() => import('../migrations/run-one'));
@@ -48,12 +48,7 @@ function useColumns(): Column<MigrationRow>[] {
 
 function Nothing({ filtered, clear, run }: { filtered: boolean; clear: () => void; run?: () => void }) {
   const { t } = useTranslation('migrations');
-  if (filtered)
-    return (
-      <Empty icon={SearchX} title={t('none.title')} action={<Button onClick={clear}>{t('none.action')}</Button>}>
-        {t('none.text')}
-      </Empty>
-    );
+  if (filtered) return <NothingFits title={t('none.title')} text={t('none.text')} action={t('none.action')} clear={clear} />;
   return (
     <Empty icon={ListChecks} title={t('empty.title')} action={run && <Button look="primary" icon={Play} onClick={run}>{t('run')}</Button>}>
       {t(run ? 'empty.text' : 'empty.viewer')}
@@ -93,13 +88,11 @@ export default function Migrations() {
       <Table
         caption={t('title')}
         columns={useColumns()}
-        rows={list.data?.pages.flatMap((page) => page.data)}
+        rows={rowsOf(list)}
         rowKey={(m) => m.ref}
         stacked={1279}
-        error={list.error}
-        retry={() => void list.refetch()}
         empty={<Nothing filtered={status + project + target !== ''} clear={clear} run={may ? run : undefined} />}
-        more={{ has: !!list.hasNextPage, loading: list.isFetchingNextPage, load: () => void list.fetchNextPage() }}
+        {...pagedProps(list)}
       />
       {dialog === 'run' && may && (
         <Suspense>

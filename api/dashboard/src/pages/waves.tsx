@@ -1,5 +1,5 @@
 // The list of waves: filters in the address, search by name and workspace, and what can be done with each.
-import { Layers, Pause, Play, Plus, SearchX, Square } from 'lucide-react';
+import { Layers, Pause, Play, Plus, Square } from 'lucide-react';
 import { lazy, Suspense } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router-dom';
@@ -10,11 +10,11 @@ import { useParam } from '../lib/url';
 import { Page } from '../layout/page';
 import { Button } from '../ui/button';
 import { Choices } from '../ui/field';
-import { Empty } from '../ui/empty';
+import { Empty, NothingFits } from '../ui/empty';
 import { Progress } from '../ui/progress';
 import { Search } from '../ui/search';
 import { Status } from '../ui/status';
-import { type Column, Table } from '../ui/table';
+import { type Column, pagedProps, rowsOf, Table } from '../ui/table';
 import { Time } from '../ui/time';
 import { canPause, canResume, canStop, useWaveActs } from '../waves/acts';
 
@@ -70,12 +70,7 @@ function useColumns(): Column<Wave>[] {
 
 function Nothing({ filtered, clear, create }: { filtered: boolean; clear: () => void; create?: () => void }) {
   const { t } = useTranslation('waves');
-  if (filtered)
-    return (
-      <Empty icon={SearchX} title={t('none.title')} action={<Button onClick={clear}>{t('none.action')}</Button>}>
-        {t('none.text')}
-      </Empty>
-    );
+  if (filtered) return <NothingFits title={t('none.title')} text={t('none.text')} action={t('none.action')} clear={clear} />;
   return (
     <Empty icon={Layers} title={t('empty.title')} action={create && <Button look="primary" icon={Plus} onClick={create}>{t('new')}</Button>}>
       {t(create ? 'empty.text' : 'empty.viewer')}
@@ -90,7 +85,7 @@ export default function Waves() {
   const [dialog, setDialog] = useParam('new');
   const may = useMay('operator');
   const list = useWaves(status, text.trim() !== '');
-  const rows = search(list.data?.pages.flatMap((page) => page.data), text);
+  const rows = search(rowsOf(list), text);
   const create = () => setDialog('wave');
   const clear = () => {
     setStatus('');
@@ -116,10 +111,8 @@ export default function Waves() {
         rows={rows}
         rowKey={(w) => w.id}
         stacked={1100}
-        error={list.error}
-        retry={() => void list.refetch()}
         empty={<Nothing filtered={status !== '' || text !== ''} clear={clear} create={may ? create : undefined} />}
-        more={{ has: !!list.hasNextPage, loading: list.isFetchingNextPage, load: () => void list.fetchNextPage() }}
+        {...pagedProps(list)}
       />
       {dialog === 'wave' && may && (
         <Suspense>

@@ -1,5 +1,6 @@
-import type { LucideIcon } from 'lucide-react';
+import { type LucideIcon, SearchX } from 'lucide-react';
 import type { ReactNode } from 'react';
+import { Button } from './button';
 
 interface Props {
   icon: LucideIcon;
@@ -18,5 +19,14 @@ export function Empty({ icon: Icon, title, children, action }: Props) {
       {children && <p>{children}</p>}
       {action}
     </div>
+  );
+}
+
+/** There is something, but nothing that fits the filter. */
+export function NothingFits({ title, text, action, clear }: { title: string; text: string; action: string; clear: () => void }) {
+  return (
+    <Empty icon={SearchX} title={title} action={<Button onClick={clear}>{action}</Button>}>
+      {text}
+    </Empty>
   );
 }

@@ -1,7 +1,9 @@
 // A table of a list of the API: columns as data, an empty state, and the next page. In narrow windows a
 // row becomes a card whose cells carry the column's name. For very many rows see wave/rows.tsx.
+import type { InfiniteData, UseInfiniteQueryResult } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
+import type { Answer } from '../api/client';
 import { useMedia } from '../lib/media';
 import { Button } from './button';
 import { Problem } from './problem';
@@ -30,6 +32,18 @@ interface Props<T> {
   retry?: () => void;
   more?: { has: boolean; loading: boolean; load: () => void };
 }
+
+type Paged<T> = UseInfiniteQueryResult<InfiniteData<Answer<T[]>>>;
+
+/** Of a list that comes page by page: what has come … */
+export const rowsOf = <T,>(list: Paged<T>) => list.data?.pages.flatMap((page) => page.data);
+
+/** … and what its table is told besides. */
+export const pagedProps = (list: Paged<unknown>) => ({
+  error: list.error,
+  retry: () => void list.refetch(),
+  more: { has: list.hasNextPage, loading: list.isFetchingNextPage, load: () => void list.fetchNextPage() },
+});
 
 function Waiting({ columns }: { columns: number }) {
   return (
