@@ -23,6 +23,25 @@ void wave_missing(struct request *rq)
         respond_errorf(rq, ERR_NOT_FOUND, "there is no wave \"%s\"", request_param(rq, "id"));
 }
 
+bool wave_found(struct request *rq, const struct pg_result *r, const struct err *e)
+{
+        if (e)
+                respond_error(rq, e);
+        else if (pg_rows(r, 0) == 0)
+                wave_missing(rq);
+        return !e && pg_rows(r, 0) > 0;
+}
+
+void wave_told(const char *json, const struct err *e, void *rq)
+{
+        if (e)
+                respond_error(rq, e);
+        else if (!json)
+                wave_missing(rq);
+        else
+                respond_data(rq, 200, json, -1, NULL);
+}
+
 bool wave_named(struct request *rq)
 {
         if (wave_id_ok(request_param(rq, "id")))

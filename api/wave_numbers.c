@@ -9,13 +9,8 @@ enum { MINUTES = 60, MINUTES_MAX = 1440 };
 
 static void counts_read(const struct pg_result *r, const struct err *e, void *arg)
 {
-        struct request *rq = arg;
-        if (e)
-                respond_error(rq, e);
-        else if (pg_rows(r, 0) == 0)
-                wave_missing(rq);
-        else
-                respond_data(rq, 200, pg_text(r, 0, 0, 0), -1, NULL);
+        if (wave_found(arg, r, e))
+                respond_data(arg, 200, pg_text(r, 0, 0, 0), -1, NULL);
 }
 
 void waves_counts(struct request *rq)
@@ -26,16 +21,6 @@ void waves_counts(struct request *rq)
         pg_stmt(tx, SQL_WAVE_COUNTS);
         pg_arg_text(tx, request_param(rq, "id"));
         pg_pool_send(request_app(rq)->pg, tx, counts_read, rq);
-}
-
-static void throughput_read(const char *json, const struct err *e, void *arg)
-{
-        if (e)
-                respond_error(arg, e);
-        else if (!json)
-                wave_missing(arg);
-        else
-                respond_data(arg, 200, json, -1, NULL);
 }
 
 void waves_throughput(struct request *rq)
@@ -55,5 +40,5 @@ void waves_throughput(struct request *rq)
         pg_arg_int(tx, minutes);
         const char *key =
                 arena_printf(request_arena(rq), "throughput %s %lld", id, (long long)minutes);
-        costly_ask(request_app(rq)->costly, key, tx, throughput_read, rq);
+        costly_ask(request_app(rq)->costly, key, tx, wave_told, rq);
 }

@@ -38,16 +38,6 @@ static void no_migration(struct request *rq)
                        request_param(rq, "mb_uuid"), request_param(rq, "id"));
 }
 
-/* A refused or unanswered question, or one about a wave that is not there, is answered here. */
-static bool found_wave(struct request *rq, const struct pg_result *r, const struct err *e)
-{
-        if (e)
-                respond_error(rq, e);
-        else if (pg_rows(r, 0) == 0)
-                wave_missing(rq);
-        return !e && pg_rows(r, 0) > 0;
-}
-
 static int bad_status(struct request *rq, const char *known, struct err *e)
 {
         mistake_add(request_mistakes(rq), ERR_INVALID, "#/status", "must be %s", known);
@@ -106,20 +96,10 @@ void waves_list(struct request *rq)
 
 /* ---- one wave ---- */
 
-static void status_read(const char *json, const struct err *e, void *arg)
-{
-        if (e)
-                respond_error(arg, e);
-        else if (!json)
-                wave_missing(arg);
-        else
-                respond_data(arg, 200, json, -1, NULL);
-}
-
 void waves_status(struct request *rq)
 {
         if (wave_named(rq))
-                statuses_ask(request_app(rq)->statuses, request_param(rq, "id"), status_read, rq);
+                statuses_ask(request_app(rq)->statuses, request_param(rq, "id"), wave_told, rq);
 }
 
 /* ---- its migrations ---- */
@@ -175,7 +155,7 @@ static int read_filter(struct request *rq, struct filter *f, struct err *e)
 static void migrations_read(const struct pg_result *r, const struct err *e, void *arg)
 {
         struct reading *g = arg;
-        if (found_wave(g->rq, r, e))
+        if (wave_found(g->rq, r, e))
                 page_respond(g->rq, &g->page, pg_text(r, 0, 0, 1), pg_int(r, 0, 0, 2),
                              pg_text(r, 0, 0, 3));
 }
@@ -200,7 +180,7 @@ void waves_migrations(struct request *rq)
 static void show_wave(const struct pg_result *r, const struct err *e, void *arg)
 {
         struct reading *g = arg;
-        if (!found_wave(g->rq, r, e))
+        if (!wave_found(g->rq, r, e))
                 return;
         bool there = pg_rows(r, 1) > 0, more = there && pg_bool(r, 1, 0, 4);
         autobuf data = BUF_INIT(SIZE_MAX);
@@ -236,7 +216,7 @@ void waves_show(struct request *rq)
 static void migration_read(const struct pg_result *r, const struct err *e, void *arg)
 {
         struct request *rq = arg;
-        if (!found_wave(rq, r, e))
+        if (!wave_found(rq, r, e))
                 return;
         if (pg_is_null(r, 0, 0, 1))
                 no_migration(rq);
@@ -271,7 +251,7 @@ static int read_log_query(struct request *rq, struct log_query *q, struct err *e
 
 static void logs_read(const struct pg_result *r, const struct err *e, void *arg)
 {
-        if (found_wave(arg, r, e))
+        if (wave_found(arg, r, e))
                 respond_data(arg, 200, pg_text(r, 0, 0, 1), pg_int(r, 0, 0, 2), NULL);
 }
 
@@ -296,7 +276,7 @@ void waves_logs(struct request *rq)
 static void migration_logs_read(const struct pg_result *r, const struct err *e, void *arg)
 {
         struct request *rq = arg;
-        if (!found_wave(rq, r, e))
+        if (!wave_found(rq, r, e))
                 return;
         if (pg_is_null(r, 0, 0, 1))
                 no_migration(rq);

@@ -269,7 +269,7 @@ static void answer(struct export *x)
 static void on_span(const struct pg_result *r, const struct err *e, void *arg)
 {
         struct export *x = arg;
-        if (!e && pg_rows(r, 0) > 0) {
+        if (wave_found(x->rq, r, e)) {
                 x->wave_no = pg_int(r, 0, 0, 0);
                 x->own = pg_bool(r, 0, 0, 1);
                 x->after_id = pg_int(r, 0, 0, 2);
@@ -277,10 +277,6 @@ static void on_span(const struct pg_result *r, const struct err *e, void *arg)
                 answer(x);
                 return;
         }
-        if (e)
-                respond_error(x->rq, e);
-        else
-                wave_missing(x->rq);
         export_free(x);
 }
 

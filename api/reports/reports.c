@@ -57,14 +57,10 @@ struct asking {
 static void report_read(const char *json, const struct err *e, void *arg)
 {
         const struct asking *a = arg;
-        if (e)
-                respond_error(a->rq, e);
-        else if (!json)
-                wave_missing(a->rq);
-        else if (a->form == AS_HTML)
+        if (json && !e && a->form == AS_HTML)
                 answer_page(a->rq, json);
         else
-                respond_data(a->rq, 200, json, -1, NULL);
+                wave_told(json, e, a->rq);
 }
 
 static void ask(struct request *rq, enum form form)
