@@ -150,8 +150,7 @@ void exchange_renew(struct exchange *x, int64_t worker, int shard)
         forget_all(x);
         x->generation++;
         x->busy = NULL;
-        if (x->follow)
-                follow_renew(x->follow);
+        follow_renew(x->follow);
         x->o.worker = worker;
         x->o.shard = shard;
 }
@@ -163,8 +162,7 @@ size_t exchange_waiting(const struct exchange *x)
 
 size_t exchange_claiming(const struct exchange *x)
 {
-        return x->nclaims + x->taking + (x->follow ? follow_taking(x->follow) : 0) +
-               (x->busy ? x->busy->nids : 0);
+        return x->nclaims + x->taking + follow_taking(x->follow) + (x->busy ? x->busy->nids : 0);
 }
 
 /* Ids to take together with a finish: what there would be room for. */
@@ -742,15 +740,15 @@ void exchange_kick(struct exchange *x)
 {
         if (!pg_up(x->o.pg))
                 return;
-        if (x->follow)
+        if (follow_pending(x->follow))
                 follow_ask(x->follow, x->o.worker, to_take(x));
-        if (x->busy || (x->follow && follow_waits(x->follow)) ||
-            (!claims_to_send(x) && list_empty(&x->outcomes)))
+        if (x->busy || follow_waits(x->follow) || (!claims_to_send(x) && list_empty(&x->outcomes)))
                 return;
         send_batch(x);
 }
 
 void exchange_kick_soon(struct exchange *x)
 {
-        loop_timer_start(x->soon, 0);
+        if (!x->busy || follow_pending(x->follow))
+                loop_timer_start(x->soon, 0);
 }

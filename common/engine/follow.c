@@ -1,6 +1,7 @@
 /* follow.c - see follow.h. */
 #include "engine/follow.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/fault.h"
@@ -53,6 +54,8 @@ void follow_free(struct follow *f)
 
 void follow_renew(struct follow *f)
 {
+        if (!f)
+                return;
         f->generation++;
         f->n = f->taking = 0;
         f->rest = 0;
@@ -69,14 +72,19 @@ void follow_add(struct follow *f, int64_t id, int64_t wave_no)
                 f->ended[f->n++] = (struct delivery){.id = id, .wave_no = wave_no};
 }
 
+bool follow_pending(const struct follow *f)
+{
+        return f && f->n && !f->asked;
+}
+
 bool follow_waits(const struct follow *f)
 {
-        return f->waits;
+        return f && f->waits;
 }
 
 size_t follow_taking(const struct follow *f)
 {
-        return f->taking;
+        return f ? f->taking : 0;
 }
 
 static void answered(const int64_t *ids, size_t n, bool freed, const struct err *e, void *arg)
@@ -101,8 +109,7 @@ void follow_ask(struct follow *f, int64_t worker, size_t want)
 {
         size_t n = f->n < want ? f->n : want;
 
-        if (f->asked || !f->n)
-                return;
+        assert(follow_pending(f));
         f->n = 0;
         if (!n)
                 return;

@@ -27,13 +27,16 @@ struct follow_opts {
         void (*on_go)(void *arg);                                /* it is waited for no longer */
         void *arg;
 };
+/* NULL, which the API has, is a follow that never has anything to ask: fine for all but follow_add and follow_ask. */
 struct follow *follow_new(const struct follow_opts *o);
 void follow_free(struct follow *f); /* after the broker, whose callbacks come back to it */
 /* A new identity: what was added or asked is forgotten. */
 void follow_renew(struct follow *f);
 /* This body has ended. Only so many are remembered; of the others the slots are freed by their finish. */
 void follow_add(struct follow *f, int64_t id, int64_t wave_no);
-/* Asks, where there is something to ask and `want` ids are wanted. */
+/* Whether there is something to ask, and nothing under way. */
+bool follow_pending(const struct follow *f);
+/* Asks what is pending, where any ids are wanted; else it is forgotten. */
 void follow_ask(struct follow *f, int64_t worker, size_t want);
 bool follow_waits(const struct follow *f);
 size_t follow_taking(const struct follow *f); /* ids asked for */
