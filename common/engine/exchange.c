@@ -372,9 +372,12 @@ static void looked(const struct pg_result *r, const struct err *e, void *arg)
                 struct wave_facts f;
                 bool over, facts = look_read(r, i, &d, &f, &over);
                 after_add(&a, &d);
-                if (facts)
-                        after_facts(&a, &f);
-                if (facts && over)
+                if (!facts)
+                        continue;
+                /* What made it so may have been told to nobody. */
+                news_row_unknown(&a.news, d.wave_no, d.id);
+                after_facts(&a, &f);
+                if (over)
                         after_over(&a, &f);
         }
         FAULT_POINT(look_answered);

@@ -105,6 +105,21 @@ def test_dependants(fleet, listen):
     assert states[-2:] == ["running", "completed"] and len(states) == 3
 
 
+def test_what_was_settled_without_a_word_is_told_when_it_is_found_out(fleet, listen):
+    """As after a commit whose answer was lost: the row is settled, and who settles it again is refused."""
+    reader = listen()
+    wave = fleet.submit("without a word", ["a"], params={"sleep_ms": 1500})
+    number = fleet.migrations(wave)["a"]["id"]
+    reader.wait(lambda r: (f"m{number}", "running", 1) in r.items(), "its beginning")
+    fleet.sql.execute("""
+        WITH m AS (UPDATE migrations SET state = 'completed', worker_id = NULL, finished_at = now(), updated_at = now()
+                    WHERE id = %s AND state = 'running' RETURNING id, wave_no),
+             gone AS (DELETE FROM active USING m WHERE migration_id = m.id)
+        UPDATE wave_progress p SET released = released + 1, completed = completed + 1 FROM m
+         WHERE p.wave_no = m.wave_no AND p.claimed > p.released""", number)
+    reader.wait(lambda r: (f"m{number}", "completed", 1) in r.items(), "its end")
+
+
 def test_queues_and_workers(fleet, listen):
     reader = listen()
     for what, paused in (("pause", True), ("resume", False)):
