@@ -16,7 +16,6 @@
 #include "engine/publish.h"
 #include "engine/refill.h"
 
-enum { NAMED_MAX = 500 };
 enum { COL_ID = 6, COL_ROW_STATE, COL_DATA, COL_SINCE, COL_REFILL_AFTER };
 static const struct facts_cols act_cols = {0, 1, 2, 3, 4, 5};
 
@@ -153,7 +152,7 @@ static void tell_readers(const struct act *a, const struct pg_result *r)
 {
         int rows = pg_rows(r, a->last);
         struct news n = {0};
-        bool all = a->reach == ACT_ALL || rows > NAMED_MAX ||
+        bool all = a->reach == ACT_ALL || rows > NEWS_NAMED_MAX ||
                    (a->reach == ACT_MANY && rows && !pg_is_null(r, a->last, 0, COL_SINCE));
 
         for (int i = 0; i < rows; i++) {

@@ -62,12 +62,11 @@ static void read_verdict(const struct pg_result *r, int row, struct after *a)
 
 /* Columns of wave_resolve: id, wave_no, version, state, batch_size, priority, queue, goes. */
 enum { R_GOES = 7 };
-enum { NAMED_MAX = 500 };
 static const struct facts_cols resolve_cols = {1, 2, 3, 4, 5, 6};
 
 void judge_read(const struct pg_result *r, struct after *a)
 {
-        bool few = pg_rows(r, RESOLVE) <= NAMED_MAX;
+        bool few = pg_rows(r, RESOLVE) <= NEWS_NAMED_MAX;
         int64_t told = 0;
 
         for (int i = 0; i < pg_rows(r, RESOLVE); i++) {

@@ -42,7 +42,11 @@ const char *news_text(const struct news *n);
 
 /* state: as PostgreSQL writes it. */
 void news_row(struct news *n, int64_t wave_no, int64_t id, int32_t attempt, const char *state);
-/* A row of which the caller does not know what it is now. */
+/*
+ * A row of which the caller does not know what it is now. Each is asked for by whoever tells it on: where a commit
+ * changed more than NEWS_NAMED_MAX of a wave, news_wave_rows() says so instead.
+ */
+enum { NEWS_NAMED_MAX = 500 };
 void news_row_unknown(struct news *n, int64_t wave_no, int64_t id);
 void news_wave(struct news *n, int64_t wave_no);
 void news_wave_rows(struct news *n, int64_t wave_no); /* "a" */
