@@ -172,6 +172,8 @@ static void committed(const struct pg_result *r, const struct err *e, void *arg)
 {
         struct act *a = arg;
         if (e) {
+                if (e->code == ERR_LOST) /* it may have been done, and nobody knows to what */
+                        publish_reread(a->by.broker);
                 act_end(a, e);
                 return;
         }

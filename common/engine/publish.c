@@ -37,3 +37,11 @@ void publish_queue(struct broker *b, const char *queue, bool paused)
         news_queue(&n, queue, paused);
         publish_once(b, &n);
 }
+
+void publish_reread(struct broker *b)
+{
+        struct news n = {0};
+
+        news_reread(&n);
+        publish_once(b, &n);
+}

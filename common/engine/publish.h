@@ -13,5 +13,7 @@ void publish(struct broker *b, struct news *n);
 void publish_wave(struct broker *b, int64_t wave_no);
 void publish_worker(struct broker *b, int64_t worker, enum news_worker what);
 void publish_queue(struct broker *b, const char *queue, bool paused);
+/* Something may have been committed of which nobody can say what. */
+void publish_reread(struct broker *b);
 
 #endif

@@ -5,12 +5,14 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
+from gate import DOWN
 from listening import Sse, Ws
 from test_sessions import Session, create
 from wavefleet import ENDED, SLOW, TOKEN, assert_problem, pss_kb, sanitized, wait_until
@@ -318,6 +320,21 @@ def test_the_stream_is_there_only_while_somebody_listens(make_own_fleet):
         reader.wait_wave(wave, "completed")
         assert 0 < own.redis.pttl("wavefleet:events") <= 120000
         assert not own.redis.exists("wavefleet:events:lines")
+
+
+def test_an_act_whose_answer_is_lost_makes_readers_read_again(slow_api):
+    """It may have been done, and was: what it changed nobody is told in another way."""
+    fleet, gate = slow_api
+    wave = fleet.submit("in doubt", ["a", "b"])
+    with Sse(fleet.api) as reader:
+        gate.slow(0.5 * SLOW, DOWN)
+        pause = threading.Thread(target=fleet.http.post, args=(f"/api/waves/{wave}/pause", {}))
+        pause.start()
+        wait_until(lambda: fleet.sql.value("SELECT state FROM waves WHERE wave_id = %s", wave) == "paused", 20, "the pause")
+        gate.reset()
+        gate.mend()
+        reader.wait(lambda r: r.of("reset"), "the reset")
+        pause.join()
 
 
 # ---- readers that are slow, many, or gone ----
