@@ -292,7 +292,7 @@ void stream_after_lines(struct stream *l, int64_t id, void (*fn)(bool written, v
         stream_kick(l);
 }
 
-/* For those who follow a log. */
+/* For those who follow a log. r NULL: nobody knows whether the lines were written. */
 static void tell_readers(struct stream *l, const struct pg_result *r)
 {
         autofree int64_t *ids = NULL;
@@ -305,7 +305,10 @@ static void tell_readers(struct stream *l, const struct pg_result *r)
         for (const struct line *line = l->sent; line; line = line->next)
                 if (!count || ids[count - 1] != line->id)
                         ids[count++] = line->id;
-        news_lines(&n, pg_int(r, 0, 0, 0), pg_int(r, 0, 0, 1), ids, count);
+        if (r)
+                news_lines(&n, pg_int(r, 0, 0, 0), pg_int(r, 0, 0, 1), ids, count);
+        else
+                news_reread(&n);
         broker_publish_lines(l->w->broker, news_text(&n));
         news_fini(&n);
 }
@@ -317,7 +320,7 @@ static void sent(const struct pg_result *r, const struct err *e, void *arg)
 
         FAULT_POINT(lines_committed);
         l->busy = false;
-        if (!e)
+        if (!e || lost)
                 tell_readers(l, r);
         if (e)
                 log_warn("lines.not_written", LI("lines", l->nsent), LE(e));

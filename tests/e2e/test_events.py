@@ -12,8 +12,10 @@ from urllib.parse import urlencode
 
 import pytest
 
-from gate import DOWN
+from gate import DOWN, Gate
 from listening import Sse, Ws
+from servers import postgres_address
+from stack import moved_to
 from test_sessions import Session, create
 from wavefleet import ENDED, SLOW, TOKEN, assert_problem, pss_kb, sanitized, wait_until
 
@@ -195,6 +197,25 @@ def test_log_lines_of_a_wave_and_of_one_migration(fleet, listen):
     assert line["stream"] == "out" and line["attempt"] == 1 and line["line"].startswith("line ") and line["at"]
     assert of_one.data("log")[0]["wave_id"] == wave
     assert not deaf.of("log")
+
+
+def test_lines_that_may_have_been_written_make_readers_read_again(make_own_fleet):
+    """The answer to their commit is lost; they are not written again."""
+    fleet = make_own_fleet(env={"WAVEFLEET_COMMAND_ALLOW": "/bin/sh"})
+    gate = Gate(postgres_address(fleet.place))
+    fleet.start_worker(1, WAVEFLEET_DATABASE_URL=moved_to(fleet.place.database_url, gate.port))
+    wave = fleet.submit("talks into the void", ["a"], "command", params={"argv": [*TALKER, str(int(400 * SLOW))]})
+    def written():
+        return fleet.sql.value("SELECT count(*) FROM migration_logs")
+    with Sse(fleet.api, wave=wave, logs="1") as reader:
+        reader.wait(texts, "its first words")
+        gate.slow(0.5 * SLOW, DOWN)
+        wait_until(lambda before=written(): written() > before, 10, "more of them")
+        gate.reset()
+        gate.mend()
+        reader.wait(lambda r: r.of("reset"), "the reset")
+    fleet.http.post(f"/api/waves/{wave}/stop", {})
+    fleet.wait_wave(wave)
 
 
 # ---- how soon ----
