@@ -18,6 +18,8 @@
 void reader_free(struct reader *r)
 {
         pump_detach(r);
+        if (r->wave)
+                r->wave->readers--;
         standing_fini(&r->standing);
         websocket_free(r->ws);
         free(r);
@@ -105,8 +107,8 @@ static void on_wave(const struct pg_result *res, const struct err *e, void *arg)
                 reader_refuse(r, e);
                 return;
         }
-        r->wave_no = pg_int(res, 0, 0, 0);
-        wave_learn(r->ev, r->wave_no, wave_id);
+        r->wave = wave_learn(r->ev, pg_int(res, 0, 0, 0), wave_id);
+        r->wave->readers++; /* so it is not forgotten while this one waits */
         r->asked_ms = clock_mono_ms();
         list_push_back(&r->ev->joining, &r->link);
         join(r);

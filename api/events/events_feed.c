@@ -135,7 +135,7 @@ static void add_followed(struct events *ev, struct pg_tx *tx)
         {
                 const struct reader *r = CONTAINER_OF(link, struct reader, link);
                 if (r->wave_lines)
-                        ids[n++] = r->wave_no;
+                        ids[n++] = r->wave->no;
         }
         pg_arg_int8s(tx, ids, n);
 }

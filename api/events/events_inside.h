@@ -19,11 +19,11 @@ struct websocket;
 struct wave {
         struct list dirty; /* events.dirty: how far it is must be read */
         int64_t no;
-        char id[WAVE_ID_SIZE]; /* "": there is no such wave */
-        int64_t due_ms;        /* dirty: when */
-        int64_t read_ms;       /* when it was asked for last */
-        int64_t touched_ms;    /* of the newest entry that named it, by Redis' clock */
-        size_t readers, lines; /* that want only this one; that want its log lines */
+        char id[WAVE_ID_SIZE];
+        int64_t due_ms;     /* dirty: when */
+        int64_t read_ms;    /* when it was asked for last */
+        int64_t touched_ms; /* of the newest entry that named it, by Redis' clock */
+        size_t readers;     /* that want only this one, let in or not yet */
 };
 
 struct reader {
@@ -33,7 +33,7 @@ struct reader {
         struct connection *c; /* from then on */
         struct websocket *ws; /* NULL: server-sent events */
         struct standing standing;
-        int64_t wave_no;   /* 0: all */
+        struct wave *wave; /* NULL: all */
         bool wave_lines;   /* wants the log lines of that wave … */
         int64_t migration; /* … or of this migration; 0: none */
         bool has_token;

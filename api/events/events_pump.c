@@ -40,8 +40,8 @@ static void tick(void *arg);
 static bool wants(const struct reader *r, const struct message *m)
 {
         if (m->kind == EVENT_LOG)
-                return m->migration == r->migration || (r->wave_lines && m->wave_no == r->wave_no);
-        if (!r->wave_no || m->wave_no == r->wave_no)
+                return m->migration == r->migration || (r->wave_lines && m->wave_no == r->wave->no);
+        if (!r->wave || m->wave_no == r->wave->no)
                 return true;
         return m->kind == EVENT_RESET && m->wave_no == 0;
 }
@@ -59,11 +59,8 @@ static void note_lines(struct events *ev, const struct reader *r, int by)
 
 static void count(struct events *ev, const struct reader *r, int by)
 {
-        struct wave *w = r->wave_no ? wave_known(ev, r->wave_no) : NULL;
         ev->nreaders += (size_t)by;
-        ev->nall += r->wave_no ? 0 : (size_t)by;
-        if (w)
-                w->readers += (size_t)by;
+        ev->nall += r->wave ? 0 : (size_t)by;
         if (r->wave_lines || r->migration)
                 ev->nlogs += (size_t)by;
         note_lines(ev, r, by);

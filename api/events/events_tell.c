@@ -57,7 +57,7 @@ static void tell_rows(struct telling *t)
         t->part++;
         struct message m = {.token = token_of(t), .kind = EVENT_MIGRATIONS, .wave_no = w->no};
         buf_adds(&t->items, "]}");
-        if (t->rows && w->id[0])
+        if (t->rows)
                 add(t, &m, &t->items);
         buf_reset(&t->items);
         t->rows = 0;
@@ -110,7 +110,7 @@ static void tell_wave(struct telling *t, const struct news_item *it)
 {
         struct wave *w = wave_known(t->ev, it->wave_no);
         t->part++;
-        if (!w || !w->id[0])
+        if (!w)
                 return;
         wave_touch(t->ev, w, t->of->id.ms);
         if (it->kind == NEWS_WAVE)

@@ -80,7 +80,7 @@ void waves_prune(struct events *ev)
 
 static bool is_wanted(const struct events *ev, const struct wave *w)
 {
-        return (ev->nall || w->readers) && w->id[0];
+        return ev->nall || w->readers;
 }
 
 static void read_within(struct events *ev, int64_t ms)
@@ -116,13 +116,13 @@ void waves_retell(struct events *ev, const struct reader *r, int64_t since_ms)
 {
         size_t at = 0;
         int64_t no;
-        struct wave *w = r->wave_no ? wave_known(ev, r->wave_no) : NULL;
-        if (w)
-                soil(ev, w);
-        if (r->wave_no)
+        struct wave *w;
+        if (r->wave) {
+                soil(ev, r->wave);
                 return;
+        }
         while ((w = map_next(ev->waves, &at, &no)))
-                if (w->touched_ms >= since_ms - RETELL_MS && w->id[0])
+                if (w->touched_ms >= since_ms - RETELL_MS)
                         soil(ev, w);
 }
 

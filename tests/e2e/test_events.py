@@ -358,6 +358,22 @@ def test_an_act_whose_answer_is_lost_makes_readers_read_again(slow_api):
         pause.join()
 
 
+def test_a_reader_keeps_its_wave_though_so_many_others_are_named(make_own_fleet):
+    """More waves than are remembered, in entries that are read while the reader still waits to be let in."""
+    fleet = make_own_fleet()
+    wave = fleet.submit("mine", ["a"])
+    numbers = [r["wave_no"] for r in fleet.sql.rows("""
+        INSERT INTO waves (wave_id, name, kind, batch_size, max_attempts)
+        SELECT 'other ' || n, 'other', 'noop', 1, 1 FROM generate_series(1, 24000) n RETURNING wave_no""")]
+    for at in range(0, len(numbers), 100):
+        fleet.redis.xadd("wavefleet:events", {"n": " ".join(f"w{no}" for no in numbers[at:at + 100])})
+    with Sse(fleet.api, wave=wave) as reader:
+        assert reader.status == 200
+        fleet.http.post(f"/api/waves/{wave}/pause", {})
+        reader.wait_wave(wave, "paused")
+        assert {d["id"] for d in reader.data("wave")} == {wave}
+
+
 # ---- readers that are slow, many, or gone ----
 
 def test_heartbeats(make_own_fleet):
