@@ -96,7 +96,7 @@ static void on_read(struct redisReply *reply, const struct err *e, void *arg)
 {
         struct broker_tail *t = arg;
         t->asked = false;
-        if (e || !t->last.ms)
+        if (e)
                 return;
         if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 1 &&
             reply->element[0]->type == REDIS_REPLY_ARRAY && reply->element[0]->elements == 2 &&
@@ -121,11 +121,10 @@ static void on_there(struct redisReply *reply, const struct err *e, void *arg)
         struct broker_tail *t = arg;
         if (e)
                 return;
-        if (reply->type != REDIS_REPLY_ARRAY)
+        if (reply->type != REDIS_REPLY_ARRAY) {
                 confused(t, reply);
-        else if (reply->elements == 0)
+        } else if (reply->elements == 0) {
                 t->last.ms = 0;
-        if (!t->last.ms && reply->type == REDIS_REPLY_ARRAY) {
                 log_warn("events.gap",
                          LS("reason", "what was read last is no longer in the stream"));
                 conn_close(t->conn, "the stream of events is another one"); /* XREAD may wait */
