@@ -52,8 +52,7 @@ static void note(int signo)
 
 static const int ending[] = {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGTSTP};
 
-static void ask_quietly(int tty, const char *question, char out[PASSWORD_MAX + 1], int *rc,
-                        struct err *e)
+static int ask_quietly(int tty, const char *question, char out[PASSWORD_MAX + 1], struct err *e)
 {
         struct sigaction before[COUNT_OF(ending)];
         struct termios shown, hidden;
@@ -65,24 +64,23 @@ static void ask_quietly(int tty, const char *question, char out[PASSWORD_MAX + 1
         hidden = shown;
         hidden.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
         tcsetattr(tty, TCSAFLUSH, &hidden);
-        *rc = read_line(tty, out, e);
+        int rc = read_line(tty, out, e);
         tcsetattr(tty, TCSAFLUSH, &shown);
         dprintf(tty, "\n");
         for (size_t i = 0; i < COUNT_OF(ending); i++)
                 sigaction(ending[i], &before[i], NULL);
         if (caught)
                 raise(caught);
+        return rc;
 }
 
 static int ask(int tty, const char *username, char out[PASSWORD_MAX + 1], struct err *e)
 {
         char again[PASSWORD_MAX + 1], question[USERNAME_MAX + 32];
-        int rc;
         snprintf(question, sizeof(question), "Password for %s: ", username);
-        ask_quietly(tty, question, out, &rc, e);
-        if (rc < 0 || password_check(username, out, e) < 0)
+        if (ask_quietly(tty, question, out, e) < 0 || password_check(username, out, e) < 0)
                 return -1;
-        ask_quietly(tty, "Once more: ", again, &rc, e);
+        int rc = ask_quietly(tty, "Once more: ", again, e);
         if (rc == 0 && strcmp(out, again) != 0)
                 rc = err_set(e, ERR_INVALID, "the two are not the same");
         mem_wipe(again, sizeof(again));
