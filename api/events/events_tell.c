@@ -71,14 +71,22 @@ static void begin_rows(struct telling *t, struct wave *w)
         buf_adds(&t->items, ",\"items\":[");
 }
 
-/* What an act made of it; false: PostgreSQL does not know it any more. */
+/* What an act made of it, in rows that come by id; false: PostgreSQL does not know it. */
 static bool look_up(const struct telling *t, struct news_item *it)
 {
-        for (int i = 0; t->r && i < pg_rows(t->r, ASK_ROWS); i++) {
-                if (pg_int(t->r, ASK_ROWS, i, 0) != it->id)
-                        continue;
-                it->attempt = (int32_t)pg_int(t->r, ASK_ROWS, i, 2);
-                return migration_state_parse(pg_text(t->r, ASK_ROWS, i, 1), &it->state) == 0;
+        int low = 0, high = t->r ? pg_rows(t->r, ASK_ROWS) : 0;
+        while (low < high) {
+                int middle = low + (high - low) / 2;
+                int64_t id = pg_int(t->r, ASK_ROWS, middle, 0);
+                if (id == it->id) {
+                        it->attempt = (int32_t)pg_int(t->r, ASK_ROWS, middle, 2);
+                        return migration_state_parse(pg_text(t->r, ASK_ROWS, middle, 1),
+                                                     &it->state) == 0;
+                }
+                if (id < it->id)
+                        low = middle + 1;
+                else
+                        high = middle;
         }
         return false;
 }
