@@ -155,7 +155,7 @@ static void gather(const struct reader *r, struct batch *b)
                         break;
                 size_t len = m->len;
                 const char *text = r->over_ws ? message_frame(ring, m, &len) : m->text;
-                if (!text)
+                if (!text) /* no memory for it: in the next round, maybe */
                         break;
                 union {
                         const char *given;
@@ -183,11 +183,13 @@ void pump_one(struct reader *r)
 {
         struct events *ev = r->ev;
         struct batch b;
+        uint64_t from;
         if (stream_blocked(r->c))
                 return;
         if (r->next < ev->ring.first && !catch_up(r))
                 return;
         do {
+                from = r->next;
                 gather(r, &b);
                 if (b.count == 0) {
                         r->next = b.end;
@@ -200,7 +202,7 @@ void pump_one(struct reader *r)
                 }
                 r->said_ms = clock_mono_ms();
                 r->next = taken == b.count ? b.end : b.behind[taken - 1];
-        } while (r->next < ev->ring.next && b.count == 0);
+        } while (r->next < ev->ring.next && b.count == 0 && r->next > from);
         note_pace(r);
 }
 
