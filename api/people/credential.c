@@ -163,15 +163,22 @@ static bool has_csrf_token(const struct request *rq, const struct credential *c)
         return hash_equal(wanted, said, CSRF_SIZE - 1);
 }
 
+int credential_check_site(const struct request *rq, struct err *e)
+{
+        if (request_is_ours(rq))
+                return 0;
+        return err_set(e, ERR_FORGERY,
+                       "refused: by what the browser says, another site has caused this");
+}
+
 int credential_check_forgery(const struct request *rq, const struct credential *c, struct err *e)
 {
         const char *method = request_method(rq);
         bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
         if (c->proof != PROOF_COOKIE || (reads && !request_header(rq, "Upgrade")))
                 return 0;
-        if (!request_is_ours(rq))
-                return err_set(e, ERR_FORGERY,
-                               "refused: by what the browser says, another site has caused this");
+        if (credential_check_site(rq, e) < 0)
+                return -1;
         if (reads || has_csrf_token(rq, c))
                 return 0;
         return err_set(

@@ -55,5 +55,6 @@ int credential_check_forgery(const struct request *rq, const struct credential *
  * host is that of the request or of http.public_url. Programs say neither, and are believed.
  */
 bool request_is_ours(const struct request *rq);
+int credential_check_site(const struct request *rq, struct err *e); /* the same, or ERR_FORGERY */
 
 #endif

@@ -235,9 +235,8 @@ void session_login(struct request *rq)
         memset(l, 0, sizeof(*l));
         l->rq = rq;
         l->app = app;
-        if (!request_is_ours(rq)) {
-                respond_errorf(rq, ERR_FORGERY,
-                               "refused: by what the browser says, another site has caused this");
+        if (credential_check_site(rq, &e) < 0) {
+                respond_error(rq, &e);
                 return;
         }
         if (act_read(rq, fields, COUNT_OF(fields), l) < 0)
