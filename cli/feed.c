@@ -112,9 +112,12 @@ static void connect_now(struct feed *f)
 
 static void disconnect(struct feed *f, int64_t again_ms)
 {
+        int64_t now = clock_mono_ms();
         stream_close(take(f->stream));
         f->live = false;
-        f->connect_at_ms = clock_mono_ms() + again_ms;
+        f->connect_at_ms = now + again_ms;
+        if (f->read_at_ms > now + POLL_MS) /* nothing says any more what is new */
+                f->read_at_ms = now + POLL_MS;
 }
 
 /* What the stream has come to: nothing yet, open, or over. */

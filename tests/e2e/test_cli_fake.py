@@ -131,6 +131,21 @@ def test_polling_where_there_are_no_events(cli, fake, status):
     assert len(fake.asked("/api/events")) == 1, "it does not insist"
 
 
+def test_polling_goes_on_at_once_where_events_end(cli, fake):
+    """A stream that breaks and is then refused: the state is asked for every three seconds from then on."""
+    wave = OneWave(fake)
+    fake.offer_events()
+    watching = follow(cli, fake, WAVE)
+    wait_until(lambda: wave.questions == 2, 10, "the state, read again with the stream open")
+    fake.answers[("GET", "/api/events")] = lambda x: fake.problem(x, 503, "unavailable", "no events")
+    fake.drop()
+    begun = time.monotonic()
+    wait_until(lambda: wave.questions > 2, 40, "the next look")
+    assert time.monotonic() - begun < 10 * SLOW
+    wave.progress, wave.state = {**wave.progress, "completed": 10}, "completed"
+    assert watching.wait(20 * SLOW) == 0
+
+
 def test_only_an_end_that_is_confirmed_ends_it(cli, fake):
     """An event that is wrong, or about another wave, is no reason to stop."""
     wave = OneWave(fake)
