@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "cli/text.h"
 
-enum { ERRORS_SHOWN = 10 };
+enum { ERRORS_SHOWN = 10, ERROR_BYTES = 1000 };
 
 void answer_fini(struct answer *a)
 {
@@ -42,11 +42,8 @@ static void note_errors(struct cli *c, const struct json *errors, const char *se
                 return;
         for (const struct json *i = json_first(errors); i && shown < ERRORS_SHOWN;
              i = json_next(i)) {
-                buf_adds(&c->problem, "  ");
-                buf_adds(&c->problem, json_str_at(i, "pointer"));
-                buf_adds(&c->problem, ": ");
-                buf_adds(&c->problem, json_str_at(i, "detail"));
-                buf_addc(&c->problem, '\n');
+                buf_addf(&c->problem, "  %.*s: %.*s\n", ERROR_BYTES, json_str_at(i, "pointer"),
+                         ERROR_BYTES, json_str_at(i, "detail"));
                 shown++;
         }
         if (count > shown)

@@ -41,10 +41,12 @@ static int complain(const struct cli *c, const struct err *e)
         text_clean(&clean, e->text, strlen(e->text));
         fflush(stdout);
         fprintf(stderr, "wavefleet: %s\n", buf_str(&clean));
-        for (const char *line = buf_str(&c->problem); *line; line += strcspn(line, "\n") + 1) {
+        for (const char *line = buf_str(&c->problem); *line;) {
+                size_t len = strcspn(line, "\n");
                 buf_reset(&clean);
-                text_clean(&clean, line, strcspn(line, "\n"));
+                text_clean(&clean, line, len);
                 fprintf(stderr, "%s\n", buf_str(&clean));
+                line += len + (line[len] == '\n');
         }
         if (e->code == ERR_UNAUTHORIZED && !c->quiet)
                 fprintf(stderr, "  log in with wavefleet login, or give a token: --token-file, "

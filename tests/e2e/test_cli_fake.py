@@ -372,6 +372,15 @@ def test_errors_do_not_steer_the_terminal(cli, fake):
     assert "\x1b" not in done.err and "\x07" not in done.err
 
 
+def test_errors_without_end_are_cut(cli, fake):
+    fake.answers[("GET", "/api/queues")] = lambda x: fake.problem(
+        x, 422, "invalid", "bad", errors=[{"pointer": f"#/{n}", "detail": 100_000 * "x"} for n in "ab"])
+    done = cli("queue", "list")
+    assert done.code == 1
+    assert done.err.splitlines() == ["wavefleet: bad", f"  #/a: {1000 * 'x'}", f"  #/b: {1000 * 'x'}",
+                                     "  (status 422, request fake-1)"]
+
+
 def test_lists_end_where_the_api_repeats_itself(cli, fake):
     """A cursor that leads nowhere is not followed for ever."""
     fake.answers[("GET", "/api/waves")] = lambda x: x.json(200, {"success": True, "data": [], "next_cursor": "5"})
