@@ -134,6 +134,15 @@ void complete_bash(struct buf *out)
 {
         buf_adds(out,
                  "# Completion of wavefleet for bash, as \"wavefleet completion bash\" prints it.\n"
+                 "# compgen -W would expand the words, and run what an API has written into them.\n"
+                 "_wavefleet_offer() {\n"
+                 "    local word all\n"
+                 "    COMPREPLY=()\n"
+                 "    read -r -d '' -a all <<< \"$1\"\n"
+                 "    for word in \"${all[@]}\"; do\n"
+                 "        if [[ $word == \"$cur\"* ]]; then COMPREPLY+=(\"$word\"); fi\n"
+                 "    done\n"
+                 "}\n"
                  "_wavefleet() {\n"
                  "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}\n"
                  "    local noun='' verb='' command='' options='' words='' i\n"
@@ -155,7 +164,7 @@ void complete_bash(struct buf *out)
         add_bash_values(out);
         buf_adds(out, "    esac\n"
                       "    if [[ $words ]]; then\n"
-                      "        mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
+                      "        _wavefleet_offer \"$words\"\n"
                       "        return\n"
                       "    fi\n"
                       "    case $noun in\n"
@@ -175,7 +184,7 @@ void complete_bash(struct buf *out)
         for (int o = 0; o < OPTIONS_OF_ALL; o++)
                 buf_addf(out, "%s--%s", o ? " " : "", option_row((enum option)o)->name);
         buf_adds(out, "\"}; fi\n"
-                      "    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
+                      "    _wavefleet_offer \"$words\"\n"
                       "}\n"
                       "complete -F _wavefleet wavefleet\n");
 }

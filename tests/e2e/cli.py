@@ -63,6 +63,17 @@ class Done:
         return f"exit {self.code}\n--- out\n{self.out}--- err\n{self.err}"
 
 
+def complete_in_bash(script, line, env):
+    """What bash would offer at the end of the line."""
+    words = line.split(" ")
+    program = f"""source {script}; complete -p wavefleet >/dev/null || exit 9
+COMP_WORDS=({' '.join(f"'{w}'" for w in words)}); COMP_CWORD={len(words) - 1}; COMPREPLY=()
+_wavefleet; printf '%s\\n' "${{COMPREPLY[@]}}" """
+    done = subprocess.run(["bash", "--norc", "-c", program], capture_output=True, text=True, env=env, check=False)
+    assert done.returncode == 0 and not done.stderr, done
+    return done.stdout.split()
+
+
 class Terminal:
     """A program at a pseudo terminal. `text` is all that it wrote, with its escape sequences."""
 

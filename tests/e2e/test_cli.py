@@ -12,7 +12,7 @@ import unicodedata
 
 import pytest
 
-from cli import Cli, environment
+from cli import Cli, complete_in_bash, environment
 from cli_api import FakeApi
 from previous import outside_make
 from stack import ROOT
@@ -546,17 +546,6 @@ def test_a_full_disk_is_told(cli, waves):
 
 
 # ---- completion ----
-
-def complete_in_bash(script, line, env):
-    """What bash would offer at the end of the line."""
-    words = line.split(" ")
-    program = f"""source {script}; complete -p wavefleet >/dev/null || exit 9
-COMP_WORDS=({' '.join(f"'{w}'" for w in words)}); COMP_CWORD={len(words) - 1}; COMPREPLY=()
-_wavefleet; printf '%s\\n' "${{COMPREPLY[@]}}" """
-    done = subprocess.run(["bash", "--norc", "-c", program], capture_output=True, text=True, env=env, check=False)
-    assert done.returncode == 0 and not done.stderr, done
-    return done.stdout.split()
-
 
 def test_completion_of_bash(cli, waves, tmp_path):
     script = tmp_path / "completion"

@@ -13,9 +13,9 @@ from email.utils import formatdate
 
 import pytest
 
-from cli import Cli
+from cli import Cli, complete_in_bash, environment
 from cli_api import FakeApi
-from wavefleet import SLOW, wait_until
+from wavefleet import BIN, SLOW, wait_until
 
 WAVE = "1795000000_123456789012"
 
@@ -379,6 +379,18 @@ def test_errors_without_end_are_cut(cli, fake):
     assert done.code == 1
     assert done.err.splitlines() == ["wavefleet: bad", f"  #/a: {1000 * 'x'}", f"  #/b: {1000 * 'x'}",
                                      "  (status 422, request fake-1)"]
+
+
+def test_completion_runs_nothing_that_the_api_answers(cli, fake, tmp_path):
+    ids = ["$(touch${IFS}ran)", "`touch ran`", "1795000000_1"]
+    fake.answers[("GET", "/api/waves")] = [{"id": i, "name": "n"} for i in ids]
+    (tmp_path / "completion").write_text(cli.good("completion", "bash"))
+    env = {**environment(cli.url, cli.home), "PATH": f"{BIN}:{os.environ['PATH']}"}
+    script = f"{tmp_path}/completion; cd {tmp_path}"
+    assert "1795000000_1" in complete_in_bash(script, "wavefleet wave show ", env)
+    assert complete_in_bash(script, "wavefleet wave show 17", env) == ["1795000000_1"]
+    assert complete_in_bash(script, "wavefleet dead list --wave 17", env) == ["1795000000_1"]
+    assert not (tmp_path / "ran").exists()
 
 
 def test_lists_end_where_the_api_repeats_itself(cli, fake):
