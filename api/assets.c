@@ -3,19 +3,14 @@
 
 #include <fcntl.h>
 #include <fts.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "base/rand.h"
 
-enum {
-        ASSETS_MAX = 4096,
-        TAG_BYTES = (ETAG_SIZE - 3) / 2, /* of the SHA-256: 128 bits are plenty */
-};
+enum { ASSETS_MAX = 4096 };
 
 struct assets {
         struct asset *files; /* by path */
@@ -78,15 +73,6 @@ static enum asset_coding coding_of(const char *path)
 
 /* ---- reading ---- */
 
-static void make_etag(struct asset_body *b)
-{
-        unsigned char hash[HASH_BYTES];
-        hash_sha256(b->data, b->len, hash);
-        char hex[2 * TAG_BYTES + 1];
-        hash_hex(hash, TAG_BYTES, hex);
-        snprintf(b->etag, sizeof(b->etag), "\"%s\"", hex);
-}
-
 static int read_whole(int fd, char *data, size_t len)
 {
         for (size_t have = 0; have < len;) {
@@ -115,7 +101,7 @@ static int read_body(struct assets *a, const char *file, size_t len, struct asse
         close(fd);
         a->bytes += len;
         *out = (struct asset_body){.data = data, .len = len};
-        make_etag(out);
+        negotiate_make_etag(data, len, out->etag);
         return 0;
 }
 

@@ -9,14 +9,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "api/http/negotiate.h"
 #include "base/err.h"
 
 enum asset_coding { ASSET_PLAIN, ASSET_GZIP, ASSET_BROTLI, ASSET_CODINGS };
 
-enum {
-        ASSETS_BYTES_MAX = 64 << 20, /* of all files together */
-        ETAG_SIZE = 2 + 32 + 1,
-};
+enum { ASSETS_BYTES_MAX = 64 << 20 }; /* of all files together */
 
 struct asset_body {
         char *data; /* NULL: there is no such variant */

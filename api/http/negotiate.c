@@ -1,8 +1,11 @@
 /* negotiate.c - see negotiate.h. */
 #include "api/http/negotiate.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
+
+#include "base/rand.h"
 
 enum { WEIGHT_WHOLE = 1000 };
 
@@ -76,6 +79,16 @@ int negotiate_coding(const char *header, const char *coding)
         if (weight < 0)
                 weight = identity; /* acceptable, after all that is named */
         return weight;
+}
+
+void negotiate_make_etag(const void *data, size_t len, char out[ETAG_SIZE])
+{
+        enum { TAG_BYTES = (ETAG_SIZE - 3) / 2 };
+        unsigned char hash[HASH_BYTES];
+        char hex[2 * TAG_BYTES + 1];
+        hash_sha256(data, len, hash);
+        hash_hex(hash, TAG_BYTES, hex);
+        snprintf(out, ETAG_SIZE, "\"%s\"", hex);
 }
 
 bool negotiate_has_etag(const char *header, const char *etag)

@@ -68,6 +68,14 @@ START_TEST(tags_are_compared_weakly)
 }
 END_TEST
 
+START_TEST(tags_are_of_the_bytes)
+{
+        char etag[ETAG_SIZE];
+        negotiate_make_etag("abc", 3, etag); /* as FIPS 180-2, B.1 has it */
+        ck_assert_str_eq(etag, "\"ba7816bf8f01cfea414140de5dae2223\"");
+}
+END_TEST
+
 int main(void)
 {
         Suite *s = suite_create("api_negotiate");
@@ -75,6 +83,7 @@ int main(void)
         tcase_add_loop_test(t, codings_have_the_weights_that_the_header_gives, 0, CODINGS);
         tcase_add_loop_test(t, what_is_no_weight_weighs_nothing, 0, BAD);
         tcase_add_test(t, tags_are_compared_weakly);
+        tcase_add_test(t, tags_are_of_the_bytes);
         suite_add_tcase(s, t);
         SRunner *r = srunner_create(s);
         srunner_run_all(r, CK_NORMAL);
