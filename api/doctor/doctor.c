@@ -16,8 +16,6 @@
 #include "base/mem.h"
 #include "broker/server.h"
 
-CLEANUP_DEFINE(json, struct json *, json_free)
-
 enum {
         SKEW_MAX_MS = 2000,
         CONNECTIONS_PERCENT = 80,
@@ -31,7 +29,7 @@ struct doctor {
         struct request *rq;
         unsigned waiting;
         int64_t begun_ms;
-        const char *postgres; /* JSON; NULL: it did not answer, and why */
+        struct json *postgres; /* NULL: it did not answer, or what cannot be read, and why */
         const char *postgres_trouble;
         int64_t postgres_ms; /* its clock less ours */
         struct server_facts *redis;
@@ -207,13 +205,11 @@ static void judge_fleet(struct findings *f, const struct json *p)
 static void judge_postgres(struct findings *f, const struct doctor *d, const struct config *c)
 {
         static const char name[] = "postgres.reachable";
-        struct err e = ERR_INIT;
-        struct json *p cleanup(json_cleanup) =
-                d->postgres ? json_parse(d->postgres, strlen(d->postgres), &e) : NULL;
+        const struct json *p = d->postgres;
         if (!p) {
                 found(f, FOUND_FAIL, name,
                       "is it running, and is database.url (WAVEFLEET_DATABASE_URL) right?", "%s",
-                      d->postgres ? e.text : d->postgres_trouble);
+                      d->postgres_trouble);
                 return;
         }
         found(f, FOUND_OK, name, "", "it answers");
@@ -299,25 +295,20 @@ static void judge_redis(struct findings *f, const struct doctor *d)
 
 /* ---- all of it ---- */
 
-static bool remote_is_wanted(const struct doctor *d)
-{
-        struct json *p cleanup(json_cleanup) =
-                d->postgres ? json_parse(d->postgres, strlen(d->postgres), NULL) : NULL;
-        return fact_number(p, "open_remote") > 0;
-}
-
 static void judge(struct doctor *d)
 {
         const struct app *app = request_app(d->rq);
         struct findings f;
         autobuf data = BUF_INIT(SIZE_MAX);
+        bool remote_is_wanted = fact_number(d->postgres, "open_remote") > 0;
         findings_begin(&f, &data);
         local_look(&f, app->config, app->public_url);
         judge_postgres(&f, d, app->config);
         judge_redis(&f, d);
         neighbour_judge(&f, d->neighbour, d->neighbour_text, app->public_url,
-                        remote_is_wanted(d) ? FOUND_FAIL : FOUND_WARN);
+                        remote_is_wanted ? FOUND_FAIL : FOUND_WARN);
         findings_end(&f);
+        json_free(d->postgres);
         respond_made(d->rq, 200, &data, -1, NULL);
 }
 
@@ -339,13 +330,13 @@ static int64_t skew(const struct doctor *d, int64_t theirs_ms)
 static void on_postgres(const struct pg_result *r, const struct err *e, void *arg)
 {
         struct doctor *d = arg;
-        struct arena *a = request_arena(d->rq);
-        if (e) {
-                d->postgres_trouble = arena_strdup(a, e->text);
-        } else {
-                d->postgres = arena_strdup(a, pg_text(r, 0, 0, 0));
+        struct err bad = ERR_INIT;
+        if (!e) {
+                d->postgres = json_parse(pg_text(r, 0, 0, 0), pg_length(r, 0, 0, 0), &bad);
                 d->postgres_ms = skew(d, pg_int(r, 0, 0, 1));
         }
+        if (!d->postgres)
+                d->postgres_trouble = arena_strdup(request_arena(d->rq), (e ? e : &bad)->text);
         arrived(d);
 }
 

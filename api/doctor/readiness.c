@@ -21,7 +21,7 @@ enum { LACKING_COUNTED = 1000, PROTOCOL_OF_STEERING = 2 };
 
 struct readiness {
         struct request *rq;
-        const char *facts; /* JSON */
+        struct json *wave; /* what PostgreSQL says of it */
 };
 
 /* ---- the wave itself ---- */
@@ -187,14 +187,9 @@ static void judge_target(struct findings *f, const struct json *w, const struct 
 static void judge(struct readiness *r, enum neighbour_state state, const char *said)
 {
         const struct app *app = request_app(r->rq);
-        struct err e = ERR_INIT;
-        struct json *w cleanup(json_cleanup) = json_parse(r->facts, strlen(r->facts), &e);
+        struct json *w cleanup(json_cleanup) = take(r->wave);
         struct findings f;
         autobuf data = BUF_INIT(SIZE_MAX);
-        if (!w) {
-                respond_errorf(r->rq, ERR_INTERNAL, "cannot read what the wave needs: %s", e.text);
-                return;
-        }
         findings_begin(&f, &data);
         judge_state(&f, w);
         judge_start(&f, w);
@@ -223,7 +218,7 @@ static void on_neighbour(enum neighbour_state state, const char *said, void *arg
 static void on_facts(const char *json, const struct err *e, void *arg)
 {
         struct readiness *r = arg;
-        struct app *app = request_app(r->rq);
+        struct err bad = ERR_INIT;
         if (e) {
                 respond_error(r->rq, e);
                 return;
@@ -232,14 +227,12 @@ static void on_facts(const char *json, const struct err *e, void *arg)
                 wave_missing(r->rq);
                 return;
         }
-        r->facts = arena_try_strndup(request_arena(r->rq), json, SIZE_MAX);
-        if (!r->facts) {
-                respond_starved(r->rq);
-                return;
-        }
-        struct json *w cleanup(json_cleanup) = json_parse(json, strlen(json), NULL);
-        if (w && strcmp(fact_text(w, "kind"), "remote") == 0)
-                neighbour_ask(app->neighbour, on_neighbour, r);
+        r->wave = json_parse(json, strlen(json), &bad);
+        if (!r->wave)
+                respond_errorf(r->rq, bad.code == ERR_UNAVAILABLE ? bad.code : ERR_INTERNAL,
+                               "cannot read what the wave needs: %s", bad.text);
+        else if (strcmp(fact_text(r->wave, "kind"), "remote") == 0)
+                neighbour_ask(request_app(r->rq)->neighbour, on_neighbour, r);
         else
                 judge(r, NEIGHBOUR_SILENT, NULL);
 }
