@@ -27,10 +27,7 @@ struct reader {
 
 /* ---- a line ---- */
 
-static const struct column columns[] = {
-        {"id", "", CELL_TEXT, 0},     {"at", "", CELL_TEXT, 0},   {"attempt", "", CELL_TEXT, 0},
-        {"stream", "", CELL_TEXT, 0}, {"line", "", CELL_TEXT, 0},
-};
+static const char *const columns[] = {"id", "at", "attempt", "stream", "line"};
 
 static void print_csv(struct reader *r, const struct json *entry, struct buf *out)
 {
@@ -38,18 +35,7 @@ static void print_csv(struct reader *r, const struct json *entry, struct buf *ou
                 buf_adds(out, "id,at,attempt,stream,line\r\n");
         r->header = true;
         for (size_t i = 0; i < COUNT_OF(columns); i++) {
-                autobuf text = BUF_INIT(SIZE_MAX);
-                autobuf clean = BUF_INIT(SIZE_MAX);
-                const struct json *v = json_get(entry, columns[i].path);
-                if (json_str(v))
-                        buf_adds(&text, json_str(v));
-                else if (v)
-                        json_print(v, &text);
-                if (r->c->term.safe)
-                        text_clean(&clean, buf_str(&text), text.len);
-                else
-                        buf_add(&clean, text.data, text.len);
-                csv_cell(out, buf_str(&clean), clean.len, false);
+                csv_value(r->c, json_get(entry, columns[i]), CELL_TEXT, false, out);
                 buf_adds(out, i + 1 < COUNT_OF(columns) ? "," : "\r\n");
         }
 }

@@ -152,37 +152,47 @@ void csv_cell(struct buf *out, const char *s, size_t len, bool spreadsheet)
                 buf_addc(out, '"');
 }
 
-static void csv_value(struct table *t, const struct column *column, const struct json *row,
-                      struct buf *out)
+void csv_value(const struct cli *c, const struct json *v, enum cell cell, bool spreadsheet,
+               struct buf *out)
 {
-        const struct json *v = json_at(row, column->path);
         autobuf text = BUF_INIT(SIZE_MAX);
         autobuf clean = BUF_INIT(SIZE_MAX);
         bool number = json_type_of(v) == JSON_NUMBER;
         if (!v || json_type_of(v) == JSON_NULL)
                 return;
-        plain_text(v, column->cell, &text);
-        if (t->c->term.safe)
+        plain_text(v, cell, &text);
+        if (c->term.safe)
                 text_clean(&clean, buf_str(&text), text.len);
         else
                 buf_add(&clean, text.data, text.len);
-        csv_cell(out, buf_str(&clean), clean.len, t->spreadsheet && !number);
+        csv_cell(out, buf_str(&clean), clean.len, spreadsheet && !number);
+}
+
+static void csv_titles(const struct table *t, struct buf *out)
+{
+        for (size_t i = 0; i < t->n; i++) {
+                csv_name(t->columns[i], out);
+                buf_adds(out, i + 1 < t->n ? "," : "\r\n");
+        }
+}
+
+static void csv_row(const struct table *t, const struct json *row, struct buf *out)
+{
+        for (size_t i = 0; i < t->n; i++) {
+                const struct column *column = t->columns[i];
+                csv_value(t->c, json_at(row, column->path), column->cell, t->spreadsheet, out);
+                buf_adds(out, i + 1 < t->n ? "," : "\r\n");
+        }
 }
 
 static void csv_rows(struct table *t, const struct json *first)
 {
         autobuf out = BUF_INIT(SIZE_MAX);
-        for (size_t i = 0; !t->begun && i < t->n; i++) {
-                csv_name(t->columns[i], &out);
-                buf_adds(&out, i + 1 < t->n ? "," : "\r\n");
-        }
+        if (!t->begun)
+                csv_titles(t, &out);
         t->begun = true;
-        for (const struct json *row = first; row; row = json_next(row)) {
-                for (size_t i = 0; i < t->n; i++) {
-                        csv_value(t, t->columns[i], row, &out);
-                        buf_adds(&out, i + 1 < t->n ? "," : "\r\n");
-                }
-        }
+        for (const struct json *row = first; row; row = json_next(row))
+                csv_row(t, row, &out);
         cli_write(&out);
 }
 
@@ -406,18 +416,13 @@ void table_record(struct table *t, const struct json *row)
 {
         autobuf out = BUF_INIT(SIZE_MAX);
         if (t->c->output == OUTPUT_CSV) {
-                for (size_t i = 0; i < t->n; i++) {
-                        csv_name(t->columns[i], &out);
-                        buf_adds(&out, i + 1 < t->n ? "," : "\r\n");
-                }
-                for (size_t i = 0; i < t->n; i++) {
-                        csv_value(t, t->columns[i], row, &out);
-                        buf_adds(&out, i + 1 < t->n ? "," : "\r\n");
-                }
+                csv_titles(t, &out);
+                csv_row(t, row, &out);
         } else {
+                size_t label = label_width(t);
                 for (size_t i = 0; i < t->n; i++)
-                        record_line(t, t->columns[i], json_at(row, t->columns[i]->path),
-                                    label_width(t), &out);
+                        record_line(t, t->columns[i], json_at(row, t->columns[i]->path), label,
+                                    &out);
         }
         cli_write(&out);
 }

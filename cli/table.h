@@ -56,6 +56,9 @@ void table_record(struct table *t, const struct json *row);
 void cell_text(const struct json *v, enum cell cell, struct buf *out);
 /* A CSV cell: quoted where it must be. */
 void csv_cell(struct buf *out, const char *s, size_t len, bool spreadsheet);
+/* v as a CSV cell, whole; on a terminal without what would steer it. */
+void csv_value(const struct cli *c, const struct json *v, enum cell cell, bool spreadsheet,
+               struct buf *out);
 enum colour state_colour(const char *state);
 
 /*
