@@ -39,12 +39,6 @@ static void add_text(struct buf *out, const struct json *check, const char *memb
         buf_addc(out, '\n');
 }
 
-static void spaces(struct buf *out, size_t n)
-{
-        while (n-- > 0)
-                buf_addc(out, ' ');
-}
-
 /* On a narrow terminal the name has a line of its own. */
 static void print_check(const struct cli *c, const struct json *check, size_t names, struct buf *out)
 {
@@ -58,18 +52,18 @@ static void print_check(const struct cli *c, const struct json *check, size_t na
         buf_adds(out, term_colour(&c->term, state_colour(status)));
         text_fit(out, buf_str(&clean), STATUS_WIDTH, ALIGN_LEFT, "");
         buf_adds(out, term_plain(&c->term));
-        spaces(out, GAP);
+        text_spaces(out, GAP);
         if (narrow) {
                 text_cut(out, buf_str(&name), term_width() - indent, "");
                 buf_addc(out, '\n');
-                spaces(out, indent);
+                text_spaces(out, indent);
         } else {
                 text_fit(out, buf_str(&name), names, ALIGN_LEFT, "");
-                spaces(out, GAP);
+                text_spaces(out, GAP);
         }
         add_text(out, check, "detail", "", indent);
         if (*json_str_at(check, "mend") && strcmp(status, "ok") != 0) {
-                spaces(out, indent);
+                text_spaces(out, indent);
                 add_text(out, check, "mend", "mend: ", indent);
         }
 }

@@ -28,8 +28,8 @@ static void add_pair(struct buf *out, const char *left, const char *right)
                 buf_addc(out, '\n');
                 at = 0;
         }
-        for (; at < column; at++)
-                buf_addc(out, ' ');
+        if (at < column)
+                text_spaces(out, column - at);
         text_wrap(out, right, width, column, column);
         buf_addc(out, '\n');
 }

@@ -88,12 +88,6 @@ void outline_bars(const struct json *numbers, size_t width, bool utf8, struct bu
 
 /* ---- facts ---- */
 
-static void add_spaces(struct buf *out, size_t n)
-{
-        while (n-- > 0)
-                buf_addc(out, ' ');
-}
-
 static void add_value(const struct cli *c, const struct json *v, struct buf *out)
 {
         if (!is_list_of(v, JSON_NUMBER) || json_count(v) == 1) {
@@ -117,9 +111,9 @@ static void print_fact(const struct cli *c, const struct json *v, size_t indent,
         enum cell cell = cell_of(json_name(v), v);
         add_value(c, v, &text);
         enum colour colour = cell == CELL_STATE ? state_colour(buf_str(&text)) : COLOUR_NONE;
-        add_spaces(&out, indent);
+        text_spaces(&out, indent);
         text_fit(&out, label, label_width, ALIGN_LEFT, "");
-        add_spaces(&out, GAP);
+        text_spaces(&out, GAP);
         buf_adds(&out, term_colour(&c->term, colour));
         /* Bars have spaces of their own, at which nothing may break. */
         if (is_list_of(v, JSON_NUMBER))

@@ -113,7 +113,7 @@ static size_t bytes_within(const char *s, size_t width, size_t *taken)
         return at;
 }
 
-static void add_spaces(struct buf *out, size_t n)
+void text_spaces(struct buf *out, size_t n)
 {
         while (n-- > 0)
                 buf_addc(out, ' ');
@@ -145,10 +145,10 @@ void text_fit(struct buf *out, const char *s, size_t width, enum text_align alig
 {
         size_t wide = text_width(s), taken;
         if (align == ALIGN_RIGHT && wide < width)
-                add_spaces(out, width - wide);
+                text_spaces(out, width - wide);
         taken = add_cut(out, s, width, ellipsis);
         if (align == ALIGN_LEFT || wide > width)
-                add_spaces(out, width - taken);
+                text_spaces(out, width - taken);
 }
 
 /* ---- lines ---- */
@@ -156,7 +156,7 @@ void text_fit(struct buf *out, const char *s, size_t width, enum text_align alig
 static void new_line(struct buf *out, size_t indent, size_t *at)
 {
         buf_addc(out, '\n');
-        add_spaces(out, indent);
+        text_spaces(out, indent);
         *at = indent;
 }
 

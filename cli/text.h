@@ -23,6 +23,7 @@ void text_clean(struct buf *out, const char *s, size_t len);
  * character, or one that turns the direction of writing. Else 0.
  */
 size_t text_steers(const char *s, size_t len, uint32_t *character);
+void text_spaces(struct buf *out, size_t n);
 /* Columns of a clean text. */
 size_t text_width(const char *s);
 enum text_align { ALIGN_LEFT, ALIGN_RIGHT };
