@@ -446,10 +446,7 @@ void stream_close(struct stream *s)
 void stream_turn(struct stream *s, int64_t wait_ms)
 {
         int running = 0;
-        if (!s->ended)
-                curl_multi_poll(s->multi, NULL, 0, (int)wait_ms, NULL);
-        else
-                curl_multi_poll(s->multi, NULL, 0, 0, NULL);
+        curl_multi_poll(s->multi, NULL, 0, (int)wait_ms, NULL);
         curl_multi_perform(s->multi, &running);
         s->ended = running == 0;
 }

@@ -76,7 +76,7 @@ typedef void (*stream_fn)(const char *data, size_t len, void *arg);
 struct stream *stream_open(struct client *cl, const char *path, const char *last_id, stream_fn fn,
                            void *arg);
 void stream_close(struct stream *s);
-/* Waits at most wait_ms for something to come, and hands it on. */
+/* Waits at most wait_ms for something to come, and hands it on. Not of one that has ended. */
 void stream_turn(struct stream *s, int64_t wait_ms);
 /* 0: no answer yet. Of what is no 200 nothing is handed on. */
 int stream_status(const struct stream *s);

@@ -97,11 +97,6 @@ void feed_close(struct feed *f)
         free(f);
 }
 
-bool feed_is_live(const struct feed *f)
-{
-        return f->live;
-}
-
 /* ---- the connection ---- */
 
 static void connect_now(struct feed *f)

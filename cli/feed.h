@@ -21,8 +21,6 @@ struct feed *feed_open(struct cli *c, const char *path, feed_fn fn, void *arg);
 void feed_close(struct feed *f);
 /* Waits at most wait_ms. True: read again what there is. */
 bool feed_turn(struct feed *f, int64_t wait_ms);
-/* Whether events come now. */
-bool feed_is_live(const struct feed *f);
 
 /* From now on SIGINT and SIGTERM do not end the program, but make this true. */
 void feed_catch_signals(void);

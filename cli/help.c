@@ -109,9 +109,8 @@ static void describe(struct buf *out, const struct command *cmd)
         add_options(out, cmd);
 }
 
-int help_print(const struct cli *c, const struct command *cmd, const char *noun)
+int help_print(const struct command *cmd, const char *noun)
 {
-        (void)c;
         autobuf out = BUF_INIT(SIZE_MAX);
         if (cmd) {
                 describe(&out, cmd);
@@ -136,7 +135,7 @@ int help(struct cli *c, struct err *e)
         if (noun && !cmd && (verb || !command_is_noun(noun)))
                 return err_set(e, ERR_CONFIG, "there is no command \"%s%s%s\": see wavefleet help",
                                noun, verb ? " " : "", verb ? verb : "");
-        return help_print(c, cmd, noun);
+        return help_print(cmd, noun);
 }
 
 /* ---- the manual: mdoc(7) ---- */

@@ -6,7 +6,7 @@
 #include "cli/cli.h"
 
 /* One command; the commands of a noun; with both NULL all of it. The exit code. */
-int help_print(const struct cli *c, const struct command *cmd, const char *noun);
+int help_print(const struct command *cmd, const char *noun);
 /* The parts of wavefleet.1 (mdoc) that list commands and options. */
 void help_manual(struct buf *out);
 /* What bash and zsh source. */

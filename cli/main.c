@@ -95,8 +95,7 @@ static int run(struct cli *c, int argc, char **argv, struct err *e)
                 return EXIT_DONE;
         }
         if (args_has(&c->args, OPT_help))
-                return help_print(c, c->args.command,
-                                  c->args.command ? c->args.command->noun : NULL);
+                return help_print(c->args.command, c->args.command ? c->args.command->noun : NULL);
         if (read_output(c, e) < 0 || connect_for(c, e) < 0)
                 return -1;
         return c->args.command->run(c, e);
