@@ -47,23 +47,9 @@ int dead_list(struct cli *c, struct err *e)
 
 /* ---- many ---- */
 
-static int write_filter(const struct cli *c, struct json_out *o, struct err *e)
-{
-        static const enum option filter[] = {OPT_wave, OPT_class, OPT_text, OPT_since, OPT_until};
-        autobuf inner = BUF_INIT(SIZE_MAX);
-        struct json_out in;
-        json_out_init(&in, &inner);
-        json_out_object(&in, NULL);
-        if (settings_add(c, &in, filter, COUNT_OF(filter), e) < 0)
-                return -1;
-        json_out_object_end(&in);
-        if (inner.len > 2)
-                json_out_raw(o, "filter", buf_str(&inner));
-        return 0;
-}
-
 static int write_body(const struct cli *c, bool dry_run, struct buf *body, struct err *e)
 {
+        static const enum option filter[] = {OPT_wave, OPT_class, OPT_text, OPT_since, OPT_until};
         struct json_out o;
         json_out_init(&o, body);
         json_out_object(&o, NULL);
@@ -73,7 +59,7 @@ static int write_body(const struct cli *c, bool dry_run, struct buf *body, struc
                         json_out_str(&o, NULL, c->args.words[i]);
                 json_out_array_end(&o);
         }
-        if (write_filter(c, &o, e) < 0)
+        if (settings_add_filter(c, &o, filter, COUNT_OF(filter), e) < 0)
                 return -1;
         if (args_has(&c->args, OPT_all))
                 json_out_bool(&o, "all", true);

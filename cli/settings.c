@@ -86,3 +86,18 @@ int settings_add(const struct cli *c, struct json_out *o, const enum option *opt
         }
         return 0;
 }
+
+int settings_add_filter(const struct cli *c, struct json_out *o, const enum option *options,
+                        size_t n, struct err *e)
+{
+        bool any = false;
+        for (size_t i = 0; i < n; i++)
+                any |= args_has(&c->args, options[i]);
+        if (!any)
+                return 0;
+        json_out_object(o, "filter");
+        if (settings_add(c, o, options, n, e) < 0)
+                return -1;
+        json_out_object_end(o);
+        return 0;
+}

@@ -11,5 +11,8 @@
  */
 int settings_add(const struct cli *c, struct json_out *o, const enum option *options, size_t n,
                  struct err *e);
+/* The same as the member "filter"; nothing where none of them was given. */
+int settings_add_filter(const struct cli *c, struct json_out *o, const enum option *options,
+                        size_t n, struct err *e);
 
 #endif

@@ -280,17 +280,11 @@ int wave_change(struct cli *c, struct err *e)
 static int restart_body(const struct cli *c, bool dry_run, struct buf *body, struct err *e)
 {
         static const enum option filter[] = {OPT_status, OPT_class, OPT_text, OPT_since, OPT_until};
-        autobuf inner = BUF_INIT(SIZE_MAX);
         struct json_out o;
-        json_out_init(&o, &inner);
-        json_out_object(&o, NULL);
-        if (settings_add(c, &o, filter, COUNT_OF(filter), e) < 0)
-                return -1;
-        json_out_object_end(&o);
         json_out_init(&o, body);
         json_out_object(&o, NULL);
-        if (inner.len > 2)
-                json_out_raw(&o, "filter", buf_str(&inner));
+        if (settings_add_filter(c, &o, filter, COUNT_OF(filter), e) < 0)
+                return -1;
         if (c->args.nwords > 1) {
                 json_out_array(&o, "mb_uuids");
                 for (size_t i = 1; i < c->args.nwords; i++)
