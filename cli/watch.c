@@ -15,6 +15,7 @@
 
 enum {
         TURN_MS = 200,
+        AGAIN_MS = 3000,  /* until what could not be asked is asked again, events or not */
         DRAW_MS = 100,    /* at least between two pictures */
         REDRAW_MS = 1000, /* at most: the time left goes on */
         SAY_MS = 1000,    /* at least between two lines of a wave */
@@ -40,6 +41,7 @@ struct watch {
         size_t drawn; /* lines on the terminal that the next picture replaces */
         bool dirty, check, until_pause, header;
         int64_t begun_ms, drawn_at_ms, end_ms; /* end_ms 0: no limit */
+        int64_t again_ms;                      /* with trouble */
         char trouble[ERR_TEXT_MAX];            /* why nothing is known now; "": all is well */
 };
 
@@ -121,6 +123,7 @@ static int read_state(struct watch *watch, struct followed *w, struct err *e)
                 if (!*watch->trouble && !watch->c->term.tty)
                         cli_note(watch->c, "%s; going on when it answers", why.text);
                 snprintf(watch->trouble, sizeof(watch->trouble), "%s", why.text);
+                watch->again_ms = clock_mono_ms() + AGAIN_MS;
                 watch->dirty = true;
                 return 0;
         }
@@ -390,10 +393,15 @@ static int left_alone(struct watch *watch, enum exit_code code)
         return code;
 }
 
+static bool wants_look(const struct watch *watch)
+{
+        return watch->check || (*watch->trouble && clock_mono_ms() >= watch->again_ms);
+}
+
 static int follow(struct watch *watch, struct feed *feed, struct err *e)
 {
         for (;;) {
-                if (feed_turn(feed, TURN_MS) || watch->check) {
+                if (feed_turn(feed, TURN_MS) || wants_look(watch)) {
                         if (read_states(watch, e) < 0)
                                 return -1;
                 }

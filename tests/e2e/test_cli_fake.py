@@ -162,6 +162,22 @@ def test_only_an_end_that_is_confirmed_ends_it(cli, fake):
     assert watching.wait(20 * SLOW) == 3
 
 
+def test_an_end_that_could_not_be_confirmed_is_asked_for_again(cli, fake):
+    """The event came, but the API could not say so itself just then: it is asked again while events go on."""
+    wave = OneWave(fake)
+    fake.offer_events()
+    watching = follow(cli, fake, WAVE)
+    wait_until(lambda: wave.questions == 2, 10, "the state, read again with the stream open")
+    path = ("GET", f"/api/waves/{WAVE}/status")
+    well = fake.answers[path]
+    fake.answers[path] = lambda x: fake.problem(x, 503, "unavailable", "PostgreSQL is away")
+    wave.move(10, "completed")
+    wait_until(lambda: wave.questions > 2, 10, "the question")
+    fake.answers[path] = well
+    begun = time.monotonic()
+    assert watching.wait(40 * SLOW) == 0 and time.monotonic() - begun < 10 * SLOW
+
+
 def test_many_waves_share_one_stream(cli, fake):
     waves = [OneWave(fake, wave=f"1795000000_00000000000{i}", name=f"w{i}") for i in range(3)]
     fake.offer_events()
