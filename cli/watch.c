@@ -41,7 +41,7 @@ struct watch {
         size_t drawn; /* lines on the terminal that the next picture replaces */
         bool dirty, check, until_pause, header;
         int64_t begun_ms, drawn_at_ms, end_ms; /* end_ms 0: no limit */
-        int64_t again_ms;                      /* with trouble */
+        int64_t again_ms;                      /* a wave could not be asked; 0: all were */
         char trouble[ERR_TEXT_MAX];            /* why nothing is known now; "": all is well */
 };
 
@@ -137,6 +137,7 @@ static int read_state(struct watch *watch, struct followed *w, struct err *e)
 static int read_states(struct watch *watch, struct err *e)
 {
         watch->check = false;
+        watch->again_ms = 0;
         for (size_t i = 0; i < watch->n; i++) {
                 if (!watch->waves[i].ended && read_state(watch, &watch->waves[i], e) < 0)
                         return -1;
@@ -395,7 +396,7 @@ static int left_alone(struct watch *watch, enum exit_code code)
 
 static bool wants_look(const struct watch *watch)
 {
-        return watch->check || (*watch->trouble && clock_mono_ms() >= watch->again_ms);
+        return watch->check || (watch->again_ms && clock_mono_ms() >= watch->again_ms);
 }
 
 static int follow(struct watch *watch, struct feed *feed, struct err *e)
