@@ -175,6 +175,28 @@ export async function the_theme_is_chosen_and_remembered(d) {
   assert.equal(await ground(), dark);
 }
 
+/** The colours that the chart's canvas is drawn in, as "r,g,b". */
+const drawn = (page) => page.locator('.chart canvas').evaluate((canvas) => {
+  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  const found = new Set();
+  for (let i = 0; i < data.length; i += 4) if (data[i + 3] === 255) found.add(data.slice(i, i + 3).join());
+  return [...found];
+});
+
+export async function the_chart_has_the_colours_of_the_theme(d) {
+  const id = await d.wave({ name: 'Drawn twice', project_uuids: ['a', 'b', 'c'] });
+  await d.ended(id);
+  const page = await d.as('ada', { path: `/wave/${id}`, scheme: 'light' });
+  const has = (colour) => until(async () => (await drawn(page)).includes(colour), `bars of ${colour}`);
+  await has('20,108,55');
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await has('87,199,133');
+  await page.getByRole('button', { name: 'Theme: as the system' }).click();
+  await has('20,108,55');
+  await page.getByRole('button', { name: 'Theme: light' }).click();
+  await has('87,199,133');
+}
+
 /** What a reload without a cache fetches (files only), and how long until the list is there. */
 async function firstView(page, session) {
   const sizes = new Map();

@@ -1,10 +1,9 @@
 import { Languages, Monitor, Moon, Sun } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import { type Language, languages, setLanguage } from '../i18n';
-import { setTheme, type Theme, useTheme } from '../lib/theme';
+import { setTheme, themes, useTheme } from '../lib/theme';
 import { Button } from '../ui/button';
 
-const themes: Theme[] = ['system', 'light', 'dark'];
 const icons = { system: Monitor, light: Sun, dark: Moon };
 
 export function ThemeSwitch() {

@@ -1,7 +1,9 @@
 // Light, dark, or as the system says. The choice is an attribute of <html>; the style sheet does the rest.
 import { useSyncExternalStore } from 'react';
+import { useMedia } from './media';
 
-export type Theme = 'system' | 'light' | 'dark';
+export const themes = ['system', 'light', 'dark'] as const;
+export type Theme = (typeof themes)[number];
 
 const KEY = 'wavefleet.theme';
 const listeners = new Set<() => void>();
@@ -11,7 +13,8 @@ export function theme(): Theme {
   return stored === 'light' || stored === 'dark' ? stored : 'system';
 }
 
-function apply() {
+/** Puts the stored choice on the page. */
+export function applyTheme() {
   const chosen = theme();
   if (chosen === 'system') delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = chosen;
@@ -19,13 +22,8 @@ function apply() {
 
 export function setTheme(next: Theme) {
   localStorage.setItem(KEY, next);
-  apply();
+  applyTheme();
   listeners.forEach((tell) => tell());
-}
-
-export function startTheme() {
-  apply();
-  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => listeners.forEach((tell) => tell()));
 }
 
 const watch = (tell: () => void) => {
@@ -36,5 +34,8 @@ const watch = (tell: () => void) => {
 export const useTheme = (): Theme => useSyncExternalStore(watch, theme);
 
 /** What is on the screen: for what draws on a canvas. */
-export const useDark = (): boolean =>
-  useSyncExternalStore(watch, () => theme() === 'dark' || (theme() === 'system' && matchMedia('(prefers-color-scheme: dark)').matches));
+export function useDark(): boolean {
+  const chosen = useTheme();
+  const system = useMedia('(prefers-color-scheme: dark)');
+  return chosen === 'system' ? system : chosen === 'dark';
+}

@@ -1,9 +1,7 @@
 import { useTranslation } from 'react-i18next';
 import { type Language, languages, setLanguage } from '../i18n';
-import { setTheme, type Theme, useTheme } from '../lib/theme';
+import { setTheme, themes, useTheme } from '../lib/theme';
 import { Choices } from '../ui/field';
-
-const themes: Theme[] = ['system', 'light', 'dark'];
 
 export function Appearance() {
   const { t, i18n } = useTranslation('settings');

@@ -16,7 +16,14 @@ const DIGIT_PX = 7;
 const axisWidth = (_u: uPlot, labels: string[] | null) =>
   Math.max(AXIS_PX, 12 + DIGIT_PX * Math.max(0, ...(labels ?? []).map((l) => l.length)));
 
-const colour = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+/** A property of base.css as a canvas understands it: a colour there is a light one and a dark one, and only as the
+    colour of an element is it the one of both that is meant. */
+function colour(element: HTMLElement, name: string): string {
+  element.style.color = `var(${name})`;
+  const { color } = getComputedStyle(element);
+  element.style.color = '';
+  return color;
+}
 
 /** Bars lie over one another, so the one below is drawn as high as both. */
 function series(data: Throughput): uPlot.AlignedData {
@@ -26,16 +33,16 @@ function series(data: Throughput): uPlot.AlignedData {
   return [at, both, data.completed];
 }
 
-function options(width: number, data: Throughput): uPlot.Options {
+function options(box: HTMLElement, data: Throughput): uPlot.Options {
   const bars = uPlot.paths.bars!({ size: [BAR, 40, 2], align: 1 });
   const axis: uPlot.Axis = {
-    stroke: colour('--muted'),
-    grid: { stroke: colour('--line'), width: 1 },
+    stroke: colour(box, '--muted'),
+    grid: { stroke: colour(box, '--line'), width: 1 },
     ticks: { show: false },
-    font: `11px ${colour('--sans')}`,
+    font: `11px ${getComputedStyle(box).fontFamily}`,
   };
   return {
-    width,
+    width: box.clientWidth,
     height: HEIGHT,
     legend: { show: false },
     cursor: { show: false },
@@ -50,8 +57,8 @@ function options(width: number, data: Throughput): uPlot.Options {
     ],
     series: [
       {},
-      { paths: bars, fill: colour('--bad'), width: 0, points: { show: false } },
-      { paths: bars, fill: colour('--good'), width: 0, points: { show: false } },
+      { paths: bars, fill: colour(box, '--bad'), width: 0, points: { show: false } },
+      { paths: bars, fill: colour(box, '--good'), width: 0, points: { show: false } },
     ],
   };
 }
@@ -65,7 +72,7 @@ export function Chart({ data, label }: { data: Throughput; label: string }) {
   const { language } = i18next;
   useEffect(() => {
     const parent = box.current!;
-    const made = new uPlot(options(parent.clientWidth, latest.current), series(latest.current), parent);
+    const made = new uPlot(options(parent, latest.current), series(latest.current), parent);
     plot.current = made;
     const watcher = new ResizeObserver(() => made.setSize({ width: parent.clientWidth, height: HEIGHT }));
     watcher.observe(parent);
