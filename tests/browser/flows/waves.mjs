@@ -63,6 +63,20 @@ export async function a_dropped_table_brings_targets(d) {
   await page.getByText('8102', { exact: true }).waitFor();
 }
 
+export async function who_chooses_no_file_or_the_same_again_loses_nothing(d) {
+  const page = await d.as('oleg', { path: '/wave?new=wave' });
+  const dialog = page.getByRole('dialog');
+  const picker = dialog.locator('input[type=file]');
+  await dialog.getByLabel('Name', { exact: true }).fill('Still here');
+  await picker.evaluate((field) => field.dispatchEvent(new Event('cancel', { bubbles: true }))); // as the browser says it
+  assert.equal(await dialog.getByLabel('Name', { exact: true }).inputValue(), 'Still here');
+  await picker.setInputFiles({ name: 'sites.txt', mimeType: 'text/plain', buffer: Buffer.from('one\ntwo\n') });
+  await dialog.getByText('2 projects', { exact: true }).waitFor();
+  assert.equal(await picker.inputValue(), ''); // else the browser takes the same name for no change
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+}
+
 export async function what_the_api_refuses_is_told_in_its_words(d) {
   const page = await d.as('oleg', { path: '/wave?new=wave' });
   const dialog = page.getByRole('dialog');

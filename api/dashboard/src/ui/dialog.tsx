@@ -33,6 +33,7 @@ export function Dialog({ title, onClose, shape = 'plain', head, foot, children }
       className={shape === 'plain' ? 'dialog' : `dialog ${shape}`}
       aria-labelledby={heading}
       onCancel={(e) => {
+        if (e.target !== ref.current) return; // somebody chose no file: that is told to all around the field
         e.preventDefault();
         onClose();
       }}

@@ -66,6 +66,7 @@ export function Projects({ text, onChange, list }: Props) {
 
   const take = async (chosen: File | undefined) => {
     if (!chosen) return;
+    if (picker.current) picker.current.value = ''; // the same file, mended, is chosen again
     onChange(await chosen.text());
     setFile({ name: chosen.name, hidden: chosen.size > SHOWN_BYTES });
   };
