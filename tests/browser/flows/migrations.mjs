@@ -85,6 +85,23 @@ export async function one_is_run_by_itself_and_all_of_it_is_read(d) {
   await page.getByText('w1', { exact: true }).waitFor(); // its warning
 }
 
+export async function a_form_begins_with_its_field(d) {
+  const { ref } = await one(d, 'begun-1');
+  const page = await d.as('oleg', { path: '/migrations' });
+  await page.getByRole('button', { name: 'Run one' }).first().click();
+  const source = page.getByRole('dialog').getByLabel('Source id');
+  await source.waitFor();
+  await page.keyboard.type('typed');
+  assert.equal(await source.inputValue(), 'typed');
+  await open(page, ref);
+  await badge(page, 'Completed');
+  await page.getByRole('button', { name: 'Set to completed: Do it…' }).click();
+  const domain = page.getByRole('dialog').getByLabel('Domain');
+  await domain.waitFor();
+  await page.keyboard.type('typed');
+  assert.equal(await domain.inputValue(), 'typed');
+}
+
 export async function what_runs_outside_is_watched_to_its_end(d) {
   const page = await d.as('vera', { path: '/migrations' });
   await d.api('POST', '/api/migrations/run', { mb_project_uuid: 'progressonly--watched', brz_project_id: 8811 });

@@ -56,7 +56,7 @@ export function AddToWave({ m, submit, onClose }: Props) {
             <p>{t('act.add.text')}</p>
             <Field label={t('fact.wave')}>
               {(c) => (
-                <select {...c} value={wave} onChange={(e) => setChosen(e.target.value)} autoFocus>
+                <select {...c} value={wave} onChange={(e) => setChosen(e.target.value)} data-autofocus autoFocus>
                   {waves.map((w) => (
                     <option key={w.id} value={w.id}>{w.name} · {t(`common:state.${w.state}`)}</option>
                   ))}

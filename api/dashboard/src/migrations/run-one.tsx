@@ -67,7 +67,7 @@ export default function RunOne({ onClose }: { onClose: () => void }) {
     >
       <form id="run-one" className="form" onSubmit={submit}>
         <p className="muted">{t('one.text')}</p>
-        <Field label={t('column.name')}>{(c) => <input {...c} {...input('mb_project_uuid')} required autoFocus autoComplete="off" />}</Field>
+        <Field label={t('column.name')}>{(c) => <input {...c} {...input('mb_project_uuid')} required data-autofocus autoComplete="off" />}</Field>
         <Field label={t('column.target')}>{(c) => <input {...c} {...input('brz_project_id')} required />}</Field>
         <div className="form-columns">
           <Field label={t('one.mb_site_id')} hint={t('one.stored')}>{(c) => <input {...c} {...input('mb_site_id')} />}</Field>

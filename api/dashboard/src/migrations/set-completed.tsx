@@ -40,7 +40,7 @@ export function SetCompleted({ m, submit, onClose }: Props) {
       >
         <p>{t('act.complete.text')}</p>
         <Field label={t('fact.domain')} hint={t('act.complete.domainHint')}>
-          {(c) => <input {...c} value={domain} maxLength={DOMAIN_MAX} onChange={(e) => setDomain(e.target.value)} autoFocus autoComplete="off" />}
+          {(c) => <input {...c} value={domain} maxLength={DOMAIN_MAX} onChange={(e) => setDomain(e.target.value)} data-autofocus autoComplete="off" />}
         </Field>
       </form>
     </Dialog>
