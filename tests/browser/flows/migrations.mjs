@@ -102,6 +102,23 @@ export async function a_form_begins_with_its_field(d) {
   assert.equal(await domain.inputValue(), 'typed');
 }
 
+export async function a_log_that_could_not_be_read_has_no_gap(d) {
+  const { wave, ref } = await one(d, 'gap-1', { params: { log_lines: 3, fail: { times: 1, class: 'data' } } });
+  await d.ended(wave);
+  const page = await d.page();
+  const logs = `**/api/migrations/${ref}/logs*`;
+  await page.route(logs, (route) => route.fulfill({ status: 503, contentType: 'application/problem+json', body: '{"detail":"PostgreSQL does not answer"}' }));
+  await d.signIn(page, 'vera');
+  await open(page, ref);
+  await page.locator('.nav .flow[data-flow=live]').waitFor();
+  await page.getByText('PostgreSQL does not answer').waitFor();
+  await page.waitForTimeout(500); // the stream that carries its log is there
+  await page.unroute(logs);
+  await d.api('POST', `/api/migrations/${ref}/restart`, {});
+  await badge(page, 'Completed');
+  await page.getByText('line 1 of 3', { exact: true }).nth(1).waitFor(); // of both attempts, though events told of one
+}
+
 export async function what_runs_outside_is_watched_to_its_end(d) {
   const page = await d.as('vera', { path: '/migrations' });
   await d.api('POST', '/api/migrations/run', { mb_project_uuid: 'progressonly--watched', brz_project_id: 8811 });

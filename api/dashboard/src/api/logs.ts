@@ -51,7 +51,7 @@ export function useLogs({ path, migration, wave }: LogSource) {
       }
       setError(null);
     } catch (e) {
-      missed.current = false;
+      missed.current = true; // lines that come now would hide the gap
       setError(e);
     }
     setRead(true);
@@ -72,7 +72,7 @@ export function useLogs({ path, migration, wave }: LogSource) {
   useEvent('log', (event) => {
     if (event.migration_id !== migration) return;
     // Lines that come before the older ones are read would stand before them.
-    if (reading.current) missed.current = true;
+    if (reading.current || missed.current) void readOn();
     else add(event.lines);
   });
   useEvent('reset', () => void readOn());
