@@ -44,16 +44,22 @@ function signedIn(check: Pick<AuthCheck, 'user' | 'csrf_token'>, byToken: boolea
 /** Members stand under `data` and, for an older client, at the top as well. */
 const opened = (body: { data?: AuthCheck } & Partial<AuthCheck>) => (body.data ?? body) as AuthCheck;
 
-/** Whether what the tab has is still good. Throws only where the API cannot be reached. */
+/** Asks who this is. Throws where the API cannot tell: it is away, its database is, or it was asked too much. */
+async function ask(path: string): Promise<Response> {
+  const answer = await fetch(path, { credentials: 'same-origin', headers: credentials('GET') });
+  if (answer.status >= 500 || answer.status === 429) throw new Error(`${answer.status} ${answer.statusText}`);
+  return answer;
+}
+
+/** Whether what the tab has is still good; what is not is forgotten. */
 export async function checkSession(): Promise<void> {
   const bearer = token();
-  const answer = await fetch('/api/auth/check', { credentials: 'same-origin', headers: credentials('GET') });
+  const answer = await ask('/api/auth/check');
   if (answer.ok) {
     const check = opened(await answer.json());
     if (check.authenticated || check.login_required === false) return signedIn(check, bearer !== null);
   }
-  if (bearer && (await fetch('/api/queues', { headers: credentials('GET') })).ok)
-    return signedIn({ user: null, csrf_token: null }, true);
+  if (bearer && (await ask('/api/queues')).ok) return signedIn({ user: null, csrf_token: null }, true);
   return signedOut();
 }
 
