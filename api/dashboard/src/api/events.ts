@@ -82,7 +82,8 @@ class EventHub {
     if (this.running) return;
     this.running = true;
     document.addEventListener('visibilitychange', this.onVisibility);
-    this.connect();
+    void this.connect();
+    this.onVisibility(); // it may have been opened behind another
   }
 
   stop() {
@@ -99,14 +100,14 @@ class EventHub {
     return () => void this.handlers.delete(handler);
   }
 
-  /** The newest interest decides what the stream carries; without any it carries every wave. */
+  /** The newest interest decides what the stream carries, of those that want log lines if any do (in what order a
+      page and what it shows come is the framework's affair); without any it carries every wave. */
   want(key: symbol, interest: Interest | null) {
     if (interest) this.interests.set(key, interest);
     else this.interests.delete(key);
-    const newest = [...this.interests.values()].at(-1) ?? {};
-    const query = newest.wave
-      ? `?wave=${encodeURIComponent(newest.wave)}${newest.logs ? `&logs=${encodeURIComponent(newest.logs)}` : ''}`
-      : '';
+    const all = [...this.interests.values()];
+    const { wave, logs } = all.findLast((one) => one.logs) ?? all.at(-1) ?? {};
+    const query = wave ? `?wave=${encodeURIComponent(wave)}${logs ? `&logs=${encodeURIComponent(logs)}` : ''}` : '';
     if (query === this.query) return;
     this.query = query;
     if (this.running) this.reconnect(0);

@@ -78,7 +78,7 @@ function Loaded({ m, error, retry }: { m: MigrationDetails; error: unknown; retr
   const { t } = useTranslation('migration');
   const acts = useMigrationActs(m);
   const may = useMay('operator');
-  useInterest({ wave: m.wave.id, logs: m.ref });
+  useInterest({ wave: m.wave.id });
   return (
     <Page
       title={m.mb_project_uuid}
