@@ -1,6 +1,6 @@
 // Dead letters: what failed for good, and what is done with many of them at once.
-import { keepPreviousData, useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
-import { throttle } from '../lib/throttle';
+import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { useAgain } from './again';
 import { get, getAnswer, post } from './client';
 import { useEvent, usePolling } from './events';
 import type { Wave } from './types';
@@ -60,7 +60,6 @@ export const deal = async (verb: DealVerb, wish: Wish, dryRun = false): Promise<
   (await post<Deal>(`/api/dead/${verb}`, dryRun ? { ...wish, dry_run: true } : wish)).data;
 
 export function useDead(filter: DeadFilter, discarded: boolean) {
-  const client = useQueryClient();
   const list = useInfiniteQuery({
     queryKey: ['dead', filter, discarded],
     queryFn: ({ pageParam }) =>
@@ -70,7 +69,7 @@ export function useDead(filter: DeadFilter, discarded: boolean) {
     refetchInterval: usePolling(),
     placeholderData: keepPreviousData, // what was there stays until what fits the new filter is
   });
-  const again = throttle('dead', AGAIN_MS, () => void client.invalidateQueries({ queryKey: ['dead'] }));
+  const again = useAgain(['dead'], AGAIN_MS);
   useEvent('migrations', (event) => {
     const shown = new Set(list.data?.pages.flatMap((page) => page.data.map((letter) => letter.ref)));
     if (event.items.some((item) => item.status === 'error' || shown.has(item.id))) again();

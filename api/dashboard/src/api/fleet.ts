@@ -1,7 +1,7 @@
 // Queues and workers. That one joined, left or was paused comes as an event; depths and what each slot does
 // change all the time and are asked for every 3 s, only while the page is looked at.
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { throttle } from '../lib/throttle';
+import { useAgain } from './again';
 import { get } from './client';
 import { useEvent } from './events';
 
@@ -53,7 +53,7 @@ export interface Worker {
 
 export function useQueues() {
   const client = useQueryClient();
-  const again = throttle('queues', AGAIN_MS, () => void client.invalidateQueries({ queryKey: ['queues'] }));
+  const again = useAgain(['queues'], AGAIN_MS);
   useEvent('queue', (event) => {
     client.setQueryData<Queue[]>(['queues'], (old) =>
       old?.map((q) => (q.name === event.name ? { ...q, paused: event.paused } : q)));
@@ -66,7 +66,7 @@ export function useQueues() {
 
 export function useWorkers() {
   const client = useQueryClient();
-  const again = throttle('workers', AGAIN_MS, () => void client.invalidateQueries({ queryKey: ['workers'] }));
+  const again = useAgain(['workers'], AGAIN_MS);
   useEvent('worker', (event) => {
     if (event.what === 'draining')
       client.setQueryData<Worker[]>(['workers'], (old) =>

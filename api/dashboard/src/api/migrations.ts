@@ -1,7 +1,7 @@
 // Migrations, whatever wave they are of: the list, one with all that is known of it, and how events change both.
 import { type InfiniteData, keepPreviousData, type QueryClient, useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useRef } from 'react';
-import { throttle } from '../lib/throttle';
+import { useAgain } from './again';
 import { type Answer, get, getAnswer, segment } from './client';
 import { type MigrationChange, useEvent, usePolling } from './events';
 import type { Attempt, MigrationState, MigrationStatus, WaveState, WaveStatus } from './types';
@@ -130,7 +130,7 @@ export function useMigrations({ status, project, target }: MigrationFilter) {
     refetchInterval: usePolling(),
     placeholderData: keepPreviousData, // what was there stays until what fits the new filter is
   });
-  const again = throttle(key.join(':'), AGAIN_MS, () => void client.invalidateQueries({ queryKey: key }));
+  const again = useAgain(key, AGAIN_MS);
   useEvent('migrations', (event) => {
     const found = patchRows(client, key, event.items);
     // The error, the domain and the end come with the row; with a status, others may have come into the list.
@@ -158,23 +158,21 @@ function useChange(ref: string | undefined, changed: () => void) {
 
 /** `id`: "m12", or a target id, of which the newest migration is shown. */
 export function useMigration(id: string) {
-  const client = useQueryClient();
   const key = ['migration', id];
   const query = useQuery({ queryKey: key, queryFn: () => get<MigrationDetails>(path(id)), refetchInterval: usePolling() });
-  const again = throttle(key.join(':'), ONE_AGAIN_MS, () => void client.invalidateQueries({ queryKey: key }));
+  const again = useAgain(key, ONE_AGAIN_MS);
   useChange(query.data?.ref, again);
   return query;
 }
 
 export function useAttempts(ref: string) {
-  const client = useQueryClient();
   const key = ['attempts', ref];
   const query = useQuery({
     queryKey: key,
     queryFn: () => get<Attempt[]>(path(ref, '/attempts')),
     refetchInterval: usePolling(),
   });
-  const again = throttle(key.join(':'), ONE_AGAIN_MS, () => void client.invalidateQueries({ queryKey: key }));
+  const again = useAgain(key, ONE_AGAIN_MS);
   useChange(ref, again);
   return query;
 }
@@ -183,23 +181,21 @@ export function useAttempts(ref: string) {
 const OUTSIDE_MS = 5000;
 
 export function useProcess(ref: string, running: boolean) {
-  const client = useQueryClient();
   const key = ['process', ref];
   const query = useQuery({
     queryKey: key,
     queryFn: () => get<Process>(path(ref, '/process')),
     refetchInterval: running ? OUTSIDE_MS : false,
   });
-  const again = throttle(key.join(':'), AGAIN_MS, () => void client.invalidateQueries({ queryKey: key }));
+  const again = useAgain(key, AGAIN_MS);
   useChange(ref, again);
   return query;
 }
 
 export function useWebhookInfo(ref: string) {
-  const client = useQueryClient();
   const key = ['webhook', ref];
   const query = useQuery({ queryKey: key, queryFn: () => get<WebhookInfo>(path(ref, '/webhook-info')), refetchInterval: usePolling() });
-  const again = throttle(key.join(':'), AGAIN_MS, () => void client.invalidateQueries({ queryKey: key }));
+  const again = useAgain(key, AGAIN_MS);
   useChange(ref, again);
   return query;
 }

@@ -2,7 +2,7 @@
 // a while after, so a hundred thousand rows cost what the window shows.
 import { keepPreviousData, useQueries, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useMemo } from 'react';
-import { throttle } from '../lib/throttle';
+import { useAgain } from './again';
 import { get, segment } from './client';
 import { type MigrationsEvent, useEvent, usePolling } from './events';
 import type { MigrationStatus, WaveMigration } from './types';
@@ -19,8 +19,7 @@ export interface RowFilter {
 export type StatusCounts = Record<MigrationStatus | 'total', number>;
 
 export function useStatusCounts(id: string) {
-  const client = useQueryClient();
-  const again = throttle(`counts:${id}`, AGAIN_MS, () => void client.invalidateQueries({ queryKey: ['wave-counts', id] }));
+  const again = useAgain(['wave-counts', id], AGAIN_MS);
   useEvent('wave', (event) => event.id === id && again());
   useEvent('reset', again);
   return useQuery({
@@ -75,7 +74,7 @@ export function useRows(id: string, filter: RowFilter, first: number, last: numb
       refetchInterval: interval,
     })),
   });
-  const again = throttle(`rows:${id}`, AGAIN_MS, () => void client.invalidateQueries({ queryKey: all }));
+  const again = useAgain(all, AGAIN_MS);
   useEvent('migrations', (event) => {
     if (event.wave_id !== id) return;
     client.setQueriesData<WaveMigration[]>({ queryKey: all, type: 'active' }, (rows) => rows && withChanges(rows, event));

@@ -3,7 +3,7 @@ import {
   type InfiniteData, type QueryClient, useInfiniteQuery, useQuery, useQueryClient,
 } from '@tanstack/react-query';
 import { useEffect } from 'react';
-import { throttle } from '../lib/throttle';
+import { useAgain } from './again';
 import { type Answer, get, getAnswer, segment } from './client';
 import { useEvent, usePolling, type WaveEvent } from './events';
 import type { Wave, WaveDetails } from './types';
@@ -56,7 +56,7 @@ export function useWaves(status: string, searching: boolean) {
     getNextPageParam: (last) => last.next_cursor ?? undefined,
     refetchInterval: usePolling(),
   });
-  const again = throttle(`waves:${status}`, LIST_AGAIN_MS, () => void client.invalidateQueries({ queryKey: ['waves', status] }));
+  const again = useAgain(['waves', status], LIST_AGAIN_MS);
   useEvent('wave', (event) => {
     // One that is not in the list is new, or has changed into this status.
     const found = patchList(client, status, event);
@@ -75,7 +75,7 @@ const getWave = async (id: string) => (await get<{ wave: WaveDetails }>(`/api/wa
 
 export function useWave(id: string) {
   const client = useQueryClient();
-  const again = throttle(`wave:${id}`, LIST_AGAIN_MS, () => void client.invalidateQueries({ queryKey: ['wave', id] }));
+  const again = useAgain(['wave', id], LIST_AGAIN_MS);
   useEvent('wave', (event) => {
     if (event.id !== id) return;
     const before = client.getQueryData<WaveDetails>(['wave', id]);

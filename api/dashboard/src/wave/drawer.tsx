@@ -1,14 +1,14 @@
 // One migration of the wave: its facts, its log as it is written, its attempts, its result.
-import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { Ban, ExternalLink, RotateCcw } from 'lucide-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router-dom';
+import { useAgain } from '../api/again';
 import { get, post, segment } from '../api/client';
 import { useEvent, usePolling } from '../api/events';
 import { useMay } from '../api/session';
 import type { WaveDetails, WaveMigrationDetails } from '../api/types';
-import { throttle } from '../lib/throttle';
 import { Button } from '../ui/button';
 import { useConfirm } from '../ui/confirm';
 import { Dialog } from '../ui/dialog';
@@ -26,11 +26,10 @@ const tabs = ['logs', 'attempts', 'result'] as const;
 type TabKey = (typeof tabs)[number];
 
 function useMigration(wave: string, project: string) {
-  const client = useQueryClient();
   const path = `/api/waves/${segment(wave)}/migrations/${segment(project)}`;
   const key = ['wave-migration', wave, project];
   const query = useQuery({ queryKey: key, queryFn: () => get<WaveMigrationDetails>(path), refetchInterval: usePolling() });
-  const again = throttle(key.join(':'), AGAIN_MS, () => void client.invalidateQueries({ queryKey: key }));
+  const again = useAgain(key, AGAIN_MS);
   useEvent('migrations', (event) => {
     if (event.items.some((item) => item.id === `m${query.data?.id}`)) again();
   });

@@ -1,24 +1,24 @@
 // The wave's own log: what was done with it and by whom, newest first.
-import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
+import { useAgain } from '../api/again';
 import { get, segment } from '../api/client';
 import { useEvent, usePolling } from '../api/events';
 import type { Logs } from '../api/types';
-import { throttle } from '../lib/throttle';
 import { Time } from '../ui/time';
 
 const SHOWN = 8;
+const AGAIN_MS = 1000;
 
 export function Happened({ id }: { id: string }) {
   const { t } = useTranslation('wave');
-  const client = useQueryClient();
   const key = ['wave-log', id];
   const { data } = useQuery({
     queryKey: key,
     queryFn: () => get<Logs>(`/api/waves/${segment(id)}/logs`, { limit: 5000 }),
     refetchInterval: usePolling(),
   });
-  const again = throttle(key.join(), 1000, () => void client.invalidateQueries({ queryKey: key }));
+  const again = useAgain(key, AGAIN_MS);
   useEvent('wave', (event) => event.id === id && again());
   useEvent('reset', again);
   const lines = data?.entries.slice(-SHOWN).reverse() ?? [];
