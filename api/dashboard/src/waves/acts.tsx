@@ -27,11 +27,10 @@ export function useWaveActs() {
   const toasts = useToasts();
   const [busy, setBusy] = useState(false);
 
-  const run = async (wave: Wave, call: () => Promise<unknown>, done: string) => {
+  const run = async <T,>(wave: Wave, call: () => Promise<T>, done: (answer: T) => string) => {
     setBusy(true);
     try {
-      await call();
-      toasts.done(done);
+      toasts.done(done(await call()));
     } catch (error) {
       toasts.failed(error);
     }
@@ -43,8 +42,8 @@ export function useWaveActs() {
   };
   const path = (wave: Wave, verb: string) => `/api/waves/${segment(wave.id)}/${verb}`;
 
-  const pause = (wave: Wave) => run(wave, () => post(path(wave, 'pause')), t('done.paused', { name: wave.name }));
-  const resume = (wave: Wave) => run(wave, () => post(path(wave, 'resume')), t('done.resumed', { name: wave.name }));
+  const pause = (wave: Wave) => run(wave, () => post(path(wave, 'pause')), () => t('done.paused', { name: wave.name }));
+  const resume = (wave: Wave) => run(wave, () => post(path(wave, 'resume')), () => t('done.resumed', { name: wave.name }));
 
   const stop = async (wave: Wave) => {
     const count = remaining(wave);
@@ -54,36 +53,29 @@ export function useWaveActs() {
       action: t('act.stop'),
       danger: true,
     });
-    if (yes) await run(wave, () => post(path(wave, 'stop')), t('done.stopped', { name: wave.name }));
+    if (yes) await run(wave, () => post(path(wave, 'stop')), () => t('done.stopped', { name: wave.name }));
   };
 
   /** `names` empty: all that can be. */
   const restart = async (wave: Wave, names: string[]) => {
-    const body = { mb_uuids: names };
+    const ask = async (more?: object) => (await post<Restarted>(path(wave, 'restart-all'), { mb_uuids: names, ...more })).data;
     const yes = await confirm({
       title: t('ask.restart', { name: wave.name }),
       text: async () => {
-        const { total } = (await post<Restarted>(path(wave, 'restart-all'), { ...body, dry_run: true })).data;
+        const { total } = await ask({ dry_run: true });
         return t('ask.restartText', { count: total, n: number(total) });
       },
       action: t('act.restart'),
     });
     if (!yes) return;
-    let total = 0;
-    setBusy(true);
-    try {
-      const { data } = await post<Restarted>(path(wave, 'restart-all'), body);
-      total = data.success ?? data.total;
-      toasts.done(t('done.restarted', { count: total, n: number(total) }));
-    } catch (error) {
-      toasts.failed(error);
-    }
-    setBusy(false);
-    await client.invalidateQueries({ queryKey: ['wave', wave.id] });
+    await run(wave, () => ask(), ({ success, total }) => {
+      const count = success ?? total;
+      return t('done.restarted', { count, n: number(count) });
+    });
   };
 
   const change = (wave: Wave, fields: Record<string, unknown>) =>
-    run(wave, () => act('PATCH', `/api/waves/${segment(wave.id)}`, fields), t('done.changed', { name: wave.name }));
+    run(wave, () => act('PATCH', `/api/waves/${segment(wave.id)}`, fields), () => t('done.changed', { name: wave.name }));
 
   return { busy, pause, resume, stop, restart, change };
 }
