@@ -3,7 +3,7 @@
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { lazy } from 'react';
 import { createBrowserRouter, Navigate, RouterProvider } from 'react-router-dom';
-import { ApiError } from './api/client';
+import { ApiError } from './api/reach';
 import { Frame } from './layout/frame';
 import { PageError } from './layout/page-error';
 import { SignInGate } from './layout/sign-in-gate';

@@ -47,6 +47,16 @@ export async function a_reload_keeps_the_session_and_its_right_to_act(d) {
   await d.api('POST', `/api/waves/${id}/stop`, {});
 }
 
+export async function a_reload_while_the_database_is_away_says_so_and_keeps_the_session(d) {
+  const page = await d.as('oleg');
+  await page.route('**/api/auth/check', (route) => route.fulfill({ status: 503, contentType: 'application/problem+json', body: '{"detail":"PostgreSQL does not answer"}' }));
+  await page.reload();
+  await page.getByRole('alert').getByText('PostgreSQL does not answer').waitFor();
+  await page.unroute('**/api/auth/check');
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await page.getByRole('heading', { name: 'Waves', level: 1 }).waitFor();
+}
+
 export async function a_token_signs_in_for_this_tab(d) {
   const page = await d.page();
   await page.getByRole('button', { name: 'Sign in with a token' }).click();

@@ -1,25 +1,6 @@
-// One way to call the API: it adds who is asking, opens the envelope, and turns every refusal into an
-// ApiError with the API's own sentence and the request's id.
+// One way to call the API: it adds who is asking, opens the envelope, and turns every refusal into an ApiError.
+import { reach, refusal } from './reach';
 import { credentials, signedOut } from './session';
-
-export interface FieldError {
-  pointer: string;
-  detail: string;
-}
-
-export class ApiError extends Error {
-  constructor(
-    message: string,
-    readonly status: number,
-    readonly code: string,
-    readonly requestId: string | null,
-    readonly errors: FieldError[] = [],
-    readonly retryAfter: number | null = null,
-  ) {
-    super(message);
-    this.name = 'ApiError';
-  }
-}
 
 /** An answer that may be one page of a list. */
 export interface Answer<T> {
@@ -36,18 +17,9 @@ export function withQuery(path: string, query: Query): string {
   return pairs.length ? `${path}?${new URLSearchParams(pairs.map(([k, v]) => [k, String(v)]))}` : path;
 }
 
-async function refusal(answer: Response): Promise<ApiError> {
-  const problem = await answer.json().catch(() => ({}));
-  const id = problem.request_id ?? answer.headers.get('X-Request-Id');
-  const sentence = problem.detail ?? problem.error ?? `${answer.status} ${answer.statusText}`;
-  const retry = Number(answer.headers.get('Retry-After'));
-  return new ApiError(sentence, answer.status, problem.code ?? 'unknown', id, problem.errors ?? [], retry || null);
-}
-
 async function send(method: string, path: string, body?: unknown, headers: HeadersInit = {}): Promise<Response> {
-  const answer = await fetch(path, {
+  const answer = await reach(path, {
     method,
-    credentials: 'same-origin',
     headers: {
       Accept: 'application/json',
       ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
@@ -55,8 +27,6 @@ async function send(method: string, path: string, body?: unknown, headers: Heade
       ...headers,
     },
     body: body === undefined ? undefined : JSON.stringify(body),
-  }).catch(() => {
-    throw new ApiError('', 0, 'unreachable', null);
   });
   if (answer.ok) return answer;
   const error = await refusal(answer);

@@ -2,6 +2,7 @@
 // read; acts carry the CSRF token, which is kept in memory only. A bearer token (of a program, or of an
 // API without users) is kept in sessionStorage: it ends with the tab.
 import { useSyncExternalStore } from 'react';
+import { reach, refusal } from './reach';
 import type { AuthCheck, RoleName, User } from './types';
 
 export type SessionStatus = 'unknown' | 'in' | 'out';
@@ -46,8 +47,8 @@ const opened = (body: { data?: AuthCheck } & Partial<AuthCheck>) => (body.data ?
 
 /** Asks who this is. Throws where the API cannot tell: it is away, its database is, or it was asked too much. */
 async function ask(path: string): Promise<Response> {
-  const answer = await fetch(path, { credentials: 'same-origin', headers: credentials('GET') });
-  if (answer.status >= 500 || answer.status === 429) throw new Error(`${answer.status} ${answer.statusText}`);
+  const answer = await reach(path, { headers: credentials('GET') });
+  if (answer.status >= 500 || answer.status === 429) throw await refusal(answer);
   return answer;
 }
 
@@ -63,58 +64,36 @@ export async function checkSession(): Promise<void> {
   return signedOut();
 }
 
-let first: Promise<boolean> | null = null;
+let first: Promise<unknown> | null = null;
 
-/** The check at the start, which need not wait for the page to be drawn: whether the API could be reached. */
-export function firstCheck(): Promise<boolean> {
-  first ??= checkSession().then(() => true, () => false);
+/** The check at the start, which need not wait for the page to be drawn: what kept it from an answer, or null. */
+export function firstCheck(): Promise<unknown> {
+  first ??= checkSession().then(() => null, (error) => error);
   return first;
 }
 
-export interface Refused {
-  status: number;
-  sentence: string;
-  requestId: string | null;
-  retryAfter: number | null;
-}
-
-async function refused(answer: Response): Promise<Refused> {
-  const problem = await answer.json().catch(() => ({}));
-  return {
-    status: answer.status,
-    sentence: problem.detail ?? answer.statusText,
-    requestId: problem.request_id ?? null,
-    retryAfter: Number(answer.headers.get('Retry-After')) || null,
-  };
-}
-
-/** null: signed in. */
-export async function signIn(username: string, password: string): Promise<Refused | null> {
+export async function signIn(username: string, password: string): Promise<void> {
   sessionStorage.removeItem(TOKEN);
-  const answer = await fetch('/api/auth/login', {
+  const answer = await reach('/api/auth/login', {
     method: 'POST',
-    credentials: 'same-origin',
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify({ username, password }),
   });
-  if (!answer.ok) return refused(answer);
+  if (!answer.ok) throw await refusal(answer);
   signedIn(opened(await answer.json()), false);
-  return null;
 }
 
-export async function signInWithToken(bearer: string): Promise<Refused | null> {
-  const answer = await fetch('/api/queues', { headers: { Authorization: `Bearer ${bearer}` } });
-  if (!answer.ok) return refused(answer);
+export async function signInWithToken(bearer: string): Promise<void> {
+  const answer = await reach('/api/queues', { headers: { Authorization: `Bearer ${bearer}` } });
+  if (!answer.ok) throw await refusal(answer);
   sessionStorage.setItem(TOKEN, bearer);
-  await checkSession();
-  return null;
+  signedIn({ user: null, csrf_token: null }, true);
 }
 
 export async function signOut(): Promise<void> {
   if (!token()) {
-    await fetch('/api/auth/logout', {
+    await reach('/api/auth/logout', {
       method: 'POST',
-      credentials: 'same-origin',
       headers: { 'Content-Type': 'application/json', ...credentials('POST') },
       body: '{}',
     }).catch(() => undefined);

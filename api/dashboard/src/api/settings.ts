@@ -1,6 +1,7 @@
 // Settings, and what the API finds when it looks at itself and its surroundings.
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { ApiError, get, post, segment } from './client';
+import { get, post, segment } from './client';
+import { ApiError } from './reach';
 
 export interface Settings {
   mb_site_id: number | null;

@@ -2,7 +2,6 @@
 // page to sign in. The events flow only while somebody is signed in.
 import { useQueryClient } from '@tanstack/react-query';
 import { lazy, type ReactNode, Suspense, useEffect, useState } from 'react';
-import { ApiError } from '../api/client';
 import { events } from '../api/events';
 import { checkSession, firstCheck, useSession } from '../api/session';
 import { Problem } from '../ui/problem';
@@ -12,13 +11,9 @@ const SignIn = lazy(() => import('../pages/sign-in'));
 export function SignInGate({ children }: { children: ReactNode }) {
   const { status } = useSession();
   const client = useQueryClient();
-  const [away, setAway] = useState(false);
-  const check = () =>
-    checkSession().then(
-      () => setAway(false),
-      () => setAway(true),
-    );
-  useEffect(() => void firstCheck().then((reached) => setAway(!reached)), []);
+  const [away, setAway] = useState<unknown>(null);
+  const check = () => checkSession().then(() => setAway(null), setAway);
+  useEffect(() => void firstCheck().then(setAway), []);
   useEffect(() => {
     if (status === 'in') events.start();
     return () => {
@@ -30,7 +25,7 @@ export function SignInGate({ children }: { children: ReactNode }) {
   if (away)
     return (
       <main className="signin">
-        <Problem error={new ApiError('', 0, 'unreachable', null)} retry={() => void check()} />
+        <Problem error={away} retry={() => void check()} />
       </main>
     );
   if (status === 'unknown') return null;

@@ -2,7 +2,7 @@
 // cannot read, as when PostgreSQL is away: then what stands there is old, and nobody may call it live.
 import { useQueryClient } from '@tanstack/react-query';
 import { useCallback, useSyncExternalStore } from 'react';
-import { ApiError } from '../api/client';
+import { ApiError } from '../api/reach';
 
 const cannotNow = (error: unknown) => error instanceof ApiError && (error.status === 0 || error.status === 503);
 

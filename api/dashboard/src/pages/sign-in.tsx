@@ -2,25 +2,23 @@
 import { KeyRound, LogIn } from 'lucide-react';
 import { type FormEvent, useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { ApiError } from '../api/client';
-import { type Refused, signIn, signInWithToken } from '../api/session';
+import { signIn, signInWithToken } from '../api/session';
 import { LanguageSwitch, ThemeSwitch } from '../layout/switches';
 import { Button } from '../ui/button';
 import { Field } from '../ui/field';
 import { Problem } from '../ui/problem';
 
-function useSignIn(send: () => Promise<Refused | null>) {
+function useSignIn(send: () => Promise<void>) {
   const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<ApiError | null>(null);
+  const [error, setError] = useState<unknown>(null);
   const submit = async (e: FormEvent) => {
     e.preventDefault();
     setBusy(true);
     setError(null);
     try {
-      const refused = await send();
-      if (refused) setError(new ApiError(refused.sentence, refused.status, '', refused.requestId));
-    } catch {
-      setError(new ApiError('', 0, 'unreachable', null));
+      await send();
+    } catch (refused) {
+      setError(refused);
     }
     setBusy(false);
   };

@@ -1,7 +1,7 @@
 // What went wrong: the API's own sentence, what it names besides, and the id under which its log has it.
 import { CircleAlert, RotateCw } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
-import { ApiError } from '../api/client';
+import { ApiError } from '../api/reach';
 import { Button } from './button';
 
 const LISTED = 20;
