@@ -94,6 +94,9 @@ export interface WebhookInfo {
   webhook_logs: { id: number; at: string; attempt: number; verdict: string; body: unknown }[];
 }
 
+/** Whether it has come to its end. */
+export const isOver = ({ state }: { state: MigrationState }) => state === 'completed' || state === 'failed' || state === 'cancelled';
+
 type Pages = InfiniteData<Answer<MigrationRow[]>>;
 
 /** Puts what the event says into the rows; answers how many of those that it names are in the list. */

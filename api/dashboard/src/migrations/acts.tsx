@@ -6,14 +6,13 @@ import {
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { act } from '../api/client';
-import type { MigrationDetails } from '../api/migrations';
+import { isOver, type MigrationDetails } from '../api/migrations';
 import { Button } from '../ui/button';
 import { useConfirm } from '../ui/confirm';
 import { useToasts } from '../ui/toast';
 import { AddToWave } from './add-to-wave';
 import { SetCompleted } from './set-completed';
 
-const over = (m: MigrationDetails) => ['completed', 'failed', 'cancelled'].includes(m.state);
 const waits = (m: MigrationDetails) => m.state === 'blocked' || m.state === 'pending';
 const underWay = (m: MigrationDetails) => m.state === 'running' || m.state === 'parked';
 
@@ -33,14 +32,14 @@ const acts: Act[] = [
     key: 'restart',
     icon: RotateCcw,
     call: ['POST', 'restart'],
-    fits: (m) => over(m) || m.state === 'retrying' || (m.state === 'pending' && m.wave.state === 'ready'),
+    fits: (m) => isOver(m) || m.state === 'retrying' || (m.state === 'pending' && m.wave.state === 'ready'),
   },
-  { key: 'cancel', icon: Ban, call: ['POST', 'cancel'], fits: (m) => !over(m), danger: true },
+  { key: 'cancel', icon: Ban, call: ['POST', 'cancel'], fits: (m) => !isOver(m), danger: true },
   {
     key: 'kill',
     icon: OctagonX,
     call: ['POST', 'kill'],
-    fits: (m) => !over(m),
+    fits: (m) => !isOver(m),
     body: (m) => ({ force: waits(m) }),
     danger: true,
   },

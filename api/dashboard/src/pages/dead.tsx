@@ -9,6 +9,7 @@ import { type Deals, useDeals } from '../dead/deals';
 import { Filters, sinceOf } from '../dead/filters';
 import { number } from '../i18n/format';
 import { Page } from '../layout/page';
+import { toggled } from '../lib/toggled';
 import { useParam } from '../lib/url';
 import '../style/dead.css';
 import '../style/forms.css';
@@ -26,13 +27,6 @@ interface Chosen {
 
 function RowCheck({ label, on, onChange }: { label: string; on: boolean; onChange: (on: boolean) => void }) {
   return <input type="checkbox" className="row-check" aria-label={label} checked={on} onChange={(e) => onChange(e.target.checked)} />;
-}
-
-function toggled(refs: ReadonlySet<string>, ref: string, on: boolean): Set<string> {
-  const next = new Set(refs);
-  if (on) next.add(ref);
-  else next.delete(ref);
-  return next;
 }
 
 function useColumns(rows: DeadLetter[], chosen: Chosen | null, deals: Deals, discarded: boolean): Column<DeadLetter>[] {

@@ -5,7 +5,7 @@ import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useParams } from 'react-router-dom';
 import { useInterest } from '../api/events';
-import { type MigrationDetails, useAttempts, useMigration } from '../api/migrations';
+import { isOver, type MigrationDetails, useAttempts, useMigration } from '../api/migrations';
 import { useMay } from '../api/session';
 import { Page } from '../layout/page';
 import { useParam } from '../lib/url';
@@ -37,11 +37,10 @@ function Details({ m }: { m: MigrationDetails }) {
   const { t } = useTranslation('migration');
   const [tab, setTab] = useParam('tab', 'log');
   const tabs: readonly TabKey[] = m.kind === 'remote' ? remote : local;
-  const running = !['completed', 'failed', 'cancelled'].includes(m.state);
   return (
     <section className="card migration-details" aria-label={t('details')}>
       <Tabs label={t('details')} value={tab as TabKey} onChange={setTab} tabs={tabs.map((key) => ({ key, label: t(`tab.${key}`) }))}>
-        {tab === 'log' && <LogView path={`/api/migrations/${m.ref}/logs`} migration={m.ref} wave={m.wave.id} running={running} />}
+        {tab === 'log' && <LogView path={`/api/migrations/${m.ref}/logs`} migration={m.ref} wave={m.wave.id} running={!isOver(m)} />}
         {tab === 'attempts' && <Attempts m={m} />}
         {tab === 'result' && <JsonView value={m.result?.result_json} label={t('tab.result')} />}
         {tab === 'webhook' && <WebhookPanel m={m} />}

@@ -7,6 +7,7 @@ import { Link } from 'react-router-dom';
 import { useAgain } from '../api/again';
 import { get, post, segment } from '../api/client';
 import { useEvent, usePolling } from '../api/events';
+import { isOver } from '../api/migrations';
 import { useMay } from '../api/session';
 import type { WaveDetails, WaveMigrationDetails } from '../api/types';
 import { Button } from '../ui/button';
@@ -89,14 +90,13 @@ export function Drawer({ wave, project, onClose }: Props) {
   const [tab, setTab] = useState<TabKey>('logs');
   const { data: m, error, refetch, path, again } = useMigration(wave.id, project);
   const acts = useActs(path, project, again);
-  const over = m && ['completed', 'failed', 'cancelled'].includes(m.state);
   return (
     <Dialog
       title={project}
       shape="drawer"
       onClose={onClose}
       head={m && <div className="drawer-state"><Status state={m.state} /> <Link to={`/migrations/m${m.id}`}>{t('one.whole')} <ExternalLink size={13} aria-hidden /></Link></div>}
-      foot={may && m && (over
+      foot={may && m && (isOver(m)
         ? <Button look="primary" icon={RotateCcw} onClick={acts.restart}>{t('one.restartAction')}</Button>
         : <Button look="danger" icon={Ban} onClick={acts.cancel}>{t('one.cancelAction')}</Button>)}
     >
@@ -105,7 +105,7 @@ export function Drawer({ wave, project, onClose }: Props) {
         <>
           <Summary m={m} />
           <Tabs label={t('one.tabs')} value={tab} onChange={setTab} tabs={tabs.map((key) => ({ key, label: t(`one.${key}Tab`) }))}>
-            {tab === 'logs' && <LogView path={`${path}/logs`} migration={`m${m.id}`} wave={wave.id} running={!over} />}
+            {tab === 'logs' && <LogView path={`${path}/logs`} migration={`m${m.id}`} wave={wave.id} running={!isOver(m)} />}
             {tab === 'attempts' && <Timeline attempts={m.history} />}
             {tab === 'result' && <JsonView value={m.result_data} label={t('one.resultTab')} />}
           </Tabs>

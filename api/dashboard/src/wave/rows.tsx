@@ -4,11 +4,13 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import { ListChecks, RotateCcw, SearchX } from 'lucide-react';
 import { useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { isOver } from '../api/migrations';
 import { useMay } from '../api/session';
 import type { MigrationStatus, WaveDetails, WaveMigration } from '../api/types';
 import { type RowFilter, useRows, useStatusCounts } from '../api/wave-rows';
 import { number } from '../i18n/format';
 import { useMedia } from '../lib/media';
+import { toggled } from '../lib/toggled';
 import { useParam } from '../lib/url';
 import { Button } from '../ui/button';
 import { Empty } from '../ui/empty';
@@ -26,8 +28,6 @@ const ROW_PX = 42;
 const ROW_NARROW_PX = 68;
 /** Browsers place nothing below 33,554,432 px. */
 const HEIGHT_MAX_PX = 32_000_000;
-
-const ended = (m: WaveMigration) => m.status === 'completed' || m.status === 'error' || m.status === 'cancelled';
 
 interface RowProps {
   m: WaveMigration;
@@ -96,12 +96,7 @@ export function WaveRows({ wave, acts, open }: Props) {
   const filter: RowFilter = { status: status as MigrationStatus | '', text: text.trim() };
 
   const choose = (name: string, on: boolean) =>
-    setChosen((before) => {
-      const next = new Set(before);
-      if (on) next.add(name);
-      else next.delete(name);
-      return next;
-    });
+    setChosen((before) => toggled(before, name, on));
   const restart = async () => {
     await acts.restart(wave, [...chosen]);
     setChosen(new Set());
@@ -195,7 +190,7 @@ function Body({ id, filter, known, canChoose, chosen, choose, open, clear }: Bod
           {virtual.getVirtualItems().map((item) => {
             const m = rows.at(item.index);
             if (!m) return <div key={item.index} role="row" className="vrow waiting" style={{ transform: `translateY(${item.start}px)` }}><div role="cell" className="skeleton" /></div>;
-            const can = canChoose && ended(m);
+            const can = canChoose && isOver(m);
             return (
               <Row
                 key={item.index}
