@@ -467,6 +467,7 @@ class Terminal:
     def __init__(self, fleet, *words):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)    # a run in the background ignores it
             os.execve(BIN / "wavefleet-api", ["wavefleet-api", "user", *words], fleet.env)
         self.shown = ""
 
