@@ -175,9 +175,12 @@ export async function the_theme_is_chosen_and_remembered(d) {
   assert.equal(await ground(), dark);
 }
 
-/** The colours that the chart's canvas is drawn in, as "r,g,b". */
-const drawn = (page) => page.locator('.chart canvas').evaluate((canvas) => {
-  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+/** The colours that the chart's canvas is drawn in, as "r,g,b"; read from a copy, since the browser warns of a canvas
+    that is read again and again. */
+const drawn = (page) => page.locator('.chart canvas').evaluate(({ width, height }) => {
+  const copy = new OffscreenCanvas(width, height).getContext('2d');
+  copy.drawImage(document.querySelector('.chart canvas'), 0, 0);
+  const { data } = copy.getImageData(0, 0, width, height);
   const found = new Set();
   for (let i = 0; i < data.length; i += 4) if (data[i + 3] === 255) found.add(data.slice(i, i + 3).join());
   return [...found];
