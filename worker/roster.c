@@ -37,6 +37,7 @@ struct roster {
         unsigned idle_count;
         struct list waiting; /* parcel.link: no runner has them */
         size_t turn;         /* the place that is the next to get one behind its own */
+        size_t latest;       /* the place that was given a job last */
         bool looking;        /* the timer runs */
         struct loop_timer *look;
         struct list dead;       /* child.link: their groups are waited for */
@@ -111,18 +112,26 @@ void roster_tell(struct roster *r)
         r->events.on_room(r->idle_count, behind, r->events.arg);
 }
 
-/* The runner that was the last to become idle, else the next that has room behind its job. */
+static bool takes_behind(const struct roster *r, const struct child *c, unsigned depth, int64_t now)
+{
+        return c && c->state == CHILD_BUSY && channel_pending(c->channel) < BEHIND_BYTES &&
+               room_behind(r, c, depth, now) > 0;
+}
+
+/* The one that was given the job before, while it has little to do; else the last one that became idle, else the next
+   that has room behind its job. */
 static struct child *find_place(struct roster *r, const struct parcel *p)
 {
+        bool may_wait = p->len <= BEHIND_BYTES;
+        int64_t now = clock_mono_ms();
+        struct child *c = r->places[r->latest];
+        if (may_wait && takes_behind(r, c, r->events.together(r->events.arg), now))
+                return c;
         if (!list_empty(&r->idle))
                 return CONTAINER_OF(r->idle.next, struct child, link);
-        if (p->len > BEHIND_BYTES)
-                return NULL;
-        int64_t now = clock_mono_ms();
-        for (size_t i = 0; i < r->count; i++) {
-                struct child *c = r->places[r->turn++ % r->count];
-                if (c && c->state == CHILD_BUSY && channel_pending(c->channel) < BEHIND_BYTES &&
-                    room_behind(r, c, (unsigned)r->cfg->worker_ahead_jobs, now) > 0)
+        for (size_t i = 0; may_wait && i < r->count; i++) {
+                c = r->places[r->turn++ % r->count];
+                if (takes_behind(r, c, (unsigned)r->cfg->worker_ahead_jobs, now))
                         return c;
         }
         return NULL;
@@ -141,6 +150,7 @@ static bool deal(struct roster *r, struct parcel *p)
         struct child *c = find_place(r, p);
         if (!c || child_give(c, p) < 0)
                 return false;
+        r->latest = c->slot;
         if (c->behind_count > 0)
                 look_soon(r);
         return true;

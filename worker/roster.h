@@ -2,7 +2,8 @@
  * roster.h - all runners of a worker: forks them, replaces the dead at once, reaps, drives what is due in
  * their lives with one timer, and deals out the jobs.
  *
- * A job goes to a runner that is idle; where none is, behind the job of one that has begun its own a moment
+ * A job goes to a runner that is idle (where bodies take microseconds, behind those that another has just been given);
+ * where none is, behind the job of one that has begun its own a moment
  * ago, so that short bodies follow one another without waiting for anybody. What stands behind a job that
  * turns out to be long is taken back and given to another; what finds no runner within a moment is handed
  * back unbegun.
@@ -22,6 +23,8 @@ struct roster_events {
         void (*on_room)(unsigned idle, unsigned behind, void *arg);
         /* How many may stand behind each; asked before on_room. */
         unsigned (*depth)(void *arg);
+        /* So many of them are given to one runner before another is woken. */
+        unsigned (*together)(void *arg);
         /* as struct child_owner */
         void (*on_settle)(int64_t id, int32_t attempt, const struct outcome *o, void *arg);
         void (*on_word)(struct child *c, const struct message *m, void *arg);

@@ -47,6 +47,12 @@ static void on_room(unsigned idle, unsigned behind, void *arg)
                 engine_worker_room(s->engine, takes_jobs(s) ? idle : 0, takes_jobs(s) ? behind : 0);
 }
 
+static unsigned together(void *arg)
+{
+        const struct supervisor *s = arg;
+        return s->engine ? engine_worker_together(s->engine) : 0;
+}
+
 static unsigned depth(void *arg)
 {
         const struct supervisor *s = arg;
@@ -247,6 +253,7 @@ struct supervisor *supervisor_new(struct loop *l, const struct config *cfg)
         s->fence = fence_new((unsigned)cfg->worker_concurrency, cfg->worker_lease_ms);
         struct roster_events events = {.on_room = on_room,
                                        .depth = depth,
+                                       .together = together,
                                        .on_settle = on_settle,
                                        .on_word = on_word,
                                        .on_gone = look_for_bodies,

@@ -122,17 +122,24 @@ void broker_facts(struct broker *b, const struct wave_facts *f, broker_fn fn, vo
 /* Deletes the keys of an ended wave, unless the hash knows a newer version. */
 void broker_close_wave(struct broker *b, const struct wave_facts *f, broker_fn fn, void *arg);
 
+/* What is taken: up to `want` ids, of these queues in turn. */
+struct broker_take {
+        const char *const *queues;
+        size_t nq;
+        size_t want;
+        size_t least; /* beyond so many, a quarter of what is lined up is left to others */
+};
 /*
  * Ends deliveries of `worker` (0: nobody's list), takes over the facts of their waves, releases their
- * queues and then moves up to `want` ids from `queues` (in turn) into the worker's processing list
+ * queues and then moves ids into the worker's processing list (take NULL: none)
  * and hands them to fn: one round trip for a whole batch. Deliveries and facts are copied; facts must
  * name every wave of the deliveries, but for ids that belong to none (wave_no 0). More than
  * BROKER_BATCH_MAX go in several calls, one after the other; the last takes. Without deliveries it
  * only releases and takes. At most BROKER_BATCH_MAX waves are named, and queues taken from.
  */
 void broker_finish(struct broker *b, int64_t worker, const struct delivery *d, size_t n,
-                   const struct wave_facts *f, size_t nf, const char *const *queues, size_t nq,
-                   size_t want, broker_ids_fn fn, void *arg);
+                   const struct wave_facts *f, size_t nf, const struct broker_take *take,
+                   broker_ids_fn fn, void *arg);
 /* `freed`: slots were; false: ids are lined up, and come without this. */
 typedef void (*broker_follow_fn)(const int64_t *ids, size_t n, bool freed, const struct err *e,
                                  void *arg);

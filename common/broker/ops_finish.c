@@ -53,7 +53,7 @@ struct finish {
         struct wave_facts *f;
         size_t nf;
         char (*queues)[QUEUE_NAME_MAX + 1];
-        size_t nq, want;
+        size_t nq, want, least;
         int64_t *taken;
         size_t ntaken;
         broker_ids_fn fn;
@@ -121,6 +121,7 @@ static struct call *make_finish(struct pieces *p, size_t i)
                 cmd_key(&c->cmd, key_processing(p->b->prefix, f->worker));
         waves_args(c, &w);
         cmd_int(&c->cmd, last ? (int64_t)f->want : 0);
+        cmd_int(&c->cmd, (int64_t)f->least);
         cmd_int(&c->cmd, (int64_t)sources);
         finish_args(&c->cmd, w.waves, items, n);
         if (last)
@@ -156,9 +157,10 @@ static void *copy(const void *from, size_t n, size_t size)
 }
 
 void broker_finish(struct broker *b, int64_t worker, const struct delivery *d, size_t n,
-                   const struct wave_facts *f, size_t nf, const char *const *queues, size_t nq,
-                   size_t want, broker_ids_fn fn, void *arg)
+                   const struct wave_facts *f, size_t nf, const struct broker_take *take,
+                   broker_ids_fn fn, void *arg)
 {
+        static const struct broker_take nothing;
         /* One after the other: a worker that could not end its deliveries takes no new ones. */
         static const struct pieces_kind kind = {
                 .make = make_finish, .answer = take_finish, .end = end_finish, .limit = 1};
@@ -168,11 +170,14 @@ void broker_finish(struct broker *b, int64_t worker, const struct delivery *d, s
         s->n = n;
         s->f = copy(f, nf, sizeof(*f));
         s->nf = nf;
-        s->nq = nq < BROKER_BATCH_MAX ? nq : BROKER_BATCH_MAX;
+        if (!take)
+                take = &nothing;
+        s->nq = take->nq < BROKER_BATCH_MAX ? take->nq : BROKER_BATCH_MAX;
         s->queues = xcalloc(s->nq + 1, sizeof(*s->queues));
         for (size_t i = 0; i < s->nq; i++)
-                snprintf(s->queues[i], sizeof(*s->queues), "%s", queues[i]);
-        s->want = want < WANT_MAX ? want : WANT_MAX;
+                snprintf(s->queues[i], sizeof(*s->queues), "%s", take->queues[i]);
+        s->want = take->want < WANT_MAX ? take->want : WANT_MAX;
+        s->least = take->least < s->want ? take->least : s->want;
         s->fn = fn;
         s->arg = arg;
         pieces_run(&s->p, b, &kind, n > 0 ? pieces_of(n, BROKER_BATCH_MAX) : 1);

@@ -109,7 +109,7 @@ static void tell_pending(struct act *a)
 {
         if (a->pending.ndeliveries)
                 broker_finish(a->by.broker, 0, a->pending.deliveries, a->pending.ndeliveries,
-                              a->pending.facts, a->pending.nfacts, NULL, 0, 0, slots_freed, a);
+                              a->pending.facts, a->pending.nfacts, NULL, slots_freed, a);
         else
                 ask_to_judge(a);
 }

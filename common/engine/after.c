@@ -201,7 +201,7 @@ static void tell_redis(struct run *run)
         const struct after *a = &run->a;
 
         broker_finish(run->o.broker, run->o.worker, a->deliveries, a->ndeliveries, a->facts,
-                      a->nfacts, run->o.queues, run->o.nq, run->o.want, finished, run);
+                      a->nfacts, &run->o.take, finished, run);
         FAULT_POINT_AFTER(finish_sent, broker_fault_flush(run->o.broker));
 }
 
@@ -231,10 +231,10 @@ void after_run(struct after *a, const struct after_opts *o, broker_ids_fn fn, vo
         run->fn = fn;
         run->arg = arg;
         publish(o->broker, &run->a.news);
-        if (o->nq) {
-                run->queues = xcalloc(o->nq, sizeof(*run->queues));
-                memcpy(run->queues, o->queues, o->nq * sizeof(*run->queues));
-                run->o.queues = run->queues;
+        if (o->take.nq) {
+                run->queues = xcalloc(o->take.nq, sizeof(*run->queues));
+                memcpy(run->queues, o->take.queues, o->take.nq * sizeof(*run->queues));
+                run->o.take.queues = run->queues;
         }
         if (run->a.nto_judge)
                 pg_send(o->pg, judge_tx(run->a.to_judge, run->a.nto_judge, o->shard), judged, run);

@@ -53,10 +53,8 @@ struct after_opts {
         struct pg *pg; /* for the judgement of waves */
         int shard;
         struct broker *broker;
-        int64_t worker;            /* whose processing list; 0: nobody's */
-        const char *const *queues; /* to take from, and how many */
-        size_t nq;
-        size_t want;
+        int64_t worker; /* whose processing list; 0: nobody's */
+        struct broker_take take;
 };
 /* Pushes rows that are pending now into the backlogs of their waves, whose facts `a` holds. */
 void after_push(struct broker *b, const struct after *a, const struct delivery *rows, size_t n,

@@ -1,6 +1,9 @@
 #include "engine/claim_answer.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/mem.h"
 
 /* Columns of claim.sql and claim_fresh.sql, in order. */
 enum {
@@ -23,6 +26,7 @@ enum {
         C_FIRST_STARTED_MS,
         C_SHUT,
         C_SPARE,
+        C_BODY_US,
 };
 /* Columns of claim_lock.sql. */
 enum {
@@ -65,12 +69,25 @@ bool claim_answer_wide(const struct pg_result *r, size_t lock)
         return false;
 }
 
-bool claim_answer_knows(const struct pg_result *r, size_t claim, int64_t id)
+static int by_id(const void *a, const void *b)
 {
-        for (int i = 0; i < pg_rows(r, claim); i++)
-                if (pg_int(r, claim, i, C_ID) == id)
-                        return true;
-        return false;
+        int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+        return (x > y) - (x < y);
+}
+
+size_t claim_answer_lacks(const struct pg_result *r, size_t claim, int64_t *ids, size_t n)
+{
+        size_t rows = (size_t)pg_rows(r, claim), left = 0;
+        autofree int64_t *known = xreallocarray(NULL, rows + 1, sizeof(*known));
+
+        for (size_t i = 0; i < rows; i++)
+                known[i] = pg_int(r, claim, (int)i, C_ID);
+        qsort(known, rows, sizeof(*known), by_id);
+        for (size_t i = 0; i < n; i++)
+                if (!bsearch(&ids[i], known, rows, sizeof(*known), by_id))
+                        ids[left++] = ids[i];
+        return left;
 }
 
 static int lock_row(const struct pg_result *r, size_t lock, int64_t wave_no)
@@ -143,6 +160,7 @@ bool claim_answer_row(const struct pg_result *r, size_t lock, size_t claim, int 
         out->twin = pg_bool(r, claim, row, C_TWIN);
         out->claimed = !pg_is_null(r, claim, row, C_CLAIMED) ||
                        (state && !strcmp(state, "parked") && pg_bool(r, claim, row, C_DUE));
+        out->body_us = pg_is_null(r, claim, row, C_BODY_US) ? -1 : pg_int(r, claim, row, C_BODY_US);
         *ended = l >= 0 && pg_bool(r, lock, l, L_ENDED);
         if (l < 0) {
                 out->claimed = false;

@@ -1,12 +1,14 @@
 /*
  * exchange.c - the batches. One transaction is under way at a time; its statements, in the order in
  * which locks are taken: waves of the outcomes (shared), settle, worker and waves of the claims,
- * pairs, claim. Right behind it, in a snapshot after the commit: which waves are to be judged.
+ * pairs, claim. Right behind it, in a snapshot after the commit: which waves are to be judged; where this
+ * was asked a moment ago, and nothing but completed is settled, a moment later for all of them.
  */
 #include "engine/exchange.h"
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/json.h"
 #include "base/list.h"
@@ -21,11 +23,21 @@
 #include "engine/settle.h"
 
 /*
- * APART: so many batches go without mixing after PostgreSQL has refused one. CAREFUL: so many claims know
- * everything after one has left ids. WIDE_CLAIM: with so many ids a claim takes long enough for others to
- * wait for its waves' locks.
+ * APART: so many batches go without mixing after PostgreSQL has refused one. CAREFUL: at most so many claims
+ * know everything after one has left ids. WIDE_CLAIM: with so many ids a claim takes long enough for others to
+ * wait for its waves' locks. JUDGE_MS: a wave may end so much before it is found out. GATHER_MS: outcomes wait
+ * so long at most, unless they are GATHERED, for those of short bodies that are under way.
  */
-enum { CLAIMS_MAX = 500, AGAIN_MS = 500, APART = 50, WIDE_CLAIM = 32, CAREFUL = 50 };
+enum {
+        CLAIMS_MAX = 500,
+        AGAIN_MS = 500,
+        APART = 50,
+        WIDE_CLAIM = 32,
+        CAREFUL = 50,
+        JUDGE_MS = 10,
+        GATHER_MS = 2,
+        GATHERED = SETTLE_MAX / 2,
+};
 
 struct item {
         struct list link;
@@ -53,6 +65,7 @@ struct batch {
         int64_t *ids; /* claims */
         size_t nids;
         bool has_settle, has_claim, failed;
+        bool judged_later; /* of outcomes: whether a wave is to be judged is not asked right behind it */
         bool fresh; /* the claim is claim_fresh, which leaves ids for claim */
         bool done;  /* its transaction was answered */
         bool early; /* the question behind it was answered first: a deadlock had sent it back */
@@ -73,6 +86,12 @@ struct exchange {
         struct batch *busy;
         unsigned apart;   /* batches to go in which claims and outcomes are not mixed */
         unsigned careful; /* claims to go that are made by the statement that knows everything */
+        unsigned caution; /* how many these were the last time */
+        struct touched unjudged; /* waves of which it is asked soon whether they are to be judged */
+        unsigned judging;   /* questions about such that are under way */
+        int64_t judged_ms;  /* when that was asked last, of any */
+        int64_t gathers_ms; /* since when outcomes are held; 0: they are not */
+        struct loop_timer *judge;
         struct loop_timer *again;
         struct loop_timer *soon;
 };
@@ -98,6 +117,8 @@ static void followers(const int64_t *ids, size_t n, void *arg)
                 exchange_kick_soon(x); /* not at once: what ends with this program fails here, too */
 }
 
+static void judge_unjudged(void *arg);
+
 static struct follow *make_follow(struct exchange *x)
 {
         struct follow_opts o = {.loop = x->o.loop,
@@ -119,6 +140,7 @@ struct exchange *exchange_new(const struct exchange_opts *o)
         list_init(&x->outcomes);
         x->again = loop_timer_new(o->loop, again, x);
         x->soon = loop_timer_new(o->loop, again, x);
+        x->judge = loop_timer_new(o->loop, judge_unjudged, x);
         return x;
 }
 
@@ -140,6 +162,7 @@ void exchange_free(struct exchange *x)
         forget_all(x);
         loop_timer_free(x->again);
         loop_timer_free(x->soon);
+        loop_timer_free(x->judge);
         follow_free(x->follow);
         free(x->claims);
         free(x);
@@ -157,7 +180,12 @@ void exchange_renew(struct exchange *x, int64_t worker, int shard)
 
 size_t exchange_waiting(const struct exchange *x)
 {
-        return x->noutcomes + (x->busy ? x->busy->nitems : 0);
+        return x->noutcomes + (x->busy ? x->busy->nitems : 0) + x->unjudged.nwaves + x->judging;
+}
+
+bool exchange_settling(const struct exchange *x)
+{
+        return x->noutcomes || (x->busy && x->busy->nitems);
 }
 
 size_t exchange_claiming(const struct exchange *x)
@@ -165,21 +193,44 @@ size_t exchange_claiming(const struct exchange *x)
         return x->nclaims + x->taking + follow_taking(x->follow) + (x->busy ? x->busy->nids : 0);
 }
 
-/* Ids to take together with a finish: what there would be room for. */
-static size_t to_take(struct exchange *x)
+static size_t beyond(size_t room, size_t claiming)
 {
-        size_t room = x->o.room(x->o.arg).jobs, claiming = exchange_claiming(x);
-
         return room > claiming ? room - claiming : 0;
+}
+
+/* Ids to take together with a finish: what there would be room for. */
+static struct broker_take to_take(struct exchange *x)
+{
+        struct room room = x->o.room(x->o.arg);
+        size_t claiming = exchange_claiming(x);
+
+        return (struct broker_take){.queues = x->o.queues,
+                                    .nq = x->o.nqueues,
+                                    .want = beyond(room.jobs, claiming),
+                                    .least = beyond(room.idle, claiming)};
+}
+
+static void room_for_claims(struct exchange *x, size_t n)
+{
+        while (x->claims_cap < x->nclaims + n) {
+                x->claims_cap = x->claims_cap ? x->claims_cap * 2 : 32;
+                x->claims = xreallocarray(x->claims, x->claims_cap, sizeof(*x->claims));
+        }
 }
 
 void exchange_claim(struct exchange *x, int64_t id)
 {
-        if (x->nclaims == x->claims_cap) {
-                x->claims_cap = x->claims_cap ? x->claims_cap * 2 : 32;
-                x->claims = xreallocarray(x->claims, x->claims_cap, sizeof(*x->claims));
-        }
+        room_for_claims(x, 1);
         x->claims[x->nclaims++] = id;
+}
+
+/* Before all others. */
+static void claim_first(struct exchange *x, const int64_t *ids, size_t n)
+{
+        room_for_claims(x, n);
+        memmove(x->claims + n, x->claims, x->nclaims * sizeof(*ids));
+        memcpy(x->claims, ids, n * sizeof(*ids));
+        x->nclaims += n;
 }
 
 size_t exchange_unclaim(struct exchange *x, int64_t *out, size_t max)
@@ -264,10 +315,10 @@ static void finished(const int64_t *ids, size_t n, const struct err *e, void *ar
 
         (void)e; /* logged where it happened; the lists' own check brings back what was not told */
         if (f->generation == x->generation) {
-                x->taking -= f->taking;
                 for (size_t i = 0; i < f->n; i++)
                         x->o.on_finished(f->ids[i], x->o.arg);
-                if (n && x->o.on_ids)
+                x->taking -= f->taking; /* not before: a pop need not bring what these bring */
+                if (x->o.on_ids)
                         x->o.on_ids(ids, n, x->o.arg);
         }
         free(f);
@@ -286,9 +337,8 @@ static void run_after(struct exchange *x, struct after *a, int64_t list)
         if (list == x->o.worker && x->o.on_finished) {
                 for (size_t i = 0; i < a->ndeliveries; i++)
                         f->ids[f->n++] = a->deliveries[i].id;
-                o.queues = x->o.queues;
-                o.nq = x->o.nqueues;
-                o.want = f->taking = to_take(x);
+                o.take = to_take(x);
+                f->taking = o.take.want;
                 x->taking += f->taking;
         }
         after_run(a, &o, finished, f);
@@ -406,9 +456,10 @@ void exchange_look(struct exchange *x, const int64_t *ids, size_t n, int64_t lis
 
 /* ---- answers of a batch ---- */
 
+enum { SETTLE_AT = 1 };
+
 static void read_settled(struct exchange *x, struct batch *b, const struct pg_result *r)
 {
-        enum { SETTLE_AT = 1 };
         int64_t refused[SETTLE_MAX];
         bool told[SETTLE_MAX] = {false}; /* of the same outcome that came twice, one is settled */
         size_t nrefused = 0;
@@ -439,21 +490,29 @@ static void read_settled(struct exchange *x, struct batch *b, const struct pg_re
         exchange_look(x, refused, nrefused, x->o.worker);
 }
 
+/* claim_fresh has left these: claim looks at them at once, and at more each time that this happens. */
+static void be_careful(struct exchange *x, const int64_t *left, size_t n)
+{
+        x->caution = x->caution ? x->caution * 2 : 1;
+        if (x->caution > CAREFUL)
+                x->caution = CAREFUL;
+        x->careful = x->caution;
+        claim_first(x, left, n);
+}
+
 /* Ids without an answer: claim_fresh has left them, and any is no migration's for claim: its delivery is over. */
 static void read_unanswered(struct exchange *x, struct batch *b, const struct pg_result *r,
                             size_t claim)
 {
-        if (b->fresh)
-                x->careful = CAREFUL;
-        for (size_t i = 0; i < b->nids; i++) {
+        size_t n = claim_answer_lacks(r, claim, b->ids, b->nids);
+
+        if (b->fresh) {
+                be_careful(x, b->ids, n);
+                return;
+        }
+        for (size_t i = 0; i < n; i++) {
                 struct claim_row row = {.id = b->ids[i],
                                         .delivery = {.id = b->ids[i], .end = END_SETTLED}};
-                if (claim_answer_knows(r, claim, row.id))
-                        continue;
-                if (b->fresh) {
-                        exchange_claim(x, row.id);
-                        continue;
-                }
                 after_add(&b->after, &row.delivery);
                 x->o.on_claim(&row, x->o.arg);
         }
@@ -492,6 +551,8 @@ static void read_claimed(struct exchange *x, struct batch *b, const struct pg_re
         }
         if ((size_t)pg_rows(r, claim) < b->nids)
                 read_unanswered(x, b, r, claim);
+        else if (b->fresh)
+                x->caution /= 2;
         metric_add(METRIC_CLAIMS, claimed, "claimed", NULL);
         if (!b->fresh)
                 metric_add(METRIC_CLAIMS, (double)b->nids - claimed, "refused", NULL);
@@ -513,7 +574,7 @@ static void put_back(struct exchange *x, struct batch *b, const struct err *e)
         if (ours)
                 x->apart = APART;
         if (ours && b->fresh)
-                x->careful = CAREFUL;
+                x->careful = x->caution = CAREFUL;
         LIST_EACH(l, &b->items)
         {
                 struct item *it = CONTAINER_OF(l, struct item, link);
@@ -605,18 +666,14 @@ static void batch_to_judge(const struct pg_result *r, const struct err *e, void 
         batch_free(b);
 }
 
-/* ---- sending ---- */
+/* ---- which waves are to be judged ---- */
 
-static void touch(struct touched *m, const struct attempt *of)
+static void touch_wave(struct touched *m, int64_t wave_no)
 {
-        if (!of->wave_no) {
-                m->ids[m->nids++] = of->id;
-                return;
-        }
         for (size_t i = 0; i < m->nwaves; i++)
-                if (m->waves[i] == of->wave_no)
+                if (m->waves[i] == wave_no)
                         return;
-        m->waves[m->nwaves++] = of->wave_no;
+        m->waves[m->nwaves++] = wave_no;
 }
 
 static void add_touched(struct pg_tx *tx, const struct touched *m)
@@ -625,14 +682,63 @@ static void add_touched(struct pg_tx *tx, const struct touched *m)
         pg_arg_int8s(tx, m->waves, m->nwaves);
 }
 
-static void ask_to_judge(struct batch *b)
+static struct pg_tx *question(struct exchange *x, const struct touched *m)
 {
         struct pg_tx *tx = pg_tx_new();
 
         pg_stmt(tx, SQL_WAVES_TO_JUDGE);
-        add_touched(tx, &b->touched);
-        pg_send(b->x->o.pg, tx, batch_to_judge, b);
+        add_touched(tx, m);
+        x->judged_ms = clock_mono_ms();
+        return tx;
 }
+
+static void ask_to_judge(struct batch *b)
+{
+        pg_send(b->x->o.pg, question(b->x, &b->touched), batch_to_judge, b);
+}
+
+/* It was asked a moment ago: so that many small batches do not each pay for a question. */
+static bool can_wait(const struct exchange *x, const struct touched *m)
+{
+        return clock_mono_ms() - x->judged_ms < JUDGE_MS && m->nids == 0 &&
+               m->nwaves + x->unjudged.nwaves <= SETTLE_MAX;
+}
+
+static void judge_later(struct exchange *x, const struct touched *m)
+{
+        if (x->unjudged.nwaves == 0)
+                loop_timer_start(x->judge, JUDGE_MS);
+        for (size_t i = 0; i < m->nwaves; i++)
+                touch_wave(&x->unjudged, m->waves[i]);
+        FAULT_POINT(settle_unjudged);
+}
+
+static void unjudged_known(const struct pg_result *r, const struct err *e, void *arg)
+{
+        struct exchange *x = arg;
+        struct after a;
+
+        after_init(&a);
+        x->judging--;
+        if (e)
+                log_warn("wave.judging_unknown", LE(e));
+        for (int i = 0; r && i < pg_rows(r, 0); i++)
+                after_to_judge(&a, pg_int(r, 0, i, 0));
+        if (a.nto_judge)
+                run_after(x, &a, 0);
+        after_fini(&a);
+}
+
+static void judge_unjudged(void *arg)
+{
+        struct exchange *x = arg;
+
+        x->judging++;
+        pg_send(x->o.pg, question(x, &x->unjudged), unjudged_known, x);
+        x->unjudged.nwaves = 0;
+}
+
+/* ---- sending ---- */
 
 static void take_outcomes(struct exchange *x, struct batch *b)
 {
@@ -659,18 +765,21 @@ static void add_settle(struct exchange *x, struct batch *b, struct pg_tx *tx)
         {
                 const struct item *it = CONTAINER_OF(l, struct item, link);
                 rows[n++] = (struct settle_row){it->of.id, it->of.number, it->of.poll, &it->o};
-                touch(&b->touched, &it->of);
+                if (it->of.wave_no)
+                        touch_wave(&b->touched, it->of.wave_no);
+                else
+                        b->touched.ids[b->touched.nids++] = it->of.id;
                 by.careful |= it->alone;
         }
         pg_stmt(tx, SQL_SETTLE_LOCK);
         add_touched(tx, &b->touched);
-        settle_add(tx, rows, n, &by);
+        b->judged_later = settle_add(tx, rows, n, &by) && can_wait(x, &b->touched);
         PG_FAULT_SENT(tx, settle_sent);
 }
 
 static void add_claim(struct exchange *x, struct batch *b, struct pg_tx *tx)
 {
-        int64_t brief[PACE_WAVES_MAX];
+        struct pace_known known;
         bool wide = x->wide && b->nids >= WIDE_CLAIM;
 
         b->fresh = !x->careful;
@@ -688,16 +797,29 @@ static void add_claim(struct exchange *x, struct batch *b, struct pg_tx *tx)
         pg_arg_int(tx, x->o.worker);
         pg_arg_int(tx, x->o.shard);
         pg_arg_texts(tx, x->o.queues, x->o.nqueues);
-        pg_arg_int8s(tx, brief, x->o.short_waves(brief, x->o.arg));
+        x->o.paces(&known, x->o.arg);
+        pg_arg_int8s(tx, known.shorts, known.nshorts);
         pg_arg_int(tx, (int64_t)x->o.room(x->o.arg).lone);
         pg_arg_bool(tx, wide);
+        pg_arg_int8s(tx, known.longs, known.nlongs);
+        pg_arg_int(tx, known.below_us);
+        pg_arg_int(tx, PACE_KNOWN_AFTER);
         PG_FAULT_SENT(tx, claim_sent);
 }
 
-/* Without outcomes no wave is to be judged: nothing was asked behind the claim. */
-static void claims_done(const struct pg_result *r, const struct err *e, void *arg)
+/* Nothing was asked behind it: without outcomes no wave is to be judged, or it is asked later. */
+static void alone_done(const struct pg_result *r, const struct err *e, void *arg)
 {
+        struct batch *b = arg;
+
         batch_done(r, e, arg);
+        if (b->judged_later && !b->failed && !batch_stale(b)) {
+                if (settle_is_watched(r, SETTLE_AT)) { /* before a slot of it is given to another */
+                        ask_to_judge(b);
+                        return;
+                }
+                judge_later(b->x, &b->touched);
+        }
         batch_to_judge(NULL, NULL, arg);
 }
 
@@ -734,17 +856,34 @@ static void send_batch(struct exchange *x)
                 add_claim(x, b, tx);
         }
         x->busy = b;
-        pg_send(x->o.pg, tx, b->has_settle ? batch_done : claims_done, b);
-        if (b->has_settle)
+        bool alone = !b->has_settle || b->judged_later;
+        pg_send(x->o.pg, tx, alone ? alone_done : batch_done, b);
+        if (!alone)
                 ask_to_judge(b);
+}
+
+/* What short bodies say goes together: each transaction costs as much as dozens of them. */
+static bool gathers(struct exchange *x)
+{
+        int64_t now = clock_mono_ms();
+
+        if (!x->gathers_ms)
+                x->gathers_ms = now;
+        if (x->noutcomes && x->noutcomes < GATHERED && now - x->gathers_ms < GATHER_MS &&
+            x->o.room && x->o.room(x->o.arg).brief) {
+                loop_timer_start(x->soon, 1);
+                return true;
+        }
+        x->gathers_ms = 0;
+        return false;
 }
 
 void exchange_kick(struct exchange *x)
 {
-        if (!pg_up(x->o.pg))
+        if (!pg_up(x->o.pg) || (!x->busy && gathers(x)))
                 return;
         if (follow_pending(x->follow))
-                follow_ask(x->follow, x->o.worker, to_take(x));
+                follow_ask(x->follow, x->o.worker, to_take(x).want);
         if (x->busy || follow_waits(x->follow) || (!claims_to_send(x) && list_empty(&x->outcomes)))
                 return;
         send_batch(x);

@@ -14,6 +14,7 @@
 #include "base/config.h"
 #include "broker/broker.h"
 #include "engine/after.h"
+#include "engine/pace.h"
 #include "model/job.h"
 #include "store/pg.h"
 
@@ -22,18 +23,21 @@ struct exchange;
 /* A claimed id, a due poll, or a refusal, as the claim's answer said. */
 struct claim_row {
         int64_t id;
-        bool claimed; /* or a due poll: `job` is filled, strings valid during the call */
-        bool twin;    /* refused: its pair runs for another migration */
-        bool full;    /* refused: the window is full */
-        bool shut;    /* refused: its queue is paused */
+        bool claimed;    /* or a due poll: `job` is filled, strings valid during the call */
+        bool twin;       /* refused: its pair runs for another migration */
+        bool full;       /* refused: the window is full */
+        bool shut;       /* refused: its queue is paused */
+        int64_t body_us; /* what bodies of its wave take, by all workers; -1: not known yet */
         struct job job;
         const char *stored;       /* remote: mb_site_id and mb_secret of the settings, JSON */
         struct delivery delivery; /* refused: how its delivery ends */
 };
 
 struct room {
-        size_t jobs; /* on idle runners, and behind the jobs of the others */
-        size_t lone; /* as many may be claimed of waves whose bodies are not known to be short */
+        size_t jobs;  /* on idle runners, and behind the jobs of the others */
+        size_t idle;  /* runners */
+        size_t lone;  /* as many may be claimed of waves whose bodies are not known to be short */
+        size_t brief; /* bodies known to be short are under way */
 };
 struct exchange_opts {
         struct loop *loop;
@@ -52,8 +56,8 @@ struct exchange_opts {
         void (*on_ids)(const int64_t *ids, size_t n, void *arg); /* taken together with a finish */
         /* How many jobs there is room for: as many ids are claimed, and taken with a finish. */
         struct room (*room)(void *arg);
-        /* The waves whose bodies are short, into out[PACE_WAVES_MAX]; returns how many. */
-        size_t (*short_waves)(int64_t *out, void *arg);
+        /* What is known here of how long bodies take. */
+        void (*paces)(struct pace_known *out, void *arg);
         void *arg;
 };
 /* Whose outcome it is. */
@@ -95,6 +99,7 @@ void exchange_look(struct exchange *x, const int64_t *ids, size_t n, int64_t lis
  */
 void exchange_after(struct exchange *x, struct after *a, int64_t list, bool settled);
 size_t exchange_waiting(const struct exchange *x); /* outcomes not settled yet */
+bool exchange_settling(const struct exchange *x);  /* a finish comes, which takes what follows */
 size_t exchange_claiming(const struct exchange *x); /* ids to be claimed, or asked for with a finish */
 
 #endif

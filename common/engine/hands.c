@@ -4,14 +4,20 @@
  */
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/worker_internal.h"
 
-enum { SPARE_MS = 50 };
+enum { SPARE_MS = 50, SOON_MS = 2 };
 
 static void give_spare_back(void *arg);
+
+static void want(void *arg)
+{
+        hands_want(arg);
+}
 
 void hands_new(struct engine_worker *w)
 {
@@ -20,6 +26,7 @@ void hands_new(struct engine_worker *w)
         w->repairs = map_new();
         w->stray_rows = map_new();
         w->spare = loop_timer_new(w->loop, give_spare_back, w);
+        w->want = loop_timer_new(w->loop, want, w);
 }
 
 static void empty(struct map *m, bool free_values)
@@ -38,7 +45,7 @@ static void empty(struct map *m, bool free_values)
 void hands_clear(struct engine_worker *w)
 {
         empty(w->hands, true);
-        w->lone = 0;
+        w->bodies = w->lone = 0;
         empty(w->strangers, false);
         empty(w->stray_rows, false);
 }
@@ -51,6 +58,7 @@ void hands_free(struct engine_worker *w)
         map_free(w->repairs);
         map_free(w->stray_rows);
         loop_timer_free(w->spare);
+        loop_timer_free(w->want);
 }
 
 /* A delivery that comes while the last one is not over waits for its end: only then does PostgreSQL
@@ -102,10 +110,23 @@ void hands_give_back(struct engine_worker *w, const int64_t *ids, size_t n)
         exchange_look(w->exchange, ids, n, w->id);
 }
 
+/* What short bodies make room for is taken with their finish, many at once; popped, each id comes alone. */
+static bool finishes_soon(struct engine_worker *w)
+{
+        int64_t left = w->brief_ms + SOON_MS - clock_mono_ms();
+
+        if (exchange_settling(w->exchange))
+                return true;
+        if (w->bodies == w->lone || left <= 0)
+                return false;
+        loop_timer_start(w->want, left);
+        return true;
+}
+
 void hands_want(struct engine_worker *w)
 {
         bool wanted = w->id && !w->dead && !w->draining && settings_known(w->settings) &&
-                      w->idle > exchange_claiming(w->exchange);
+                      w->idle > exchange_claiming(w->exchange) && !finishes_soon(w);
 
         for (size_t i = 0; i < w->nqueues; i++)
                 if (w->pops[i])

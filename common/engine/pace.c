@@ -5,7 +5,10 @@
 #include "base/mem.h"
 
 /* Weight of a body that took longer than the mean, and of one that took less: one part of so many. */
-enum { UP = 4, DOWN = 32, KNOWN_AFTER = 4 };
+enum { UP = 4, DOWN = 32 };
+
+/* Waking a runner, and the switch to it, costs some tens of microseconds. */
+enum { TOGETHER_US = 100 };
 
 struct mean {
         int64_t wave_no;
@@ -68,7 +71,7 @@ void pace_note(struct pace *p, int64_t wave_no, int64_t took_us)
 
 static bool is_short(const struct pace *p, const struct mean *m)
 {
-        return m->seen >= KNOWN_AFTER && m->us < p->ahead_us;
+        return m->seen >= PACE_KNOWN_AFTER && m->us < p->ahead_us;
 }
 
 unsigned pace_depth(const struct pace *p)
@@ -79,21 +82,45 @@ unsigned pace_depth(const struct pace *p)
         return (unsigned)(depth < p->depth_max ? depth : p->depth_max);
 }
 
-bool pace_is_short(const struct pace *p, int64_t wave_no)
+static const struct mean *find(const struct pace *p, int64_t wave_no)
 {
-        for (size_t i = 0; i < p->count; i++) {
+        for (size_t i = 0; i < p->count; i++)
                 if (p->waves[i].wave_no == wave_no)
-                        return is_short(p, &p->waves[i]);
-        }
-        return false;
+                        return &p->waves[i];
+        return NULL;
 }
 
-size_t pace_short(const struct pace *p, int64_t *out)
+unsigned pace_together(const struct pace *p)
 {
-        size_t n = 0;
+        if (!is_short(p, &p->all))
+                return 0;
+        int64_t n = TOGETHER_US / p->all.us;
+        return (unsigned)(n < p->depth_max ? n : p->depth_max);
+}
+
+bool pace_is_short(const struct pace *p, int64_t wave_no)
+{
+        const struct mean *m = find(p, wave_no);
+        return m && is_short(p, m);
+}
+
+void pace_hear(struct pace *p, int64_t wave_no, int64_t mean_us)
+{
+        const struct mean *known = find(p, wave_no);
+        if (!known || known->seen < PACE_KNOWN_AFTER)
+                *of_wave(p, wave_no) =
+                        (struct mean){.wave_no = wave_no, .us = mean_us, .seen = PACE_KNOWN_AFTER};
+}
+
+void pace_tell(const struct pace *p, struct pace_known *out)
+{
+        out->nshorts = out->nlongs = 0;
+        out->below_us = p->ahead_us;
         for (size_t i = 0; i < p->count; i++) {
-                if (is_short(p, &p->waves[i]))
-                        out[n++] = p->waves[i].wave_no;
+                const struct mean *m = &p->waves[i];
+                if (is_short(p, m))
+                        out->shorts[out->nshorts++] = m->wave_no;
+                else if (m->seen >= PACE_KNOWN_AFTER)
+                        out->longs[out->nlongs++] = m->wave_no;
         }
-        return n;
 }

@@ -17,7 +17,7 @@ static const char *outcome_name(enum outcome_kind k)
 
 /* What the statements want, in columns. */
 struct columns {
-        int64_t ids[SETTLE_MAX], due[SETTLE_MAX], target[SETTLE_MAX];
+        int64_t ids[SETTLE_MAX], due[SETTLE_MAX], target[SETTLE_MAX], took[SETTLE_MAX];
         int32_t attempts[SETTLE_MAX], polls[SETTLE_MAX];
         const char *kinds[SETTLE_MAX], *classes[SETTLE_MAX], *errors[SETTLE_MAX];
         const char *results[SETTLE_MAX], *memos[SETTLE_MAX];
@@ -39,6 +39,7 @@ static void fill(struct columns *c, const struct settle_row *rows, size_t n)
                 c->memos[i] = o->memo;
                 c->due[i] = o->due_in_ms;
                 c->target[i] = o->brz_project_id;
+                c->took[i] = o->took_us;
                 c->all_completed &= o->kind == OUTCOME_COMPLETED;
         }
 }
@@ -56,9 +57,10 @@ static void add_completed(struct pg_tx *tx, const struct columns *c, size_t n,
         pg_arg_int(tx, by->worker);
         pg_arg_int(tx, by->shard);
         pg_arg_bool(tx, by->careful);
+        pg_arg_int8s(tx, c->took, n);
 }
 
-void settle_add(struct pg_tx *tx, const struct settle_row *rows, size_t n,
+bool settle_add(struct pg_tx *tx, const struct settle_row *rows, size_t n,
                 const struct settle_by *by)
 {
         struct columns c;
@@ -66,7 +68,7 @@ void settle_add(struct pg_tx *tx, const struct settle_row *rows, size_t n,
         fill(&c, rows, n);
         if (c.all_completed && !by->reap) {
                 add_completed(tx, &c, n, by);
-                return;
+                return true;
         }
         pg_stmt(tx, SQL_SETTLE);
         pg_arg_int8s(tx, c.ids, n);
@@ -86,11 +88,15 @@ void settle_add(struct pg_tx *tx, const struct settle_row *rows, size_t n,
         pg_arg_int4s(tx, c.polls, n);
         pg_arg_int(tx, by->reap);
         pg_arg_bool(tx, by->careful || by->reap);
+        pg_arg_int8s(tx, c.took, n);
+        return false;
 }
 
 /* Columns of settle and settle_completed: id, attempt, wave_no, state, wait_ms, class, version,
- * wave_state, batch_size, priority, queue; the last five, of the wave, in one row of each wave at least. */
+ * wave_state, batch_size, priority, queue; the last five, of the wave, in one row of each wave at least.
+ * Of settle_completed one more, there too: watched. */
 static const struct facts_cols settle_cols = {2, 6, 7, 8, 9, 10};
+enum { WATCHED = 11 };
 
 void settle_read(const struct pg_result *r, size_t s, struct after *a)
 {
@@ -134,6 +140,14 @@ int settle_find(const struct pg_result *r, size_t s, int next, int64_t id, int32
                         return i;
         }
         return -1;
+}
+
+bool settle_is_watched(const struct pg_result *r, size_t s)
+{
+        for (int row = 0; row < pg_rows(r, s); row++)
+                if (pg_bool(r, s, row, WATCHED))
+                        return true;
+        return false;
 }
 
 const char *settle_state(const struct pg_result *r, size_t s, int row)

@@ -33,8 +33,13 @@ static void on_claim(const struct claim_row *row, void *arg)
         h->poll = row->job.poll;
         h->state = HAND_RUNNING;
         h->since = w->checks;
+        if (row->body_us >= 0)
+                pace_hear(w->pace, h->wave_no, row->body_us);
         h->lone = !pace_is_short(w->pace, h->wave_no);
         w->lone += h->lone;
+        w->bodies++;
+        if (!h->lone)
+                w->brief_ms = clock_mono_ms();
         if (w->draining || clock_mono_ms() >= w->fence_ms) {
                 const struct outcome o = {.kind = OUTCOME_HANDED_BACK, .due_in_ms = -1};
                 engine_worker_settle(w, h->id, h->attempt, &o);
@@ -81,15 +86,18 @@ static struct room ask_room(void *arg)
         size_t runners = (size_t)w->cfg->worker_concurrency;
 
         if (w->draining || w->dead || !w->id)
-                return (struct room){0, 0};
-        return (struct room){w->idle + w->behind, runners > w->lone ? runners - w->lone : 0};
+                return (struct room){0};
+        return (struct room){.jobs = w->idle + w->behind,
+                             .idle = w->idle,
+                             .lone = runners > w->lone ? runners - w->lone : 0,
+                             .brief = w->bodies - w->lone};
 }
 
-static size_t short_waves(int64_t *out, void *arg)
+static void paces(struct pace_known *out, void *arg)
 {
         const struct engine_worker *w = arg;
 
-        return pace_short(w->pace, out);
+        pace_tell(w->pace, out);
 }
 
 /* Before the ids are given back: none of them comes again. The next renewals say so, too. */
@@ -254,7 +262,7 @@ static void make_exchange(struct engine_worker *w)
                                   .on_finished = on_finished,
                                   .on_ids = on_ids,
                                   .room = ask_room,
-                                  .short_waves = short_waves,
+                                  .paces = paces,
                                   .arg = w};
         w->exchange = exchange_new(&o);
 }
@@ -330,6 +338,11 @@ void engine_worker_forget(struct engine_worker *w)
 unsigned engine_worker_depth(const struct engine_worker *w)
 {
         return pace_depth(w->pace);
+}
+
+unsigned engine_worker_together(const struct engine_worker *w)
+{
+        return pace_together(w->pace);
 }
 
 void engine_worker_room(struct engine_worker *w, unsigned runners, unsigned behind)
@@ -417,6 +430,7 @@ void engine_worker_settle(struct engine_worker *w, int64_t id, int32_t attempt,
                 return; /* of an identity that is gone, or ended already */
         h->state = HAND_SETTLING;
         w->lone -= h->lone;
+        w->bodies--;
         if (o->took_us > 0)
                 pace_note(w->pace, h->wave_no, o->took_us);
         if (h->poll && o->kind == OUTCOME_HANDED_BACK)

@@ -45,6 +45,8 @@ void engine_worker_forget(struct engine_worker *w);
 void engine_worker_room(struct engine_worker *w, unsigned idle, unsigned behind);
 /* How many jobs may stand behind that of one runner, going by how long the latest bodies took. */
 unsigned engine_worker_depth(const struct engine_worker *w);
+/* So many of these go to one runner before another is woken for them. */
+unsigned engine_worker_together(const struct engine_worker *w);
 /* The end of a run; everything is copied. A poll's outcome too. Settled exactly once or refused. */
 void engine_worker_settle(struct engine_worker *w, int64_t id, int32_t attempt,
                           const struct outcome *o);

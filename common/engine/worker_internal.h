@@ -63,9 +63,12 @@ struct engine_worker {
         char *queue_names;
         struct broker_pop *pops[QUEUES_MAX];
 
-        struct map *hands;     /* id -> struct hand */
-        unsigned idle, behind; /* runners, and places behind their jobs, as told */
-        unsigned lone;         /* hands with that mark that have not settled */
+        struct map *hands;       /* id -> struct hand */
+        unsigned idle, behind;   /* runners, and places behind their jobs, as told */
+        unsigned bodies;         /* hands that run */
+        unsigned lone;           /* those of them with that mark */
+        int64_t brief_ms;        /* clock_mono_ms() when the last one without it came to run */
+        struct loop_timer *want; /* whether more ids are wanted is looked at again */
         struct pace *pace;
         struct loop_timer *spare; /* ids that find no runner soon go back */
 

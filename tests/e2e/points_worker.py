@@ -35,6 +35,16 @@ def ids_come_with_an_end(x):
     x.ends(wave)
 
 
+@passes("settle_unjudged")
+def with_short_bodies(x):
+    """Batch follows upon batch: whether the wave is over is asked a moment later."""
+    victim = x.victim(2)
+    wave = x.submit(1000)
+    x.dies(victim)
+    x.worker()
+    x.ends(wave)
+
+
 @passes("pop_taken", "claim_sent", "outcome_read", "settle_sent", "settle_committed", "finish_sent", variant="with others around")
 def beside_another(x):
     """The other worker takes part all the time, and the window is full."""

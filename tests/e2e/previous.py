@@ -10,7 +10,7 @@ import pytest
 
 from stack import ROOT
 
-RELEASE = "477ede17252b454b326c0bff345b663ebf7b51ba"             # the previous one, 0.3.0
+RELEASE = "1e570d5d62ec9389b55eea07b5217dedb8f5cf15"             # the previous one, 0.4.0
 BEFORE_STEERING = "5268685af7548d3f678db8dc692d6663b6f40364"     # 0.1.0
 CACHE = ROOT / "build/previous"
 

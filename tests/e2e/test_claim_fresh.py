@@ -11,7 +11,7 @@ import pytest
 
 SQL = Path(__file__).resolve().parents[2] / "common/store/sql"
 SETTINGS = ("search_path=wavefleet,public", "jit=off", "plan_cache_mode=force_generic_plan", "enable_seqscan=off")
-TYPES = "bigint[], bigint, int, text[], bigint[], int, boolean"
+TYPES = "bigint[], bigint, int, text[], bigint[], int, boolean, bigint[], bigint, int"
 WORKER = 1
 
 
@@ -59,12 +59,19 @@ def make_worker(c, alive=True):
         VALUES (%s, gen_random_uuid(), 1, 'h', 'b', 'p', 1, 1, '{default}', 10, 'x', 15000, %s)""", (WORKER, alive))
 
 
-def claimed_by(c, statement, ids, short, lone, wide):
+def learn(c, wave_no, bodies, us):
+    """What a worker has told of the wave's bodies."""
+    c.execute("""INSERT INTO wave_progress AS p (wave_no, shard, bodies, bodies_us) VALUES (%s, 7, %s, %s)
+        ON CONFLICT (wave_no, shard) DO UPDATE SET bodies = p.bodies + excluded.bodies,
+               bodies_us = p.bodies_us + excluded.bodies_us""", (wave_no, bodies, bodies * us))
+
+
+def claimed_by(c, statement, ids, short, lone, wide, long=()):
     """What the statement claimed, {id: its answer}, and what it left in the tables; nothing of it stays."""
     c.execute("SAVEPOINT before")
     c.execute(f"EXECUTE {'claim_lock_wide' if wide else 'claim_lock'} (%s::bigint[], %s)", (ids, WORKER))
-    c.execute(f"EXECUTE {statement} (%s::bigint[], %s, 1, '{{default,other}}', %s::bigint[], %s, %s)",
-              (ids, WORKER, short, lone, wide))
+    c.execute(f"""EXECUTE {statement} (%s::bigint[], %s, 1, '{{default,other}}', %s::bigint[], %s, %s, %s::bigint[], 20000, 4)""",
+              (ids, WORKER, short, lone, wide, list(long)))
     answers = {r["id"]: r for r in c.fetchall() if r["claimed"] is not None}
     tables = {}
     for table, key in (("migrations", "id"), ("active", "migration_id"), ("wave_progress", "wave_no, shard")):
@@ -99,12 +106,15 @@ def test_it_claims_nothing_that_claim_would_not(cursor):
                 {"gate_id": 1}, {"batch_size": 1, "total": 50}, {"state": "stopped"}))
             wave_no, its = make_wave(c, n, rows, **special)
             waves.append(wave_no)
+            if rnd.random() < 0.3:
+                learn(c, wave_no, rnd.choice((3, 4, 5)), rnd.choice((10, 30000)))
             ids += rnd.sample(its, rnd.randint(1, len(its)))
         ids = sorted(ids)
         short = waves if rnd.random() < 0.5 else rnd.sample(waves, rnd.randint(0, len(waves)))
+        long = [w for w in waves if w not in short and rnd.random() < 0.3]
         lone, wide = rnd.choice((0, 3, 100)), rnd.random() < 0.5
-        fresh, fresh_tables = claimed_by(c, "claim_fresh", ids, short, lone, wide)
-        full, full_tables = claimed_by(c, "claim", ids, short, lone, wide)
+        fresh, fresh_tables = claimed_by(c, "claim_fresh", ids, short, lone, wide, long)
+        full, full_tables = claimed_by(c, "claim", ids, short, lone, wide, long)
         told = f"seed {seed}: {sorted(fresh)} and {sorted(full)} of {ids}"
         assert fresh.keys() <= full.keys(), told
         for i, answer in fresh.items():
@@ -130,4 +140,28 @@ def test_it_takes_all_where_nothing_is_special(cursor, wide):
     assert sorted(fresh) == ids
     assert [r["state"] for r in tables["migrations"]] == ["running"] * 60
     assert sum(r["claimed"] for r in tables["wave_progress"]) == 60
+    cursor.connection.rollback()
+
+
+@pytest.mark.parametrize("statement", ["claim", "claim_fresh"])
+@pytest.mark.parametrize("bodies, us, long, ahead", [(4, 19999, False, True), (3, 10, False, False), (4, 20000, False, False),
+                                                     (400, 10, True, False)])
+def test_what_any_worker_has_learnt_counts(cursor, statement, bodies, us, long, ahead):
+    """Unless this one knows better; and each is told of it."""
+    make_worker(cursor)
+    wave_no, ids = make_wave(cursor, 0, [{} for _ in range(20)])
+    learn(cursor, wave_no, bodies - 1, us)
+    cursor.execute("INSERT INTO wave_progress (wave_no, shard, bodies, bodies_us) VALUES (%s, 3, 1, %s)", (wave_no, us))
+    claimed, _ = claimed_by(cursor, statement, ids, [], 5, False, [wave_no] if long else [])
+    assert len(claimed) == (20 if ahead else 5 if statement == "claim" else 0)
+    assert {r["body_us"] for r in claimed.values()} <= {us if bodies >= 4 else None}
+    cursor.connection.rollback()
+
+
+def test_waves_of_which_nothing_is_known_are_tried_side_by_side(cursor):
+    make_worker(cursor)
+    ids = [make_wave(cursor, n, [{} for _ in range(20)])[1] for n in range(4)]
+    claimed, _ = claimed_by(cursor, "claim", sum(ids, []), [], 10, False)
+    assert [len(claimed.keys() & set(of)) for of in ids] == [3, 3, 2, 2]
+    assert all(claimed.keys() & set(of) == set(of[:len(claimed.keys() & set(of))]) for of in ids)
     cursor.connection.rollback()

@@ -141,7 +141,8 @@ static void op_finish(struct broker *b)
 {
         struct delivery d[] = {{.id = 7, .wave_no = 3, .end = END_SETTLED},
                                {.id = 8, .wave_no = 3, .end = END_PARKED, .due_in_ms = 5}};
-        broker_finish(b, 4, d, COUNT_OF(d), &facts, 1, queues, COUNT_OF(queues), 5, on_ids, NULL);
+        const struct broker_take take = {queues, COUNT_OF(queues), 5, 2};
+        broker_finish(b, 4, d, COUNT_OF(d), &facts, 1, &take, on_ids, NULL);
 }
 static void op_processing(struct broker *b)
 {

@@ -251,16 +251,24 @@ static UNUSED void submit(const struct wave_facts *f, int64_t first, int64_t las
         OK(broker_submit(rig.b, f, first, last, rig_done, NULL));
 }
 
+/* Valid until the next one. */
+static UNUSED const struct broker_take *take_of(const char *const *queues, size_t nq, size_t want)
+{
+        static struct broker_take take;
+        take = (struct broker_take){queues, nq, want, want};
+        return &take;
+}
+
 /* Takes `want` ids from queue q for worker 7. */
 static UNUSED void take_ids(size_t want)
 {
         static const char *const queues[] = {"q"};
-        OK(broker_finish(rig.b, 7, NULL, 0, NULL, 0, queues, 1, want, rig_ids, NULL));
+        OK(broker_finish(rig.b, 7, NULL, 0, NULL, 0, take_of(queues, 1, want), rig_ids, NULL));
 }
 
 static UNUSED void finish(const struct delivery *d, size_t n, const struct wave_facts *f, size_t nf)
 {
-        OK(broker_finish(rig.b, 7, d, n, f, nf, NULL, 0, 0, rig_ids, NULL));
+        OK(broker_finish(rig.b, 7, d, n, f, nf, NULL, rig_ids, NULL));
 }
 
 static UNUSED void finish_one(int64_t id, const struct wave_facts *f, enum delivery_end end,

@@ -314,7 +314,7 @@ START_TEST(five_waves_to_their_end)
                                 done[id / 1000]++;
                 }
                 static const char *const queues[] = {"q"};
-                OK(broker_finish(rig.b, 7, d, n, f, 5, queues, 1, 16, rig_ids, NULL));
+                OK(broker_finish(rig.b, 7, d, n, f, 5, take_of(queues, 1, 16), rig_ids, NULL));
                 for (int i = 0; i < 5; i++)
                         ck_assert_int_le(rig_int("SCARD wavefleet:wave:%d:window", i), batch[i]);
                 ck_assert_int_le(rig_int("LLEN wavefleet:queue:q"), 32);
@@ -404,7 +404,7 @@ START_TEST(finish_of_each_state)
         ck_assert_int_le(llabs(due_ms - now_ms - 5000), 1000);
         ck_assert_int_eq(rig_int("ZSCORE wavefleet:delayed 4") - due_ms, 4000);
         /* Said again, with nobody's list: the same. */
-        OK(broker_finish(rig.b, 0, d, 4, &f, 1, NULL, 0, 0, rig_ids, NULL));
+        OK(broker_finish(rig.b, 0, d, 4, &f, 1, NULL, rig_ids, NULL));
         ck_assert_str_eq(rig_text("SMEMBERS wavefleet:wave:1:window"), "2 3 6");
         ck_assert_str_eq(rig_text("LRANGE wavefleet:processing:7 0 -1"), "6");
 }
@@ -467,7 +467,7 @@ START_TEST(more_deliveries_than_fit_into_one_call)
         for (int i = 0; i < N; i++)
                 d[i] = (struct delivery){
                         .id = rig.ids[i], .wave_no = rig.ids[i] / 100, .end = END_SETTLED};
-        OK(broker_finish(rig.b, 7, d, N, f, 9, queues, 1, 30, rig_ids, NULL));
+        OK(broker_finish(rig.b, 7, d, N, f, 9, take_of(queues, 1, 30), rig_ids, NULL));
         ck_assert_uint_eq(rig.n, 30);
         ck_assert_int_eq(rig_int("LLEN wavefleet:processing:7"), 30);
         ck_assert_int_eq(rig_int("SCARD wavefleet:demand:q"), 450);
@@ -484,7 +484,7 @@ START_TEST(ids_are_taken_from_the_queues_in_turn)
                 submit(&f[i], 100 * (i + 1), 100 * (i + 1) + 2 * i);
         }
         unsigned first[3] = {0};
-        OK(broker_finish(rig.b, 7, NULL, 0, NULL, 0, queues, 3, 5, rig_ids, NULL));
+        OK(broker_finish(rig.b, 7, NULL, 0, NULL, 0, take_of(queues, 3, 5), rig_ids, NULL));
         ck_assert_uint_eq(rig.n, 5); /* 1 of a, 2 each of b and c */
         unsigned of[4] = {0};
         for (size_t i = 0; i < rig.n; i++)
@@ -492,13 +492,13 @@ START_TEST(ids_are_taken_from_the_queues_in_turn)
         ck_assert(of[1] == 1 && of[2] == 2 && of[3] == 2);
         rig_do("RPUSH wavefleet:queue:a 101 102 103");
         for (int i = 0; i < 3; i++) {
-                OK(broker_finish(rig.b, 7, NULL, 0, NULL, 0, queues, 3, 1, rig_ids, NULL));
+                OK(broker_finish(rig.b, 7, NULL, 0, NULL, 0, take_of(queues, 3, 1), rig_ids, NULL));
                 ck_assert_uint_eq(rig.n, 1);
                 first[rig.ids[0] / 100 - 1]++;
         }
         ck_assert(first[0] == 1 && first[1] == 1 && first[2] == 1);
         /* Nobody's list takes nothing. */
-        OK(broker_finish(rig.b, 0, NULL, 0, NULL, 0, queues, 3, 5, rig_ids, NULL));
+        OK(broker_finish(rig.b, 0, NULL, 0, NULL, 0, take_of(queues, 3, 5), rig_ids, NULL));
         ck_assert_uint_eq(rig.n, 0);
 }
 END_TEST
@@ -540,7 +540,7 @@ START_TEST(an_id_of_no_wave_is_dropped)
         rig_do("SADD wavefleet:demand:q 77");
         take_ids(1);
         struct delivery d = {.id = 77, .end = END_SETTLED};
-        OK(broker_finish(rig.b, 7, &d, 1, NULL, 0, queues, 1, 1, rig_ids, NULL));
+        OK(broker_finish(rig.b, 7, &d, 1, NULL, 0, take_of(queues, 1, 1), rig_ids, NULL));
         ck_assert_str_eq(rig_text("LRANGE wavefleet:processing:7 0 -1"), "78");
         ck_assert_int_eq(rig_int("EXISTS wavefleet:demand:q"), 0);
 }
@@ -666,6 +666,31 @@ START_TEST(polls_are_let_in_at_the_pace_of_whom_they_ask)
         p = promotion(100, END_PARKED, 0);
         OK(broker_promote(rig.b, &p, 1, &f, 1, "out", 10, rig_done, NULL));
         ck_assert_int_eq(rig_int("SISMEMBER wavefleet:demand:q 100"), 1);
+}
+END_TEST
+
+static size_t taken(const char *const *queues, size_t nq, size_t want, size_t least)
+{
+        const struct broker_take take = {queues, nq, want, least};
+        OK(broker_finish(rig.b, 7, NULL, 0, NULL, 0, &take, rig_ids, NULL));
+        return rig.n;
+}
+
+/* Whoever could take all of it. */
+START_TEST(a_quarter_is_left_to_others)
+{
+        static const char *const queues[] = {"q", "p"};
+        struct wave_facts f = wave(1, 20), g = wave(2, 20);
+        submit(&f, 1, 20);
+        ck_assert_uint_eq(taken(queues, 1, 100, 0), 15);
+        ck_assert_uint_eq(taken(queues, 1, 100, 4), 4);
+        ck_assert_uint_eq(taken(queues, 1, 100, 4), 1);
+        ck_assert_uint_eq(taken(queues, 1, 100, 0), 0);
+        strcpy(g.queue, "p");
+        submit(&g, 101, 120);
+        ck_assert_uint_eq(taken(queues, 2, 100, 2), 15);
+        ck_assert_uint_eq(taken(queues, 2, 2, 0), 2); /* of five: more than it wants */
+        ck_assert_uint_eq(taken(queues, 2, 100, 100), 3);
 }
 END_TEST
 
@@ -892,8 +917,9 @@ START_TEST(random_lives_all_end)
         for (unsigned round = 0; life_left > 0; round++) {
                 ck_assert_msg(round < 20000, "%u never ended", life_left);
                 size_t more = follow_some(d, n);
-                OK(broker_finish(rig.b, 7, d, n, life_facts, LIFE_WAVES, queues, 2,
-                                 rand_below(LIFE_TAKE - (uint32_t)more + 1), rig_ids, NULL));
+                struct broker_take take = {queues, 2, rand_below(LIFE_TAKE - (uint32_t)more + 1), 0};
+                take.least = rand_below((uint32_t)take.want + 1);
+                OK(broker_finish(rig.b, 7, d, n, life_facts, LIFE_WAVES, &take, rig_ids, NULL));
                 for (size_t i = 0; i < more; i++)
                         d[i] = live(d[n + i].id);
                 for (size_t i = 0; i < rig.n; i++)
@@ -903,7 +929,7 @@ START_TEST(random_lives_all_end)
                 if (rand_below(20) == 0 || round > 2000)
                         somebody_acts(round > 2000);
         }
-        OK(broker_finish(rig.b, 7, d, n, life_facts, LIFE_WAVES, NULL, 0, 0, rig_ids, NULL));
+        OK(broker_finish(rig.b, 7, d, n, life_facts, LIFE_WAVES, NULL, rig_ids, NULL));
         for (int i = 0; i < LIFE_WAVES; i++)
                 ck_assert_int_eq(
                         rig_int("EXISTS wavefleet:wave:%d:window wavefleet:wave:%d:backlog", i, i),
@@ -949,6 +975,7 @@ static Suite *suite(void)
                                       due_entries_and_the_time_to_the_next,
                                       promote_by_state,
                                       polls_are_let_in_at_the_pace_of_whom_they_ask,
+                                      a_quarter_is_left_to_others,
                                       polls_leave_a_queue_short,
                                       a_due_retry_passes_through_the_window,
                                       promote_many,

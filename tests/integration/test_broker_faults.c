@@ -466,7 +466,7 @@ START_TEST(everything_under_way_gets_its_error_once)
                 broker_push(rig.b, &f, ids, 3000, true, rig_done, NULL);
                 broker_facts(rig.b, &f, rig_done, NULL);
                 broker_close_wave(rig.b, &f, rig_done, NULL);
-                broker_finish(rig.b, 7, d, 250, &f, 1, queues, 1, 5, rig_ids, NULL);
+                broker_finish(rig.b, 7, d, 250, &f, 1, take_of(queues, 1, 5), rig_ids, NULL);
                 broker_processing(rig.b, 7, rig_ids, NULL);
                 broker_processing_lists(rig.b, rig_ids, NULL);
                 broker_due(rig.b, 5, rig_due, NULL);

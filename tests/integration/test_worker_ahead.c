@@ -44,6 +44,42 @@ START_TEST(jobs_follow_one_another)
 }
 END_TEST
 
+/* Ten, which one runner had better do than wake three others for them; and as many as each may have. */
+START_TEST(few_go_to_one_runner)
+{
+        static const unsigned together[] = {9, 0}, idle[] = {3, 0};
+        engine.together = together[_i];
+        begin_ahead(4, 16);
+        for (int i = 0; i < 10; i++)
+                give("noop", NULL);
+        engine.least_idle = 4;
+        go();
+        turn_until(all_settled(10));
+        ck_assert_uint_eq(engine.least_idle, idle[_i]);
+        for (size_t i = 0; i < 10; i++)
+                must_be_completed(&engine.jobs[i]);
+        end();
+}
+END_TEST
+
+/* They were taken for short. */
+START_TEST(one_that_is_long_does_not_hold_up_those_together_with_it)
+{
+        enum { LONG_MS = 1500 };
+        engine.together = 9;
+        begin_ahead(4, 16);
+        struct job *slow = give("noop", "{\"sleep_ms\":1500}");
+        for (int i = 0; i < 9; i++)
+                give("noop", NULL);
+        int64_t begun = clock_mono_ms();
+        go();
+        turn_until(all_settled(10));
+        ck_assert_int_eq(engine.settled[9].id, slow->id);
+        ck_assert_int_lt(engine.settled[8].at_ms - begun, LONG_MS);
+        end();
+}
+END_TEST
+
 START_TEST(many_runners_with_many_jobs_each)
 {
         begin_ahead(4, 16);
@@ -278,6 +314,8 @@ int main(void)
         tcase_add_checked_fixture(t, set_up, NULL);
         tcase_set_timeout(t, 60);
         tcase_add_test(t, jobs_follow_one_another);
+        tcase_add_loop_test(t, few_go_to_one_runner, 0, 2);
+        tcase_add_test(t, one_that_is_long_does_not_hold_up_those_together_with_it);
         tcase_add_test(t, many_runners_with_many_jobs_each);
         tcase_add_test(t, behind_a_long_one_they_go_to_who_is_idle);
         tcase_add_test(t, behind_long_ones_alone_they_are_handed_back);

@@ -62,8 +62,10 @@ static struct {
         size_t lines;
         char last_line[256];
         bool full, drained, loud;
-        unsigned depth; /* jobs that may stand behind a runner's */
-        int gone;       /* calls of bodies_gone */
+        unsigned depth;      /* jobs that may stand behind a runner's */
+        unsigned together;   /* … before another is woken for them */
+        unsigned least_idle; /* runners, since a test has set it */
+        int gone;            /* calls of bodies_gone */
         int asked;
         char question[256];
 } engine;
@@ -101,10 +103,17 @@ unsigned engine_worker_depth(const struct engine_worker *w)
         return engine.depth;
 }
 
+unsigned engine_worker_together(const struct engine_worker *w)
+{
+        return engine.together;
+}
+
 void engine_worker_room(struct engine_worker *w, unsigned idle, unsigned behind)
 {
         w->idle = idle;
         w->behind = behind;
+        if (idle < engine.least_idle)
+                engine.least_idle = idle;
         give_some(w);
 }
 

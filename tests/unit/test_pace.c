@@ -26,9 +26,11 @@ static void note(int times, int64_t wave_no, int64_t us)
 
 START_TEST(nothing_is_short_unseen)
 {
-        int64_t waves[PACE_WAVES_MAX];
+        struct pace_known k;
         ck_assert_uint_eq(pace_depth(p), 0);
-        ck_assert_uint_eq(pace_short(p, waves), 0);
+        pace_tell(p, &k);
+        ck_assert_uint_eq(k.nshorts + k.nlongs, 0);
+        ck_assert_int_eq(k.below_us, AHEAD_US);
         note(3, 1, 5);
         ck_assert_uint_eq(pace_depth(p), 0);
         ck_assert(!pace_is_short(p, 1));
@@ -68,29 +70,68 @@ END_TEST
 
 START_TEST(each_wave_for_itself)
 {
-        int64_t waves[PACE_WAVES_MAX];
+        struct pace_known k;
         note(10, 1, 10);
         note(10, 2, 1000 * 1000);
         note(500, 3, 10);
-        ck_assert_uint_eq(pace_short(p, waves), 2);
-        ck_assert_int_eq(waves[0], 3);
-        ck_assert_int_eq(waves[1], 1);
+        note(3, 4, 10); /* not known yet */
+        pace_tell(p, &k);
+        ck_assert_uint_eq(k.nshorts, 2);
+        ck_assert_int_eq(k.shorts[0], 3);
+        ck_assert_int_eq(k.shorts[1], 1);
+        ck_assert_uint_eq(k.nlongs, 1);
+        ck_assert_int_eq(k.longs[0], 2);
         ck_assert(!pace_is_short(p, 2));
 }
 END_TEST
 
 START_TEST(the_latest_waves_are_remembered)
 {
-        int64_t waves[PACE_WAVES_MAX];
+        struct pace_known k;
         for (int w = 1; w <= PACE_WAVES_MAX + 1; w++) {
                 note(4, w, 10);
                 note(1, 1, 10); /* in use all the time */
         }
-        ck_assert_uint_eq(pace_short(p, waves), PACE_WAVES_MAX);
+        pace_tell(p, &k);
+        ck_assert_uint_eq(k.nshorts, PACE_WAVES_MAX);
         ck_assert(pace_is_short(p, 1));
         ck_assert(!pace_is_short(p, 2));
         ck_assert(pace_is_short(p, 3));
         ck_assert(pace_is_short(p, PACE_WAVES_MAX + 1));
+}
+END_TEST
+
+/* What all workers have learnt of a wave counts until enough has been seen here. */
+START_TEST(others_have_learnt_it)
+{
+        note(1, 1, 1000 * 1000);
+        pace_hear(p, 1, 10);
+        pace_hear(p, 2, 1000 * 1000);
+        ck_assert(pace_is_short(p, 1));
+        ck_assert(!pace_is_short(p, 2));
+        pace_hear(p, 2, 10);
+        ck_assert(!pace_is_short(p, 2));
+        note(1, 1, 1000 * 1000);
+        ck_assert(!pace_is_short(p, 1));
+        pace_hear(p, 1, 10);
+        ck_assert(!pace_is_short(p, 1));
+        ck_assert_uint_eq(pace_depth(p), 0); /* none of it was seen here */
+}
+END_TEST
+
+/* As many as take no longer than a runner takes to wake. */
+START_TEST(so_many_go_to_one_runner)
+{
+        ck_assert_uint_eq(pace_together(p), 0);
+        note(4, 1, 1);
+        ck_assert_uint_eq(pace_together(p), DEPTH_MAX);
+        note(1000, 1, 1000);
+        ck_assert_uint_eq(pace_together(p), 0);
+        note(1000, 1, 60);
+        ck_assert_uint_eq(pace_together(p), 1);
+        note(1000, 1, 1000);
+        ck_assert_uint_eq(pace_together(p), 0);
+        ck_assert(pace_depth(p) > 0);
 }
 END_TEST
 
@@ -100,6 +141,7 @@ START_TEST(switched_off)
         for (int i = 0; i < 100; i++)
                 pace_note(off[_i], 1, 0);
         ck_assert_uint_eq(pace_depth(off[_i]), 0);
+        ck_assert_uint_eq(pace_together(off[_i]), 0);
         pace_free(off[0]);
         pace_free(off[1]);
 }
@@ -115,6 +157,8 @@ int main(void)
         tcase_add_test(t, now_and_then_long_is_long);
         tcase_add_test(t, each_wave_for_itself);
         tcase_add_test(t, the_latest_waves_are_remembered);
+        tcase_add_test(t, others_have_learnt_it);
+        tcase_add_test(t, so_many_go_to_one_runner);
         tcase_add_loop_test(t, switched_off, 0, 2);
         suite_add_tcase(s, t);
         SRunner *r = srunner_create(s);

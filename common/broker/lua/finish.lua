@@ -1,6 +1,6 @@
 -- Ends deliveries, takes over facts, releases, and takes new ids. The hottest script.
 --   own KEYS  delayed, processing:<worker> (not there: nobody's deliveries, nothing is taken)
---   own ARGV  want, how many of the queues (from the first) to take from
+--   own ARGV  want, least (as of take), how many of the queues (from the first) to take from
 --             for each wave: how many are settled, pending, retrying, parked, running;
 --               their ids in that order; then ms until due of each retrying and each parked
 --             how many ids belong to no wave that is known; these ids
@@ -9,8 +9,8 @@
 -- include: release
 -- include: take
 local delayed, processing = KEYS[own_key], KEYS[own_key + 1]
-local want, sources = tonumber(ARGV[own_arg]), tonumber(ARGV[own_arg + 1])
-local at = own_arg + 2
+local want, least, sources = tonumber(ARGV[own_arg]), tonumber(ARGV[own_arg + 1]), tonumber(ARGV[own_arg + 2])
+local at = own_arg + 3
 local due, now = {}, nil
 local ended = {} -- ids whose deliveries end
 
@@ -92,16 +92,16 @@ end
 if #due > 0 then call('ZADD', delayed, unpack(due)) end
 
 for _, w in ipairs(waves) do enlist(w) end
--- Who wants many has short bodies: a batch of few waves, and of ids that are neighbours, costs PostgreSQL less,
--- and the others' batches are of other waves.
+-- Who wants many, or ends many at once, has short bodies: a batch of few waves, and of ids that are neighbours, costs
+-- PostgreSQL less, and the others' batches are of other waves.
 if processing then
   moves = math.max(moves, want)
   for i = 1, sources do
     queues[i].floor = want
-    queues[i].share = math.max(1, want)
+    queues[i].share = math.max(1, want, #ended)
   end
 end
 local out = release()
 
-if processing then take(want, sources, processing, out) end
+if processing then take(want, least, sources, processing, out) end
 return out

@@ -22,5 +22,5 @@ for _ = 1, tonumber(ARGV[own_arg + 1]) do
 end
 local out = release()
 out[#out + 1] = freed
-take(want, queue_count, KEYS[own_key], out)
+take(want, want, queue_count, KEYS[own_key], out)
 return out

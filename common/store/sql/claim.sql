@@ -2,11 +2,14 @@
 -- locked the waves, and this statement sees what was committed before. It answers for every id that is one.
 -- Tables are looked at by what is given only, however small they were when this was planned: no joins with them.
 -- $1 bigint[] ids   $2 worker_id   $3 shard   $4 text[] queues of the worker
--- $5 bigint[] waves whose bodies are short   $6 how many may be claimed that are of others, or have crashed
+-- $5 bigint[] waves whose bodies this worker knows to be short   $6 how many may be claimed that are of others, or have crashed
 -- before: what takes its worker with it shall not take many with it
 -- spare: it would have been claimed, but for that, or its wave has become another kind while its lock was
 -- waited for; it goes back as it is
 -- $7 claim_lock_wide has locked the waves: not all in the same way
+-- $8 bigint[] waves whose bodies this worker knows not to be short; of the others what all workers have learnt
+-- counts: $9 a mean below so many microseconds is short, $10 of so many bodies at least
+-- body_us: that mean, once it is known
 -- What waits behind a canary is answered as blocked: it has no business in Redis yet.
 -- shut: its queue is paused: nothing of it is claimed, due polls go on
 -- A row that was changed in the future is due: the clock was set back since its wait began.
@@ -19,14 +22,19 @@ WITH w AS MATERIALIZED (
            OR w.batch_size >= w.total
               AND w.wave_no = ANY (nullif(current_setting('wavefleet.free', true), '')::bigint[]) AS locked,
            w.queue = ANY (ARRAY(SELECT queue FROM queues WHERE paused)) AS shut,
-           w.wave_no = ANY ($5::bigint[]) AS short,
-           w.batch_size - (SELECT coalesce(sum(p.claimed - p.released), 0) FROM wave_progress p
-                            WHERE p.wave_no = w.wave_no) AS room
+           w.wave_no = ANY ($5::bigint[]) OR w.wave_no <> ALL ($8::bigint[]) AND coalesce(p.body_us < $9::bigint, false)
+               AS short,
+           w.batch_size - p.taken AS room, p.body_us
       FROM waves w
+     CROSS JOIN LATERAL (
+           SELECT coalesce(sum(claimed - released), 0) AS taken,
+                  CASE WHEN sum(bodies) >= $10::int THEN (sum(bodies_us) / sum(bodies))::bigint END AS body_us
+             FROM wave_progress WHERE wave_no = w.wave_no) p
      WHERE w.wave_no = ANY (ARRAY(SELECT m.wave_no FROM migrations m WHERE m.id = ANY ($1::bigint[])))),
 seen AS MATERIALIZED (
     SELECT m.id, m.ctid AS place, m.wave_no, m.state, m.attempt, m.project, m.brz_project_id, m.spent,
            m.params, m.memo, m.first_started_at, m.started_at, a.due_at, a.polls, w.room, w.shut, w.locked,
+           w.body_us,
            w.short AND m.crashes = 0 AS short,
            coalesce(a.due_at <= now() OR m.updated_at > now() + interval '1 minute', true) AS due,
            w.open AND NOT w.shut AND NOT coalesce(m.id >= w.gate_id, false) AS open,
@@ -44,7 +52,7 @@ seen AS MATERIALIZED (
      WHERE m.id = ANY ($1::bigint[])),
 fit AS MATERIALIZED (
     SELECT r.id, r.place, r.short,
-           count(*) FILTER (WHERE NOT r.short) OVER (ORDER BY r.id ROWS UNBOUNDED PRECEDING) AS nth_other
+           count(*) FILTER (WHERE NOT r.short) OVER (ORDER BY r.nth, r.id ROWS UNBOUNDED PRECEDING) AS nth_other
       FROM (SELECT id, place, room, short, row_number() OVER (PARTITION BY wave_no ORDER BY id) AS nth
               FROM seen
              WHERE open AND locked AND NOT twin AND (state = 'pending' OR (state = 'retrying' AND due))) r
@@ -74,6 +82,7 @@ SELECT s.id, c.attempt AS claimed, s.wave_no,
        (date_part('epoch', coalesce(CASE WHEN c.id IS NULL THEN s.started_at END, now())) * 1000)::bigint
            AS started_ms,
        (date_part('epoch', coalesce(s.first_started_at, now())) * 1000)::bigint AS first_started_ms,
-       s.shut, c.id IS NULL AND (s.locked IS NOT TRUE OR s.id = ANY (ARRAY(SELECT id FROM fit WHERE NOT short))) AS spare
+       s.shut, c.id IS NULL AND (s.locked IS NOT TRUE OR s.id = ANY (ARRAY(SELECT id FROM fit WHERE NOT short))) AS spare,
+       s.body_us
   FROM seen s
   LEFT JOIN claimed c ON c.id = s.id

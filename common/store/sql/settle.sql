@@ -9,13 +9,14 @@
 -- $16 a worker that the same transaction marked dead: its running rows are settled as lost; 0: none
 -- $17 looks first whether the history has such an attempt already, which never happens, but must not hold up
 -- anything for ever: after a failure, and when the dead are reaped
+-- $18 bigint[] microseconds that bodies took (0: nobody knows)
 -- What was asked of the attempt meanwhile (active.cancel) is of no interest where it has completed.
 WITH d AS (
     SELECT * FROM unnest($1::bigint[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[],
-                         $7::text[], $8::bigint[], $9::bigint[], $15::int[])
-             AS d (id, attempt, outcome, class, error, result, memo, due_in_ms, target, poll)
+                         $7::text[], $8::bigint[], $9::bigint[], $15::int[], $18::bigint[])
+             AS d (id, attempt, outcome, class, error, result, memo, due_in_ms, target, poll, took)
     UNION ALL
-    SELECT a.migration_id, a.attempt, 'failed', 'lost', 'its worker died', NULL, NULL, -1, 0, 0
+    SELECT a.migration_id, a.attempt, 'failed', 'lost', 'its worker died', NULL, NULL, -1, 0, 0, 0
       FROM active a
      WHERE $16::bigint <> 0 AND a.worker_id = $16::bigint AND a.state = 'running'
        AND NOT EXISTS (SELECT FROM workers WHERE worker_id = $16::bigint AND alive)),
@@ -84,7 +85,7 @@ u AS (
      WHERE m.id = t.id AND m.attempt = t.attempt AND m.state = t.was
     RETURNING m.id, m.wave_no, m.attempt, m.state, m.started_at, t.was, t.outcome, t.class, t.says,
               t.wait_ms, t.cancel, t.ran_on, t.version, t.wave_state, t.batch_size, t.priority, t.queue,
-              t.has_dependencies),
+              t.has_dependencies, t.took),
 gone AS (
     DELETE FROM active a
      WHERE a.migration_id = ANY (ARRAY(SELECT id FROM u WHERE state NOT IN ('parked', 'retrying')))),
@@ -121,14 +122,15 @@ reminded AS (
        AND EXISTS (SELECT FROM dependencies d WHERE d.on_id = u.id)
         ON CONFLICT DO NOTHING),
 counted AS (
-    INSERT INTO wave_progress AS p (wave_no, shard, released, completed, failed, cancelled)
+    INSERT INTO wave_progress AS p (wave_no, shard, released, completed, failed, cancelled, bodies, bodies_us)
     SELECT wave_no, $11::smallint, count(*) FILTER (WHERE state <> 'parked'),
            count(*) FILTER (WHERE state = 'completed'), count(*) FILTER (WHERE state = 'failed'),
-           count(*) FILTER (WHERE state = 'cancelled')
+           count(*) FILTER (WHERE state = 'cancelled'), count(*) FILTER (WHERE took > 0), sum(took)::bigint
       FROM u GROUP BY wave_no ORDER BY wave_no
         ON CONFLICT (wave_no, shard) DO UPDATE
        SET released = p.released + excluded.released, completed = p.completed + excluded.completed,
-           failed = p.failed + excluded.failed, cancelled = p.cancelled + excluded.cancelled)
+           failed = p.failed + excluded.failed, cancelled = p.cancelled + excluded.cancelled,
+           bodies = p.bodies + excluded.bodies, bodies_us = p.bodies_us + excluded.bodies_us)
 SELECT u.id, u.attempt, u.wave_no, u.state, u.wait_ms, u.class, u.version, u.wave_state,
        u.batch_size, u.priority, u.queue
   FROM u

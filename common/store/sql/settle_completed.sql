@@ -4,17 +4,20 @@
 -- $1 bigint[] ids   $2 int[] attempts   $3 text[] results (JSON)   $4 text[] memos (JSON)
 -- $5 bigint[] learnt targets (0: none)   $6 int[] 1: the outcome of a poll, which fits a parked row too
 -- $7 worker_id of bodies; 0: a webhook or a person   $8 shard   $9 as $17 of settle
+-- $10 bigint[] microseconds that bodies took (0: nobody knows)
+-- watched: what has been completed of this wave can let others go
 WITH u AS (
     UPDATE migrations m
        SET state = 'completed', finished_at = now(), updated_at = now(), class = NULL, error = NULL,
            result = coalesce(d.result::jsonb, m.result), memo = coalesce(d.memo::jsonb, m.memo),
            brz_project_id = coalesce(nullif(d.target, 0), m.brz_project_id)
-      FROM unnest($1::bigint[], $2::int[], $3::text[], $4::text[], $5::bigint[], $6::int[])
-             AS d (id, attempt, result, memo, target, poll)
+      FROM unnest($1::bigint[], $2::int[], $3::text[], $4::text[], $5::bigint[], $6::int[],
+                  $10::bigint[])
+             AS d (id, attempt, result, memo, target, poll, took)
      WHERE m.id = d.id AND m.attempt = d.attempt
        AND CASE WHEN d.poll <> 0 OR $7::bigint = 0 THEN m.state IN ('running', 'parked')
                 ELSE m.state = 'running' AND m.worker_id = $7::bigint END
-    RETURNING m.id, m.attempt, m.wave_no, m.started_at, m.worker_id),
+    RETURNING m.id, m.attempt, m.wave_no, m.started_at, m.worker_id, d.took),
 gone AS (
     DELETE FROM active a WHERE a.migration_id = ANY (ARRAY(SELECT id FROM u))),
 ended AS (
@@ -25,8 +28,10 @@ ended AS (
                                          WHERE o.migration_id = u.id AND o.attempt = u.attempt))),
 k AS MATERIALIZED (
     SELECT g.*, w.*
-      FROM (SELECT wave_no AS no, min(id) AS first_id, count(*) AS n FROM u GROUP BY wave_no) g
-     CROSS JOIN LATERAL (SELECT version, state AS wave_state, batch_size, priority, queue, has_dependencies
+      FROM (SELECT wave_no AS no, min(id) AS first_id, count(*) AS n,
+                   count(*) FILTER (WHERE took > 0) AS bodies, sum(took)::bigint AS us FROM u GROUP BY wave_no) g
+     CROSS JOIN LATERAL (SELECT version, state AS wave_state, batch_size, priority, queue, has_dependencies,
+                                  has_dependencies OR gate_id IS NOT NULL AS watched
                            FROM waves WHERE wave_no = g.no OFFSET 0) w),
 reminded AS (
     INSERT INTO unresolved (migration_id, wave_no)
@@ -35,10 +40,11 @@ reminded AS (
        AND EXISTS (SELECT FROM dependencies d WHERE d.on_id = u.id)
         ON CONFLICT DO NOTHING),
 counted AS (
-    INSERT INTO wave_progress AS p (wave_no, shard, released, completed)
-    SELECT no, $8::smallint, n, n FROM k ORDER BY no
+    INSERT INTO wave_progress AS p (wave_no, shard, released, completed, bodies, bodies_us)
+    SELECT no, $8::smallint, n, n, bodies, us FROM k ORDER BY no
         ON CONFLICT (wave_no, shard) DO UPDATE
-       SET released = p.released + excluded.released, completed = p.completed + excluded.completed)
+       SET released = p.released + excluded.released, completed = p.completed + excluded.completed,
+           bodies = p.bodies + excluded.bodies, bodies_us = p.bodies_us + excluded.bodies_us)
 SELECT u.id, u.attempt, u.wave_no, 'completed' AS state, NULL AS wait_ms, NULL AS class, k.version, k.wave_state,
-       k.batch_size, k.priority, k.queue
+       k.batch_size, k.priority, k.queue, k.watched
   FROM u LEFT JOIN k ON k.first_id = u.id

@@ -1,9 +1,17 @@
 -- Take: the end of a script that brings a worker new ids. Needs lib/waves and lib/release.
 
+-- Who wants all that is lined up leaves a quarter, beyond the least that it must have: where waves have narrow
+-- windows, others could not get any otherwise. So all come to have about the same in hand.
+local function lined_up(q, want, least)
+  local length = call('LLEN', q.key)
+  if length >= want then return length end
+  return math.max(math.min(length, least), math.ceil(length * 3 / 4))
+end
+
 -- How many of each of the first `sources` queues, one from each in turn.
-local function shares(want, sources)
+local function shares(want, least, sources)
   local share, length, left, found = {}, {}, want, true
-  for i = 1, sources do share[i], length[i] = 0, call('LLEN', queues[i].key) end
+  for i = 1, sources do share[i], length[i] = 0, lined_up(queues[i], want, least) end
   while left > 0 and found do
     found = false
     for i = 1, sources do
@@ -16,9 +24,9 @@ local function shares(want, sources)
 end
 
 -- Moves up to `want` ids into the processing list, and appends them to `out`.
-local function take(want, sources, processing, out)
+local function take(want, least, sources, processing, out)
   if want == 0 or sources == 0 then return end
-  local share = sources == 1 and { want } or shares(want, sources)
+  local share = sources == 1 and want == least and { want } or shares(want, least, sources)
   local taken = {}
   for i = 1, sources do
     if share[i] > 0 then
