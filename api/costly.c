@@ -17,7 +17,7 @@ struct costly {
         struct list questions; /* in the order in which they were first asked */
         size_t at_once, in_line;
         size_t kept; /* bytes of the answers */
-        bool closing;
+        bool ready, closing;
 };
 
 struct question {
@@ -192,6 +192,12 @@ struct costly *costly_new(struct pg_pool *pool)
         list_init(&c->questions);
         c->pool = pool;
         return c;
+}
+
+bool costly_ready(struct costly *c)
+{
+        c->ready |= pg_pool_up(c->pool);
+        return c->ready;
 }
 
 void costly_free(struct costly *c)

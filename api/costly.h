@@ -9,6 +9,8 @@
 #ifndef API_COSTLY_H
 #define API_COSTLY_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "store/pg.h"
 
@@ -18,6 +20,8 @@ struct costly;
 
 /* The pool is taken: COSTLY_AT_ONCE connections will do. */
 struct costly *costly_new(struct pg_pool *pool);
+/* Whether its connections have ever been there. */
+bool costly_ready(struct costly *c);
 /* Who waits gets an error. NULL is fine. */
 void costly_free(struct costly *c);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "api/app.h"
+#include "api/costly.h"
 #include "base/clock.h"
 #include "base/mem.h"
 
@@ -86,6 +87,9 @@ static void look_at_postgres(const struct app *app, struct finding *f)
         } else if (!app->schema_ready) {
                 f->postgres_state = "no schema yet";
                 f->postgres = "the schema of the database is not there yet";
+        } else if (!costly_ready(app->costly)) {
+                f->postgres_state = "no connection yet";
+                f->postgres = "the connections for reports are not there yet";
         } else {
                 f->postgres_state = "ok";
         }

@@ -66,8 +66,8 @@ struct batch {
         size_t nids;
         bool has_settle, has_claim, failed;
         bool judged_later; /* of outcomes: whether a wave is to be judged is not asked right behind it */
-        bool fresh; /* the claim is claim_fresh, which leaves ids for claim */
-        bool done;  /* its transaction was answered */
+        bool fresh;        /* the claim is claim_fresh, which leaves ids for claim */
+        bool done;         /* its transaction was answered */
         bool early; /* the question behind it was answered first: a deadlock had sent it back */
         struct touched touched; /* what its outcomes are of, for that question */
         struct after after;
@@ -88,9 +88,9 @@ struct exchange {
         unsigned careful; /* claims to go that are made by the statement that knows everything */
         unsigned caution; /* how many these were the last time */
         struct touched unjudged; /* waves of which it is asked soon whether they are to be judged */
-        unsigned judging;   /* questions about such that are under way */
-        int64_t judged_ms;  /* when that was asked last, of any */
-        int64_t gathers_ms; /* since when outcomes are held; 0: they are not */
+        unsigned judging;        /* questions about such that are under way */
+        int64_t judged_ms;       /* when that was asked last, of any */
+        int64_t gathers_ms;      /* since when outcomes are held; 0: they are not */
         struct loop_timer *judge;
         struct loop_timer *again;
         struct loop_timer *soon;
@@ -724,8 +724,10 @@ static void unjudged_known(const struct pg_result *r, const struct err *e, void 
                 log_warn("wave.judging_unknown", LE(e));
         for (int i = 0; r && i < pg_rows(r, 0); i++)
                 after_to_judge(&a, pg_int(r, 0, i, 0));
-        if (a.nto_judge)
+        if (a.nto_judge) {
+                FAULT_POINT(settle_to_judge_known);
                 run_after(x, &a, 0);
+        }
         after_fini(&a);
 }
 

@@ -53,7 +53,8 @@ struct exchange_opts {
         void (*on_shut)(const char *queue, void *arg); /* ids came from a queue that is paused */
         void (*on_dead)(void *arg);                    /* the claim found this worker dead */
         void (*on_finished)(int64_t id, void *arg); /* its delivery is over, Redis has been told */
-        void (*on_ids)(const int64_t *ids, size_t n, void *arg); /* taken together with a finish */
+        /* Taken together with a finish, or with what follows; maybe none. */
+        void (*on_ids)(const int64_t *ids, size_t n, void *arg);
         /* How many jobs there is room for: as many ids are claimed, and taken with a finish. */
         struct room (*room)(void *arg);
         /* What is known here of how long bodies take. */
@@ -98,7 +99,7 @@ void exchange_look(struct exchange *x, const int64_t *ids, size_t n, int64_t lis
  * to be judged when `settled` (then a->deliveries name the rows).
  */
 void exchange_after(struct exchange *x, struct after *a, int64_t list, bool settled);
-size_t exchange_waiting(const struct exchange *x); /* outcomes not settled yet */
+size_t exchange_waiting(const struct exchange *x); /* outcomes not settled, waves not judged yet */
 bool exchange_settling(const struct exchange *x);  /* a finish comes, which takes what follows */
 size_t exchange_claiming(const struct exchange *x); /* ids to be claimed, or asked for with a finish */
 

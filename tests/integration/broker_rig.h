@@ -37,6 +37,7 @@ struct rig {
         int64_t count;
         struct wave_counts counts[300];
         struct queue_facts queues[8];
+        bool freed;
         struct due_entry due[2000];
 };
 static struct rig rig;
@@ -269,6 +270,19 @@ static UNUSED void take_ids(size_t want)
 static UNUSED void finish(const struct delivery *d, size_t n, const struct wave_facts *f, size_t nf)
 {
         OK(broker_finish(rig.b, 7, d, n, f, nf, NULL, rig_ids, NULL));
+}
+
+static UNUSED void rig_followed(const int64_t *ids, size_t n, bool freed, const struct err *e,
+                                void *arg)
+{
+        rig.freed = freed;
+        rig_ids(ids, n, e, arg);
+}
+
+static UNUSED void follow(const struct delivery *d, size_t n, size_t want)
+{
+        static const char *const queues[] = {"q", "r"};
+        OK(broker_follow(rig.b, 7, d, n, queues, 2, want, rig_followed, NULL));
 }
 
 static UNUSED void finish_one(int64_t id, const struct wave_facts *f, enum delivery_end end,
