@@ -636,6 +636,15 @@ static void batch_free(struct batch *b)
         free(b);
 }
 
+/* r NULL: it was not asked, or not answered. */
+static void read_to_judge(const struct pg_result *r, struct after *a)
+{
+        for (int i = 0; r && i < pg_rows(r, 0); i++)
+                after_to_judge(a, pg_int(r, 0, i, 0));
+        if (a->nto_judge)
+                FAULT_POINT(settle_to_judge_known);
+}
+
 /* Comes right behind batch_done: the waves to be judged. Before it, the answer says nothing. */
 static void batch_to_judge(const struct pg_result *r, const struct err *e, void *arg)
 {
@@ -651,10 +660,7 @@ static void batch_to_judge(const struct pg_result *r, const struct err *e, void 
                 return;
         }
         x->busy = NULL;
-        for (int i = 0; r && i < pg_rows(r, 0); i++)
-                after_to_judge(&b->after, pg_int(r, 0, i, 0));
-        if (b->after.nto_judge)
-                FAULT_POINT(settle_to_judge_known);
+        read_to_judge(r, &b->after);
         if (e && !b->failed)
                 log_warn("wave.judging_unknown", LE(e));
         if (b->after.ndeliveries || b->after.nto_judge)
@@ -722,12 +728,9 @@ static void unjudged_known(const struct pg_result *r, const struct err *e, void 
         x->judging--;
         if (e)
                 log_warn("wave.judging_unknown", LE(e));
-        for (int i = 0; r && i < pg_rows(r, 0); i++)
-                after_to_judge(&a, pg_int(r, 0, i, 0));
-        if (a.nto_judge) {
-                FAULT_POINT(settle_to_judge_known);
+        read_to_judge(r, &a);
+        if (a.nto_judge)
                 run_after(x, &a, 0);
-        }
         after_fini(&a);
 }
 
