@@ -26,7 +26,7 @@
  * APART: so many batches go without mixing after PostgreSQL has refused one. CAREFUL: at most so many claims
  * know everything after one has left ids. WIDE_CLAIM: with so many ids a claim takes long enough for others to
  * wait for its waves' locks. JUDGE_MS: a wave may end so much before it is found out. GATHER_MS: outcomes wait
- * so long at most, unless they are GATHERED, for those of short bodies that are under way.
+ * so long at most, unless they are GATHERED, for those of brief bodies that are under way.
  */
 enum {
         CLAIMS_MAX = 500,
@@ -61,7 +61,7 @@ struct batch {
         struct exchange *x;
         unsigned generation;
         struct list items;
-        size_t nitems;
+        size_t nitems, nbrief;
         int64_t *ids; /* claims */
         size_t nids;
         bool has_settle, has_claim, failed;
@@ -77,7 +77,7 @@ struct exchange {
         struct exchange_opts o;
         unsigned generation; /* answers to an older identity are dropped */
         struct list outcomes;
-        size_t noutcomes;
+        size_t noutcomes, nbrief;
         int64_t *claims;
         size_t nclaims, claims_cap;
         size_t taking;         /* ids asked for with a finish that is under way */
@@ -150,7 +150,7 @@ static void forget_all(struct exchange *x)
 
         while ((l = list_pop_front(&x->outcomes)))
                 item_free(CONTAINER_OF(l, struct item, link));
-        x->noutcomes = 0;
+        x->noutcomes = x->nbrief = 0;
         x->nclaims = 0;
         x->taking = 0;
 }
@@ -183,9 +183,9 @@ size_t exchange_waiting(const struct exchange *x)
         return x->noutcomes + (x->busy ? x->busy->nitems : 0) + x->unjudged.nwaves + x->judging;
 }
 
-bool exchange_settling(const struct exchange *x)
+bool exchange_finishes_soon(const struct exchange *x)
 {
-        return x->noutcomes || (x->busy && x->busy->nitems);
+        return x->nbrief || (x->busy && x->busy->nbrief);
 }
 
 size_t exchange_claiming(const struct exchange *x)
@@ -292,6 +292,7 @@ int exchange_settle(struct exchange *x, const struct attempt *of, const struct o
                 make_valid(it->texts);
         list_push_back(&x->outcomes, &it->link);
         x->noutcomes++;
+        x->nbrief += of->brief;
         /* What parks keeps its slot, what is handed back goes to the head of the backlog. */
         if (of->lone && (o->kind == OUTCOME_COMPLETED || o->kind == OUTCOME_FAILED))
                 follow_add(x->follow, of->id, of->wave_no);
@@ -486,7 +487,7 @@ static void read_settled(struct exchange *x, struct batch *b, const struct pg_re
                         it->fn(row >= 0, row >= 0 ? settle_state(r, SETTLE_AT, row) : NULL, it->arg);
                 item_free(it);
         }
-        b->nitems = 0;
+        b->nitems = b->nbrief = 0;
         exchange_look(x, refused, nrefused, x->o.worker);
 }
 
@@ -593,7 +594,8 @@ static void put_back(struct exchange *x, struct batch *b, const struct err *e)
         list_splice(&all, &x->outcomes);
         list_splice(&x->outcomes, &all);
         x->noutcomes += b->nitems;
-        b->nitems = 0;
+        x->nbrief += b->nbrief;
+        b->nitems = b->nbrief = 0;
         for (size_t i = 0; i < b->nids; i++)
                 exchange_claim(x, b->ids[i]);
 }
@@ -755,6 +757,8 @@ static void take_outcomes(struct exchange *x, struct batch *b)
                 list_push_back(&b->items, &it->link);
                 b->nitems++;
                 x->noutcomes--;
+                b->nbrief += it->of.brief;
+                x->nbrief -= it->of.brief;
                 if (it->alone)
                         break;
         }
@@ -867,15 +871,15 @@ static void send_batch(struct exchange *x)
                 ask_to_judge(b);
 }
 
-/* What short bodies say goes together: each transaction costs as much as dozens of them. */
+/* What brief bodies say goes together: each transaction costs as much as dozens of them. */
 static bool gathers(struct exchange *x)
 {
         int64_t now = clock_mono_ms();
 
         if (!x->gathers_ms)
                 x->gathers_ms = now;
-        if (x->noutcomes && x->noutcomes < GATHERED && now - x->gathers_ms < GATHER_MS &&
-            x->o.room && x->o.room(x->o.arg).brief) {
+        if (x->nbrief && x->noutcomes < GATHERED && now - x->gathers_ms < GATHER_MS && x->o.room &&
+            x->o.room(x->o.arg).brief) {
                 loop_timer_start(x->soon, 1);
                 return true;
         }

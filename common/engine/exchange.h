@@ -37,7 +37,7 @@ struct room {
         size_t jobs;  /* on idle runners, and behind the jobs of the others */
         size_t idle;  /* runners */
         size_t lone;  /* as many may be claimed of waves whose bodies are not known to be short */
-        size_t brief; /* bodies known to be short are under way */
+        size_t brief; /* bodies that take microseconds are under way */
 };
 struct exchange_opts {
         struct loop *loop;
@@ -68,6 +68,7 @@ struct attempt {
         int32_t number;
         bool poll;
         bool lone; /* its body had a runner for itself: what follows it is asked for at once */
+        bool brief; /* such take microseconds: what follows comes with its finish, and that of others */
 };
 /* settled false: refused. state: what the row is now; NULL when refused. */
 typedef void (*exchange_fn)(bool settled, const char *state, void *arg);
@@ -100,7 +101,8 @@ void exchange_look(struct exchange *x, const int64_t *ids, size_t n, int64_t lis
  */
 void exchange_after(struct exchange *x, struct after *a, int64_t list, bool settled);
 size_t exchange_waiting(const struct exchange *x); /* outcomes not settled, waves not judged yet */
-bool exchange_settling(const struct exchange *x);  /* a finish comes, which takes what follows */
+/* Whether a finish of brief bodies comes, which takes what follows. */
+bool exchange_finishes_soon(const struct exchange *x);
 size_t exchange_claiming(const struct exchange *x); /* ids to be claimed, or asked for with a finish */
 
 #endif

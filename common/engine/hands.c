@@ -45,7 +45,7 @@ static void empty(struct map *m, bool free_values)
 void hands_clear(struct engine_worker *w)
 {
         empty(w->hands, true);
-        w->bodies = w->lone = 0;
+        w->lone = w->brief = 0;
         empty(w->strangers, false);
         empty(w->stray_rows, false);
 }
@@ -110,14 +110,14 @@ void hands_give_back(struct engine_worker *w, const int64_t *ids, size_t n)
         exchange_look(w->exchange, ids, n, w->id);
 }
 
-/* What short bodies make room for is taken with their finish, many at once; popped, each id comes alone. */
+/* What brief bodies make room for is taken with their finish, many at once; popped, each id comes alone. */
 static bool finishes_soon(struct engine_worker *w)
 {
         int64_t left = w->brief_ms + SOON_MS - clock_mono_ms();
 
-        if (exchange_settling(w->exchange))
+        if (exchange_finishes_soon(w->exchange))
                 return true;
-        if (w->bodies == w->lone || left <= 0)
+        if (!w->brief || left <= 0)
                 return false;
         loop_timer_start(w->want, left);
         return true;

@@ -8,7 +8,7 @@
 enum { UP = 4, DOWN = 32 };
 
 /* Waking a runner, and the switch to it, costs some tens of microseconds. */
-enum { TOGETHER_US = 100 };
+enum { TOGETHER_US = 100, BRIEF_US = 1000 };
 
 struct mean {
         int64_t wave_no;
@@ -102,6 +102,12 @@ bool pace_is_short(const struct pace *p, int64_t wave_no)
 {
         const struct mean *m = find(p, wave_no);
         return m && is_short(p, m);
+}
+
+bool pace_is_brief(const struct pace *p, int64_t wave_no)
+{
+        const struct mean *m = find(p, wave_no);
+        return m && is_short(p, m) && m->us < BRIEF_US;
 }
 
 void pace_hear(struct pace *p, int64_t wave_no, int64_t mean_us)

@@ -37,6 +37,8 @@ unsigned pace_depth(const struct pace *p);
 /* How many it had better do one after the other than wake another runner for them. */
 unsigned pace_together(const struct pace *p);
 bool pace_is_short(const struct pace *p, int64_t wave_no);
+/* So short that it is worth waiting for others of them: over within a millisecond. */
+bool pace_is_brief(const struct pace *p, int64_t wave_no);
 /* All workers' mean of a wave: counts where no body here has shown more. */
 void pace_hear(struct pace *p, int64_t wave_no, int64_t mean_us);
 void pace_tell(const struct pace *p, struct pace_known *out);

@@ -37,8 +37,9 @@ static void on_claim(const struct claim_row *row, void *arg)
                 pace_hear(w->pace, h->wave_no, row->body_us);
         h->lone = !pace_is_short(w->pace, h->wave_no);
         w->lone += h->lone;
-        w->bodies++;
-        if (!h->lone)
+        h->brief = !h->poll && pace_is_brief(w->pace, h->wave_no);
+        w->brief += h->brief;
+        if (h->brief)
                 w->brief_ms = clock_mono_ms();
         if (w->draining || clock_mono_ms() >= w->fence_ms) {
                 const struct outcome o = {.kind = OUTCOME_HANDED_BACK, .due_in_ms = -1};
@@ -91,7 +92,7 @@ static struct room ask_room(void *arg)
         return (struct room){.jobs = w->idle + w->behind,
                              .idle = w->idle,
                              .lone = runners > w->lone ? runners - w->lone : 0,
-                             .brief = w->bodies - w->lone};
+                             .brief = w->brief};
 }
 
 static void paces(struct pace_known *out, void *arg)
@@ -431,7 +432,7 @@ void engine_worker_settle(struct engine_worker *w, int64_t id, int32_t attempt,
                 return; /* of an identity that is gone, or ended already */
         h->state = HAND_SETTLING;
         w->lone -= h->lone;
-        w->bodies--;
+        w->brief -= h->brief;
         if (o->took_us > 0)
                 pace_note(w->pace, h->wave_no, o->took_us);
         if (h->poll && o->kind == OUTCOME_HANDED_BACK)
@@ -440,7 +441,8 @@ void engine_worker_settle(struct engine_worker *w, int64_t id, int32_t attempt,
                              .wave_no = h->wave_no,
                              .number = attempt,
                              .poll = h->poll,
-                             .lone = h->lone && !h->poll};
+                             .lone = h->lone && !h->poll,
+                             .brief = h->brief};
         if (stream_written(w->stream, id))
                 settle_now(w, &of, &said);
         else

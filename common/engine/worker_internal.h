@@ -27,6 +27,7 @@ struct hand {
         int64_t wave_no;
         bool poll;
         bool lone;  /* it takes a runner for itself: its wave's bodies are not known to be short */
+        bool brief; /* these are known to take microseconds */
         bool again; /* delivered once more meanwhile: claim again after the end */
         uint64_t since; /* the number of the last check before it ran */
 };
@@ -65,9 +66,8 @@ struct engine_worker {
 
         struct map *hands;       /* id -> struct hand */
         unsigned idle, behind;   /* runners, and places behind their jobs, as told */
-        unsigned bodies;         /* hands that run */
-        unsigned lone;           /* those of them with that mark */
-        int64_t brief_ms;        /* clock_mono_ms() when the last one without it came to run */
+        unsigned lone, brief;    /* hands with these marks that run */
+        int64_t brief_ms;        /* clock_mono_ms() when the last brief one came to run */
         struct loop_timer *want; /* whether more ids are wanted is looked at again */
         struct pace *pace;
         struct loop_timer *spare; /* ids that find no runner soon go back */

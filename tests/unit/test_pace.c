@@ -129,9 +129,12 @@ START_TEST(so_many_go_to_one_runner)
         ck_assert_uint_eq(pace_together(p), 0);
         note(1000, 1, 60);
         ck_assert_uint_eq(pace_together(p), 1);
-        note(1000, 1, 1000);
+        ck_assert(pace_is_brief(p, 1));
+        note(1000, 1, 2000);
         ck_assert_uint_eq(pace_together(p), 0);
         ck_assert(pace_depth(p) > 0);
+        ck_assert(pace_is_short(p, 1) && !pace_is_brief(p, 1));
+        ck_assert(!pace_is_brief(p, 2));
 }
 END_TEST
 
