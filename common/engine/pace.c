@@ -7,7 +7,10 @@
 /* Weight of a body that took longer than the mean, and of one that took less: one part of so many. */
 enum { UP = 4, DOWN = 32 };
 
-/* Waking a runner, and the switch to it, costs some tens of microseconds. */
+/*
+ * TOGETHER_US: waking a runner, and the switch to it, costs some tens of microseconds. BRIEF_US: outcomes wait
+ * for one another about twice as long at most.
+ */
 enum { TOGETHER_US = 100, BRIEF_US = 1000 };
 
 struct mean {

@@ -19,6 +19,7 @@ static void on_claim(const struct claim_row *row, void *arg)
 {
         struct engine_worker *w = arg;
         struct hand *h = map_get(w->hands, row->id);
+        int64_t now = clock_mono_ms();
 
         if (!h || h->state != HAND_CLAIMING)
                 return;
@@ -40,8 +41,8 @@ static void on_claim(const struct claim_row *row, void *arg)
         h->brief = !h->poll && pace_is_brief(w->pace, h->wave_no);
         w->brief += h->brief;
         if (h->brief)
-                w->brief_ms = clock_mono_ms();
-        if (w->draining || clock_mono_ms() >= w->fence_ms) {
+                w->brief_ms = now;
+        if (w->draining || now >= w->fence_ms) {
                 const struct outcome o = {.kind = OUTCOME_HANDED_BACK, .due_in_ms = -1};
                 engine_worker_settle(w, h->id, h->attempt, &o);
                 return;
