@@ -148,10 +148,11 @@ typedef void (*broker_follow_fn)(const int64_t *ids, size_t n, bool freed, const
  * their slots and moves up to `want` ids into the processing list, so that what follows is claimed together with
  * the settlement; finish ends the deliveries afterwards. At most BROKER_BATCH_MAX, and no more than `want`: a slot
  * that another worker used would be claimed too soon, and refused by PostgreSQL. Only id and wave_no are read.
+ * may_pass: past what is lined up, where all of that is of the same wave.
  */
 void broker_follow(struct broker *b, int64_t worker, const struct delivery *d, size_t n,
-                   const char *const *queues, size_t nq, size_t want, broker_follow_fn fn,
-                   void *arg);
+                   const char *const *queues, size_t nq, size_t want, bool may_pass,
+                   broker_follow_fn fn, void *arg);
 /* What stands in a worker's processing list. */
 void broker_processing(struct broker *b, int64_t worker, broker_ids_fn fn, void *arg);
 /* Workers (ids) that have a processing list. SCAN, in pieces. */

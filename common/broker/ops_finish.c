@@ -226,8 +226,8 @@ static void follow_args(struct cmd *cmd, const struct delivery *d, size_t n)
 }
 
 void broker_follow(struct broker *b, int64_t worker, const struct delivery *d, size_t n,
-                   const char *const *queues, size_t nq, size_t want, broker_follow_fn fn,
-                   void *arg)
+                   const char *const *queues, size_t nq, size_t want, bool may_pass,
+                   broker_follow_fn fn, void *arg)
 {
         struct waves w = {0};
         struct follow *f = xmalloc(sizeof(*f));
@@ -238,6 +238,7 @@ void broker_follow(struct broker *b, int64_t worker, const struct delivery *d, s
         cmd_key(&c->cmd, key_processing(b->prefix, worker));
         waves_args(c, &w);
         cmd_int(&c->cmd, (int64_t)(want < WANT_MAX ? want : WANT_MAX));
+        cmd_int(&c->cmd, may_pass);
         follow_args(&c->cmd, d, n < BROKER_BATCH_MAX ? n : BROKER_BATCH_MAX);
         call_send(c, on_follow, f);
 }

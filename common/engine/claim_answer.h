@@ -11,7 +11,7 @@
  * statement claim_lock in the same answer.
  */
 bool claim_answer_alive(const struct pg_result *r, size_t lock, size_t claim);
-/* Whether a wave of it is wide: the next claim had better be by claim_lock_wide. */
+/* Whether a wave of it is wide: the next claim had better be by claim_lock_many. */
 bool claim_answer_wide(const struct pg_result *r, size_t lock);
 /* Leaves of the ids those for which there is no row, in their order, and returns how many these are. */
 size_t claim_answer_lacks(const struct pg_result *r, size_t claim, int64_t *ids, size_t n);

@@ -1,7 +1,7 @@
 /*
  * exchange.c - the batches. One transaction is under way at a time; its statements, in the order in
  * which locks are taken: waves of the outcomes (shared), settle, worker and waves of the claims,
- * pairs, claim. Right behind it, in a snapshot after the commit: which waves are to be judged; where this
+ * pairs, claim. A claim in slots that the same transaction has freed waits for no lock. Right behind it, in a snapshot after the commit: which waves are to be judged; where this
  * was asked a moment ago, and nothing but completed is settled, a moment later for all of them.
  */
 #include "engine/exchange.h"
@@ -24,7 +24,7 @@
 
 /*
  * APART: so many batches go without mixing after PostgreSQL has refused one. CAREFUL: at most so many claims
- * know everything after one has left ids. WIDE_CLAIM: with so many ids a claim takes long enough for others to
+ * know everything after one has left ids. MANY_CLAIMS: with so many ids a claim takes long enough for others to
  * wait for its waves' locks. JUDGE_MS: a wave may end so much before it is found out. GATHER_MS: outcomes wait
  * so long at most, unless they are GATHERED, for those of brief bodies that are under way.
  */
@@ -32,7 +32,7 @@ enum {
         CLAIMS_MAX = 500,
         AGAIN_MS = 500,
         APART = 50,
-        WIDE_CLAIM = 32,
+        MANY_CLAIMS = 32,
         CAREFUL = 50,
         JUDGE_MS = 10,
         GATHER_MS = 2,
@@ -66,8 +66,9 @@ struct batch {
         size_t nids;
         bool has_settle, has_claim, failed;
         bool judged_later; /* of outcomes: whether a wave is to be judged is not asked right behind it */
-        bool fresh;        /* the claim is claim_fresh, which leaves ids for claim */
-        bool done;         /* its transaction was answered */
+        bool passes; /* its claims may be in slots that its outcomes free: these are told to claim_lock_many */
+        bool fresh; /* the claim is claim_fresh, which leaves ids for claim */
+        bool done;  /* its transaction was answered */
         bool early; /* the question behind it was answered first: a deadlock had sent it back */
         struct touched touched; /* what its outcomes are of, for that question */
         struct after after;
@@ -83,6 +84,8 @@ struct exchange {
         size_t taking;         /* ids asked for with a finish that is under way */
         struct follow *follow; /* NULL for the API */
         bool wide;             /* of the last claim at least one wave was */
+        bool hungry;           /* the last finish brought fewer ids than there was room for */
+        bool followed;         /* what follows the outcomes is there: they wait for nothing */
         struct batch *busy;
         unsigned apart;   /* batches to go in which claims and outcomes are not mixed */
         unsigned careful; /* claims to go that are made by the statement that knows everything */
@@ -111,6 +114,7 @@ static void followers(const int64_t *ids, size_t n, void *arg)
 {
         struct exchange *x = arg;
 
+        x->followed = !x->busy;
         if (n)
                 x->o.on_ids(ids, n, x->o.arg);
         else
@@ -153,6 +157,7 @@ static void forget_all(struct exchange *x)
         x->noutcomes = x->nbrief = 0;
         x->nclaims = 0;
         x->taking = 0;
+        x->hungry = x->followed = false;
 }
 
 void exchange_free(struct exchange *x)
@@ -294,8 +299,9 @@ int exchange_settle(struct exchange *x, const struct attempt *of, const struct o
         x->noutcomes++;
         x->nbrief += of->brief;
         /* What parks keeps its slot, what is handed back goes to the head of the backlog. */
-        if (of->lone && (o->kind == OUTCOME_COMPLETED || o->kind == OUTCOME_FAILED))
-                follow_add(x->follow, of->id, of->wave_no);
+        if ((of->lone || (of->brief && x->hungry)) &&
+            (o->kind == OUTCOME_COMPLETED || o->kind == OUTCOME_FAILED))
+                follow_add(x->follow, of->id, of->wave_no, of->brief);
         return 0;
 }
 
@@ -314,10 +320,12 @@ static void finished(const int64_t *ids, size_t n, const struct err *e, void *ar
         struct finish *f = arg;
         struct exchange *x = f->x;
 
-        (void)e; /* logged where it happened; the lists' own check brings back what was not told */
+        /* An error was logged where it happened; the lists' own check brings back what was not told. */
         if (f->generation == x->generation) {
                 for (size_t i = 0; i < f->n; i++)
                         x->o.on_finished(f->ids[i], x->o.arg);
+                if (f->taking && !e)
+                        x->hungry = n < f->taking;
                 x->taking -= f->taking; /* not before: a pop need not bring what these bring */
                 if (x->o.on_ids)
                         x->o.on_ids(ids, n, x->o.arg);
@@ -767,7 +775,8 @@ static void take_outcomes(struct exchange *x, struct batch *b)
 static void add_settle(struct exchange *x, struct batch *b, struct pg_tx *tx)
 {
         struct settle_row rows[SETTLE_MAX];
-        struct settle_by by = {.cfg = x->o.cfg, .worker = x->o.worker, .shard = x->o.shard};
+        struct settle_by by = {
+                .cfg = x->o.cfg, .worker = x->o.worker, .shard = x->o.shard, .claims = b->passes};
         size_t n = 0;
 
         LIST_EACH(l, &b->items)
@@ -789,12 +798,12 @@ static void add_settle(struct exchange *x, struct batch *b, struct pg_tx *tx)
 static void add_claim(struct exchange *x, struct batch *b, struct pg_tx *tx)
 {
         struct pace_known known;
-        bool wide = x->wide && b->nids >= WIDE_CLAIM;
+        bool many = b->passes || (x->wide && b->nids >= MANY_CLAIMS);
 
         b->fresh = !x->careful;
         if (x->careful)
                 x->careful--;
-        pg_stmt(tx, wide ? SQL_CLAIM_LOCK_WIDE : SQL_CLAIM_LOCK);
+        pg_stmt(tx, many ? SQL_CLAIM_LOCK_MANY : SQL_CLAIM_LOCK);
         pg_arg_int8s(tx, b->ids, b->nids);
         pg_arg_int(tx, x->o.worker);
         if (!b->fresh) { /* claim_fresh claims nothing that has a pair */
@@ -809,7 +818,7 @@ static void add_claim(struct exchange *x, struct batch *b, struct pg_tx *tx)
         x->o.paces(&known, x->o.arg);
         pg_arg_int8s(tx, known.shorts, known.nshorts);
         pg_arg_int(tx, (int64_t)x->o.room(x->o.arg).lone);
-        pg_arg_bool(tx, wide);
+        pg_arg_bool(tx, many);
         pg_arg_int8s(tx, known.longs, known.nlongs);
         pg_arg_int(tx, known.below_us);
         pg_arg_int(tx, PACE_KNOWN_AFTER);
@@ -855,6 +864,7 @@ static void send_batch(struct exchange *x)
         if (!x->apart || !b->has_settle)
                 b->nids = claims_to_send(x);
         b->has_claim = b->nids > 0;
+        b->passes = b->has_settle && b->nids >= MANY_CLAIMS && !x->careful;
         if (x->apart)
                 x->apart--;
         if (b->has_settle)
@@ -865,21 +875,24 @@ static void send_batch(struct exchange *x)
                 add_claim(x, b, tx);
         }
         x->busy = b;
+        x->followed = false;
         bool alone = !b->has_settle || b->judged_later;
         pg_send(x->o.pg, tx, alone ? alone_done : batch_done, b);
         if (!alone)
                 ask_to_judge(b);
 }
 
-/* What brief bodies say goes together: each transaction costs as much as dozens of them. */
+/* What brief bodies say goes together, and with it what was claimed meanwhile: each transaction costs as much as
+ * dozens of them. */
 static bool gathers(struct exchange *x)
 {
         int64_t now = clock_mono_ms();
+        bool claims = x->hungry && x->nclaims && !x->noutcomes;
 
         if (!x->gathers_ms)
                 x->gathers_ms = now;
-        if (x->nbrief && x->noutcomes < GATHERED && now - x->gathers_ms < GATHER_MS && x->o.room &&
-            x->o.room(x->o.arg).brief) {
+        if ((x->nbrief || claims) && !x->followed && x->noutcomes < GATHERED &&
+            now - x->gathers_ms < GATHER_MS && x->o.room && x->o.room(x->o.arg).brief) {
                 loop_timer_start(x->soon, 1);
                 return true;
         }
@@ -891,7 +904,7 @@ void exchange_kick(struct exchange *x)
 {
         if (!pg_up(x->o.pg) || (!x->busy && gathers(x)))
                 return;
-        if (follow_pending(x->follow))
+        if (follow_pending(x->follow) && !(x->busy && x->nbrief)) /* for all that gather at once */
                 follow_ask(x->follow, x->o.worker, to_take(x).want);
         if (x->busy || follow_waits(x->follow) || (!claims_to_send(x) && list_empty(&x->outcomes)))
                 return;

@@ -67,8 +67,8 @@ struct attempt {
         int64_t wave_no; /* 0: not known here */
         int32_t number;
         bool poll;
-        bool lone; /* its body had a runner for itself: what follows it is asked for at once */
-        bool brief; /* such take microseconds: what follows comes with its finish, and that of others */
+        bool lone;  /* its body had a runner for itself: what follows it is asked for at once */
+        bool brief; /* such take microseconds: what follows comes for many of them together */
 };
 /* settled false: refused. state: what the row is now; NULL when refused. */
 typedef void (*exchange_fn)(bool settled, const char *state, void *arg);

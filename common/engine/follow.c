@@ -7,11 +7,13 @@
 #include "base/fault.h"
 #include "base/mem.h"
 
-/* REST: so many bodies end before it is asked again, after one time when it was of no use. */
-enum { ENDED_MAX = BROKER_BATCH_MAX, PATIENCE_MS = 5, REST = 50 };
+/* After one time when it was of no use, so many bodies end before it is asked again: REST_TIMES as many as were asked
+ * for, and REST at least. */
+enum { ENDED_MAX = BROKER_BATCH_MAX, PATIENCE_MS = 5, REST = 50, REST_TIMES = 4 };
 
 struct question {
         struct follow *f;
+        size_t n;
         unsigned generation;
 };
 
@@ -19,8 +21,8 @@ struct follow {
         struct follow_opts o;
         unsigned generation; /* answers to an older identity are dropped */
         struct delivery ended[ENDED_MAX];
-        size_t n;
-        unsigned rest;          /* bodies to end before it is worth asking */
+        size_t n, nbrief;
+        size_t rest;            /* bodies to end before it is worth asking */
         struct question *asked; /* under way */
         size_t taking;
         bool waits;
@@ -57,19 +59,21 @@ void follow_renew(struct follow *f)
         if (!f)
                 return;
         f->generation++;
-        f->n = f->taking = 0;
+        f->n = f->nbrief = f->taking = 0;
         f->rest = 0;
         f->asked = NULL;
         f->waits = false;
         loop_timer_stop(f->patience);
 }
 
-void follow_add(struct follow *f, int64_t id, int64_t wave_no)
+void follow_add(struct follow *f, int64_t id, int64_t wave_no, bool brief)
 {
-        if (f->rest)
+        if (f->rest) {
                 f->rest--;
-        else if (f->n < ENDED_MAX)
+        } else if (f->n < ENDED_MAX) {
                 f->ended[f->n++] = (struct delivery){.id = id, .wave_no = wave_no};
+                f->nbrief += brief;
+        }
 }
 
 bool follow_pending(const struct follow *f)
@@ -92,12 +96,13 @@ static void answered(const int64_t *ids, size_t n, bool freed, const struct err 
         struct question *q = arg;
         struct follow *f = q->f;
         bool ours = q->generation == f->generation;
+        size_t rest = q->n * REST_TIMES > REST ? q->n * REST_TIMES : REST;
 
         free(q);
         if (!ours)
                 return;
         if (!freed && !e) /* where it failed the finish frees the slots and takes what follows */
-                f->rest = REST;
+                f->rest = rest;
         f->asked = NULL;
         f->taking = 0;
         f->waits = false;
@@ -108,17 +113,18 @@ static void answered(const int64_t *ids, size_t n, bool freed, const struct err 
 void follow_ask(struct follow *f, int64_t worker, size_t want)
 {
         size_t n = f->n < want ? f->n : want;
+        bool all_brief = f->nbrief == f->n;
 
         assert(follow_pending(f));
-        f->n = 0;
+        f->n = f->nbrief = 0;
         if (!n)
                 return;
         f->asked = xmalloc(sizeof(*f->asked));
-        *f->asked = (struct question){f, f->generation};
+        *f->asked = (struct question){f, n, f->generation};
         f->taking = n;
         f->waits = true;
         loop_timer_start(f->patience, PATIENCE_MS);
-        broker_follow(f->o.broker, worker, f->ended, n, f->o.queues, f->o.nqueues, n, answered,
-                      f->asked);
+        broker_follow(f->o.broker, worker, f->ended, n, f->o.queues, f->o.nqueues, n, all_brief,
+                      answered, f->asked);
         FAULT_POINT_AFTER(follow_sent, broker_fault_flush(f->o.broker));
 }

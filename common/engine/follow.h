@@ -32,8 +32,9 @@ struct follow *follow_new(const struct follow_opts *o);
 void follow_free(struct follow *f); /* after the broker, whose callbacks come back to it */
 /* A new identity: what was added or asked is forgotten. */
 void follow_renew(struct follow *f);
-/* This body has ended. Only so many are remembered; of the others the slots are freed by their finish. */
-void follow_add(struct follow *f, int64_t id, int64_t wave_no);
+/* This body has ended. Only so many are remembered; of the others the slots are freed by their finish. brief: one of
+ * many that take microseconds; where all are, their slots may pass from hand to hand. */
+void follow_add(struct follow *f, int64_t id, int64_t wave_no, bool brief);
 /* Whether there is something to ask, and nothing under way. */
 bool follow_pending(const struct follow *f);
 /* Asks what is pending, where any ids are wanted; else it is forgotten. */

@@ -58,6 +58,7 @@ static void add_completed(struct pg_tx *tx, const struct columns *c, size_t n,
         pg_arg_int(tx, by->shard);
         pg_arg_bool(tx, by->careful);
         pg_arg_int8s(tx, c->took, n);
+        pg_arg_bool(tx, by->claims);
 }
 
 bool settle_add(struct pg_tx *tx, const struct settle_row *rows, size_t n,
@@ -89,6 +90,7 @@ bool settle_add(struct pg_tx *tx, const struct settle_row *rows, size_t n,
         pg_arg_int(tx, by->reap);
         pg_arg_bool(tx, by->careful || by->reap);
         pg_arg_int8s(tx, c.took, n);
+        pg_arg_bool(tx, by->claims);
         return false;
 }
 

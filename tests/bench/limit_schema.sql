@@ -1,5 +1,5 @@
--- The tables of limit.sql: :rows results to come, in :waves waves of equal size. The first has the columns,
--- the indexes and the fillfactor of the product's `migrations`, so that a row costs what it costs there.
+-- The tables of limit.sql: :rows results to come, in :waves waves of equal size. The first has the columns and
+-- the indexes of the product's `migrations`, and the fillfactor that this had when the yardstick was made.
 -- Not to be tuned.
 CREATE TYPE limit_state AS ENUM
     ('blocked', 'pending', 'running', 'parked', 'retrying', 'completed', 'failed', 'cancelled');

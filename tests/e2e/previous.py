@@ -10,7 +10,7 @@ import pytest
 
 from stack import ROOT
 
-RELEASE = "1e570d5d62ec9389b55eea07b5217dedb8f5cf15"             # the previous one, 0.4.0
+RELEASE = "f4ad0f408a9bd14b98dae5d5812a2e9737b5432b"             # the previous one, 0.5.0
 BEFORE_STEERING = "5268685af7548d3f678db8dc692d6663b6f40364"     # 0.1.0
 CACHE = ROOT / "build/previous"
 

@@ -20,7 +20,7 @@ def cursor(make_fleet):
     fleet = make_fleet(watched=False)
     connection = psycopg2.connect(fleet.place.database_url, options=" ".join("-c " + s for s in SETTINGS))
     with connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as c:
-        for name, types in (("claim_lock", "bigint[], bigint"), ("claim_lock_wide", "bigint[], bigint"),
+        for name, types in (("claim_lock", "bigint[], bigint"), ("claim_lock_many", "bigint[], bigint"),
                             ("claim", TYPES), ("claim_fresh", TYPES)):
             text = re.sub(r"^--.*$", "", (SQL / f"{name}.sql").read_text(), flags=re.M)
             c.execute(f"PREPARE {name} ({types}) AS {text}")
@@ -69,7 +69,7 @@ def learn(c, wave_no, bodies, us):
 def claimed_by(c, statement, ids, short, lone, wide, long=()):
     """What the statement claimed, {id: its answer}, and what it left in the tables; nothing of it stays."""
     c.execute("SAVEPOINT before")
-    c.execute(f"EXECUTE {'claim_lock_wide' if wide else 'claim_lock'} (%s::bigint[], %s)", (ids, WORKER))
+    c.execute(f"EXECUTE {'claim_lock_many' if wide else 'claim_lock'} (%s::bigint[], %s)", (ids, WORKER))
     c.execute(f"""EXECUTE {statement} (%s::bigint[], %s, 1, '{{default,other}}', %s::bigint[], %s, %s, %s::bigint[], 20000, 4)""",
               (ids, WORKER, short, lone, wide, list(long)))
     answers = {r["id"]: r for r in c.fetchall() if r["claimed"] is not None}

@@ -15,12 +15,12 @@ SETTINGS = ("search_path=wavefleet,public", "jit=off", "plan_cache_mode=force_ge
 STATEMENTS = {
     "claim_lock": "'{1}', 1",
     "pair_locks": "'{1}'",
-    "claim_lock_wide": "'{1}', 1",
+    "claim_lock_many": "'{1}', 1",
     "claim": "'{1}', 1, 1, '{default}', '{}', 10, false, '{}', 20000, 4",
     "claim_fresh": "'{1}', 1, 1, '{default}', '{}', 10, false, '{}', 20000, 4",
     "settle_lock": "'{1}', '{}'",
-    "settle": "'{1}', '{1}', '{completed}', '{NULL}', '{NULL}', '{NULL}', '{NULL}', '{-1}', '{0}', 1, 1, 1, 1, 1, '{0}', 0, false, '{0}'",
-    "settle_completed": "'{1}', '{1}', '{NULL}', '{NULL}', '{0}', '{0}', 1, 1, false, '{0}'",
+    "settle": "'{1}', '{1}', '{completed}', '{NULL}', '{NULL}', '{NULL}', '{NULL}', '{-1}', '{0}', 1, 1, 1, 1, 1, '{0}', 0, false, '{0}', true",
+    "settle_completed": "'{1}', '{1}', '{NULL}', '{NULL}', '{0}', '{0}', 1, 1, false, '{0}', true",
     "waves_to_judge": "'{1}', '{1}'",
     "look": "'{1}'",
     # what pages and reports ask for

@@ -282,7 +282,14 @@ static UNUSED void rig_followed(const int64_t *ids, size_t n, bool freed, const 
 static UNUSED void follow(const struct delivery *d, size_t n, size_t want)
 {
         static const char *const queues[] = {"q", "r"};
-        OK(broker_follow(rig.b, 7, d, n, queues, 2, want, rig_followed, NULL));
+        OK(broker_follow(rig.b, 7, d, n, queues, 2, want, false, rig_followed, NULL));
+}
+
+/* The slots may pass from hand to hand. */
+static UNUSED void follow_passing(const struct delivery *d, size_t n, size_t want)
+{
+        static const char *const queues[] = {"q", "r"};
+        OK(broker_follow(rig.b, 7, d, n, queues, 2, want, true, rig_followed, NULL));
 }
 
 static UNUSED void finish_one(int64_t id, const struct wave_facts *f, enum delivery_end end,

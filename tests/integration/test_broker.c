@@ -747,65 +747,6 @@ START_TEST(promote_many)
 }
 END_TEST
 
-/* ---- what follows bodies that have ended ---- */
-
-START_TEST(what_follows_comes_before_the_end)
-{
-        struct wave_facts f = wave(1, 3), other = wave(2, 1);
-        const struct delivery d[] = {{.id = 1, .wave_no = 1, .end = END_SETTLED},
-                                     {.id = 20, .wave_no = 2, .end = END_SETTLED},
-                                     {.id = 2, .wave_no = 1, .end = END_SETTLED}};
-        submit(&f, 1, 9);
-        submit(&other, 20, 29);
-        take_ids(4);
-        follow(d, 3, 3);
-        ck_assert(rig.freed);
-        ck_assert_uint_eq(rig.n, 3);
-        ck_assert_str_eq(rig_text("SMEMBERS wavefleet:wave:1:window"), "3 4 5");
-        ck_assert_str_eq(rig_text("SMEMBERS wavefleet:wave:2:window"), "21");
-        ck_assert_int_eq(rig_int("LLEN wavefleet:queue:q"), 0);
-        ck_assert_int_eq(rig_int("LLEN wavefleet:processing:7"), 7);
-        /* The ends are as ever; the slots that they would free are others' by now. */
-        struct wave_facts both[] = {f, other};
-        finish(d, 3, both, 2);
-        ck_assert_str_eq(rig_text("SMEMBERS wavefleet:wave:1:window"), "3 4 5");
-        ck_assert_int_eq(rig_int("LLEN wavefleet:processing:7"), 4);
-        ck_assert_int_eq(rig_int("SCARD wavefleet:demand:q"), 4);
-}
-END_TEST
-
-START_TEST(what_is_lined_up_goes_before_what_follows)
-{
-        struct wave_facts f = wave(1, 2), other = wave(2, 1);
-        const struct delivery d = {.id = 1, .wave_no = 1, .end = END_SETTLED};
-        submit(&f, 1, 9);
-        take_ids(2);
-        submit(&other, 20, 29);
-        follow(&d, 1, 1);
-        ck_assert(!rig.freed);
-        ck_assert_uint_eq(rig.n, 1);
-        ck_assert_int_eq(rig.ids[0], 20);
-        ck_assert_str_eq(rig_text("SMEMBERS wavefleet:wave:1:window"), "1 2");
-        ck_assert_int_eq(rig_int("LLEN wavefleet:queue:q"), 0);
-}
-END_TEST
-
-START_TEST(nothing_follows_in_a_wave_that_is_paused_or_closed)
-{
-        struct wave_facts f = wave(1, 1);
-        const struct delivery d[] = {{.id = 1, .wave_no = 1}, {.id = 7, .wave_no = 9}};
-        submit(&f, 1, 9);
-        take_ids(1);
-        f.paused = true;
-        f.version = 2;
-        OK(broker_facts(rig.b, &f, rig_done, NULL));
-        follow(d, 2, 2);
-        ck_assert_uint_eq(rig.n, 0);
-        ck_assert_int_eq(rig_int("EXISTS wavefleet:wave:1:window wavefleet:wave:9"), 0);
-        ck_assert_str_eq(rig_text("LRANGE wavefleet:processing:7 0 -1"), "1");
-}
-END_TEST
-
 static Suite *suite(void)
 {
         const TTest *const tests[] = {submit_writes_the_keys_of_the_design,
@@ -839,10 +780,7 @@ static Suite *suite(void)
                                       a_quarter_is_left_to_others,
                                       polls_leave_a_queue_short,
                                       a_due_retry_passes_through_the_window,
-                                      promote_many,
-                                      what_follows_comes_before_the_end,
-                                      what_is_lined_up_goes_before_what_follows,
-                                      nothing_follows_in_a_wave_that_is_paused_or_closed};
+                                      promote_many};
         Suite *s = suite_create("broker");
         TCase *t = tcase_create("operations");
         tcase_add_checked_fixture(t, rig_start, rig_end);

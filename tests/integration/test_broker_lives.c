@@ -52,7 +52,10 @@ static size_t follow_some(struct delivery *d, size_t n)
                         ended[count++] = d[i];
         if (count == 0)
                 return 0;
-        follow(ended, count, count);
+        if (rand_below(2))
+                follow(ended, count, count);
+        else
+                follow_passing(ended, count, count);
         for (size_t i = 0; i < rig.n; i++)
                 d[n + i].id = rig.ids[i];
         return rig.n;

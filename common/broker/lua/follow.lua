@@ -1,26 +1,71 @@
 -- What follows bodies that have ended, so that it is claimed together with their settlement. Their slots are freed
 -- already, and given to what comes next in their waves. Where a queue has something lined up, that is taken
--- instead: whoever freed a slot there might see it go to a worker that claims before the settlement.
+-- instead: whoever freed a slot there might see it go to a worker that claims before the settlement. Many slots of
+-- one wave pass from hand to hand, past what is lined up, where no other has anything lined up or waits for its turn.
 --   own KEYS  processing:<worker>
---   own ARGV  want, how many waves; for each: its number, how many ids, the ids
+--   own ARGV  want, 1 where slots may pass from hand to hand, how many waves; for each: its number, how many ids,
+--             the ids
 -- Returns what release() does, 1 if slots were freed (0: all that ended was of queues with something lined up), then
 -- the ids taken.
 -- include: waves
 -- include: release
 -- include: take
-local want, at = tonumber(ARGV[own_arg]), own_arg + 2
-local empty, freed = {}, 0
+local want, may_pass, at = tonumber(ARGV[own_arg]), ARGV[own_arg + 1] == '1', own_arg + 3
+local empty, freed, passed = {}, 0, {}
+local look = 100 -- with so many lined up nobody waits for more
 for _, q in ipairs(queues) do empty[q.name] = call('LLEN', q.key) == 0 end
-for _ = 1, tonumber(ARGV[own_arg + 1]) do
-  local w, count = meet_wave(ARGV[at]), tonumber(ARGV[at + 1])
-  if w.open and empty[w.queue] then
-    call('SREM', w.window, unpack(ARGV, at + 2, at + 1 + count))
+
+-- Whether all that is lined up is of this wave, and no other waits for its turn.
+local function alone(w, q)
+  local t = q.turn .. ':'
+  if call('EXISTS', q.turn, t .. '1', t .. '2', t .. '3', t .. '4', t .. '5', t .. '6', t .. '7', t .. '8',
+      t .. '9') > 0 then
+    return false
+  end
+  local ids = call('LRANGE', q.key, '0', look - 1)
+  if #ids == 0 then return true end
+  if #ids == look then return false end
+  for _, member in ipairs(call('SMISMEMBER', w.window, unpack(ids))) do
+    if member == 0 then return false end
+  end
+  return true
+end
+
+-- Where nothing is lined up somebody may have nothing to do: a quarter is left to the finish, and so to all.
+local function pass(w, q, first, count)
+  if empty[q.name] then count = count - math.ceil(count / 4) end
+  if count == 0 then return end
+  call('SREM', w.window, unpack(ARGV, first, first + count - 1))
+  changed(w)
+  local n = math.min(room(w), count)
+  if n > 0 then
+    local ids = call('LPOP', w.backlog, n)
+    call('SADD', w.window, unpack(ids))
+    call('SADD', q.demand, unpack(ids))
+    call('RPUSH', KEYS[own_key], unpack(ids))
+    for _, id in ipairs(ids) do passed[#passed + 1] = id end
+    changed(w)
+  end
+  enlist(w)
+  freed = 1
+end
+
+for _ = 1, tonumber(ARGV[own_arg + 2]) do
+  local w, first, count = meet_wave(ARGV[at]), at + 2, tonumber(ARGV[at + 1])
+  local q = queue_of[w.queue]
+  if w.open and may_pass and q and alone(w, q) then
+    pass(w, q, first, count)
+  elseif w.open and empty[w.queue] then
+    call('SREM', w.window, unpack(ARGV, first, first + count - 1))
     enlist(w)
     freed = 1
   end
-  at = at + 2 + count
+  at = first + count
 end
+moves = math.max(moves, want)
+for _, q in ipairs(queues) do q.floor = want end
 local out = release()
 out[#out + 1] = freed
-take(want, want, queue_count, KEYS[own_key], out)
+for _, id in ipairs(passed) do out[#out + 1] = id end
+if #passed == 0 then take(want, want, queue_count, KEYS[own_key], out) end
 return out

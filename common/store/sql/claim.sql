@@ -6,7 +6,7 @@
 -- before: what takes its worker with it shall not take many with it
 -- spare: it would have been claimed, but for that, or its wave has become another kind while its lock was
 -- waited for; it goes back as it is
--- $7 claim_lock_wide has locked the waves: not all in the same way
+-- $7 claim_lock_many has locked the waves: not all in the same way
 -- $8 bigint[] waves whose bodies this worker knows not to be short; of the others what all workers have learnt
 -- counts: $9 a mean below so many microseconds is short, $10 of so many bodies at least
 -- body_us: that mean, once it is known

@@ -1,37 +1,39 @@
 -- Claims what claim would claim, in fewer steps, where nothing is special about it: pending rows, of waves with room
 -- for all that is given of them, not of the kind remote, behind no canary, and with no need to spread them. Most
 -- are like that. It answers, as claim, for what it has claimed only; the others are for claim to look at.
+-- The rows are found by their ids only, once: hence wave_no + 0, which no index has.
 -- $1 to $10 as of claim
-WITH given AS MATERIALIZED (
-    SELECT m.wave_no, count(*) AS ids FROM migrations m WHERE m.id = ANY ($1::bigint[]) GROUP BY m.wave_no),
-w AS MATERIALIZED (
+WITH w AS MATERIALIZED (
     SELECT w.wave_no, p.body_us,
            w.wave_no = ANY ($5::bigint[]) OR w.wave_no <> ALL ($8::bigint[]) AND coalesce(p.body_us < $9::bigint, false) AS short
-      FROM given g
-     CROSS JOIN LATERAL (SELECT * FROM waves WHERE wave_no = g.wave_no OFFSET 0) w
+      FROM waves w
      CROSS JOIN LATERAL (
            SELECT coalesce(sum(claimed - released), 0) AS taken,
                   CASE WHEN sum(bodies) >= $10::int THEN (sum(bodies_us) / sum(bodies))::bigint END AS body_us
-             FROM wave_progress WHERE wave_no = g.wave_no) p
-     WHERE w.state = 'running' AND w.queue = ANY ($4::text[])
+             FROM wave_progress WHERE wave_no = w.wave_no) p
+     WHERE w.wave_no = ANY (CASE WHEN $7::boolean
+                                 THEN nullif(current_setting('wavefleet.guarded', true), '')::bigint[]
+                                      || nullif(current_setting('wavefleet.free', true), '')::bigint[]
+                                 ELSE ARRAY(SELECT m.wave_no FROM migrations m WHERE m.id = ANY ($1::bigint[])) END)
+       AND w.state = 'running' AND w.queue = ANY ($4::text[])
        AND w.queue <> ALL (ARRAY(SELECT queue FROM queues WHERE paused))
        AND w.kind <> 'remote' AND w.gate_id IS NULL
-       AND (NOT $7::boolean
-            OR w.wave_no = ANY (nullif(current_setting('wavefleet.guarded', true), '')::bigint[])
-            OR w.batch_size >= w.total
-               AND w.wave_no = ANY (nullif(current_setting('wavefleet.free', true), '')::bigint[]))
-       AND w.batch_size - p.taken >= g.ids
+       AND (NOT $7::boolean OR w.batch_size >= w.total
+            OR w.wave_no = ANY (nullif(current_setting('wavefleet.guarded', true), '')::bigint[]))
+       AND CASE WHEN w.batch_size - p.taken >= cardinality($1::bigint[]) THEN true -- mostly: nobody needs to count
+                ELSE w.batch_size - p.taken >= (SELECT count(*) FROM migrations m
+                                                 WHERE m.id = ANY ($1::bigint[]) AND m.wave_no + 0 = w.wave_no) END
        AND EXISTS (SELECT FROM workers WHERE worker_id = $2::bigint AND alive)),
 claimed AS (
     UPDATE migrations m
        SET state = 'running', attempt = m.attempt + 1, worker_id = $2::bigint,
            first_started_at = coalesce(m.first_started_at, now()), started_at = now(),
            finished_at = NULL, updated_at = now(), class = NULL, error = NULL
-      FROM w
-     WHERE m.id = ANY ($1::bigint[]) AND m.wave_no = w.wave_no AND m.state = 'pending'
-       AND (w.short AND m.crashes = 0 OR cardinality($1::bigint[]) <= $6::int)
+     WHERE m.id = ANY ($1::bigint[]) AND m.state = 'pending'
+       AND m.wave_no + 0 = ANY (ARRAY(SELECT wave_no FROM w WHERE short OR cardinality($1::bigint[]) <= $6::int))
+       AND (m.crashes = 0 OR cardinality($1::bigint[]) <= $6::int)
     RETURNING m.id, m.wave_no, m.attempt, m.project, m.brz_project_id, m.spent, m.params, m.memo,
-              m.first_started_at, w.body_us),
+              m.first_started_at),
 noted AS (
     INSERT INTO active (migration_id, wave_no, state, worker_id, attempt)
     SELECT id, wave_no, 'running', $2::bigint, attempt FROM claimed),
@@ -39,9 +41,10 @@ counted AS (
     INSERT INTO wave_progress AS p (wave_no, shard, claimed)
     SELECT wave_no, $3::smallint, count(*) FROM claimed GROUP BY wave_no ORDER BY wave_no
         ON CONFLICT (wave_no, shard) DO UPDATE SET claimed = p.claimed + excluded.claimed)
-SELECT id, attempt AS claimed, wave_no, 'pending' AS state, attempt - 1 AS attempt, true AS due, 0::bigint AS due_in_ms,
-       true AS open, false AS twin, project, brz_project_id, spent, params::text, memo::text, NULL::int AS polls,
+SELECT c.id, c.attempt AS claimed, c.wave_no, 'pending' AS state, c.attempt - 1 AS attempt, true AS due,
+       0::bigint AS due_in_ms, true AS open, false AS twin, c.project, c.brz_project_id, c.spent, c.params::text,
+       c.memo::text, NULL::int AS polls,
        (date_part('epoch', now()) * 1000)::bigint AS started_ms,
-       (date_part('epoch', first_started_at) * 1000)::bigint AS first_started_ms,
-       false AS shut, false AS spare, body_us
-  FROM claimed
+       (date_part('epoch', c.first_started_at) * 1000)::bigint AS first_started_ms,
+       false AS shut, false AS spare, w.body_us
+  FROM claimed c JOIN w ON w.wave_no = c.wave_no

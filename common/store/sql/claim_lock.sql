@@ -1,6 +1,6 @@
 -- First statement of a claim: locks the worker's row (a reaper waits, or has won; a renewal passes), then
 -- the waves of the given ids in ascending order, and says what the worker must know of them. No row: the
--- worker is dead, or none of the ids exists. wide: it is no larger than its window (claim_lock_wide).
+-- worker is dead, or none of the ids exists. wide: it is no larger than its window (claim_lock_many).
 -- $1 bigint[] ids   $2 worker_id
 WITH me AS MATERIALIZED (
     SELECT worker_id FROM workers WHERE worker_id = $2::bigint AND alive FOR KEY SHARE)

@@ -10,6 +10,7 @@
 -- $17 looks first whether the history has such an attempt already, which never happens, but must not hold up
 -- anything for ever: after a failure, and when the dead are reaped
 -- $18 bigint[] microseconds that bodies took (0: nobody knows)
+-- $19 a claim follows in the same transaction: it is told how many of each wave have made room (wavefleet.freed)
 -- What was asked of the attempt meanwhile (active.cancel) is of no interest where it has completed.
 WITH d AS (
     SELECT * FROM unnest($1::bigint[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[],
@@ -130,7 +131,13 @@ counted AS (
         ON CONFLICT (wave_no, shard) DO UPDATE
        SET released = p.released + excluded.released, completed = p.completed + excluded.completed,
            failed = p.failed + excluded.failed, cancelled = p.cancelled + excluded.cancelled,
-           bodies = p.bodies + excluded.bodies, bodies_us = p.bodies_us + excluded.bodies_us)
+           bodies = p.bodies + excluded.bodies, bodies_us = p.bodies_us + excluded.bodies_us),
+told AS MATERIALIZED (
+    SELECT CASE WHEN $19::boolean
+                THEN set_config('wavefleet.freed',
+                                (SELECT json_object_agg(wave_no, n)::text
+                                   FROM (SELECT wave_no, count(*) AS n FROM u WHERE state <> 'parked' GROUP BY wave_no) g),
+                                true) END)
 SELECT u.id, u.attempt, u.wave_no, u.state, u.wait_ms, u.class, u.version, u.wave_state,
        u.batch_size, u.priority, u.queue
-  FROM u
+  FROM told CROSS JOIN u

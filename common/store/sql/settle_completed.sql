@@ -5,6 +5,7 @@
 -- $5 bigint[] learnt targets (0: none)   $6 int[] 1: the outcome of a poll, which fits a parked row too
 -- $7 worker_id of bodies; 0: a webhook or a person   $8 shard   $9 as $17 of settle
 -- $10 bigint[] microseconds that bodies took (0: nobody knows)
+-- $11 a claim follows in the same transaction: it is told how many of each wave have made room (wavefleet.freed)
 -- watched: what has been completed of this wave can let others go
 WITH u AS (
     UPDATE migrations m
@@ -44,7 +45,10 @@ counted AS (
     SELECT no, $8::smallint, n, n, bodies, us FROM k ORDER BY no
         ON CONFLICT (wave_no, shard) DO UPDATE
        SET released = p.released + excluded.released, completed = p.completed + excluded.completed,
-           bodies = p.bodies + excluded.bodies, bodies_us = p.bodies_us + excluded.bodies_us)
+           bodies = p.bodies + excluded.bodies, bodies_us = p.bodies_us + excluded.bodies_us),
+told AS MATERIALIZED (
+    SELECT CASE WHEN $11::boolean
+                THEN set_config('wavefleet.freed', (SELECT json_object_agg(no, n)::text FROM k), true) END)
 SELECT u.id, u.attempt, u.wave_no, 'completed' AS state, NULL AS wait_ms, NULL AS class, k.version, k.wave_state,
        k.batch_size, k.priority, k.queue, k.watched
-  FROM u LEFT JOIN k ON k.first_id = u.id
+  FROM told CROSS JOIN u LEFT JOIN k ON k.first_id = u.id

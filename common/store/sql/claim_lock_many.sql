@@ -1,0 +1,42 @@
+-- As claim_lock, for claims of many ids. A window is guarded by one claim of the wave at a time. Two kinds of waves
+-- need no such guard, so that many workers claim of them at once:
+-- passed: the transaction has settled at least as many of it as are given (wavefleet.freed, told by settle), so no more
+-- of it run afterwards than before; its settlement has locked it against acts.
+-- free: it is no larger than its window, and locked against acts only.
+-- First those to be guarded, then the free ones, each
+-- ascending. What a wave is can change while its lock is waited for: the claim is told which ones are
+-- locked and how, in settings of the transaction, and looks at the wave again.
+-- $1 bigint[] ids   $2 worker_id
+WITH me AS MATERIALIZED (
+    SELECT worker_id FROM workers WHERE worker_id = $2::bigint AND alive FOR KEY SHARE),
+given AS MATERIALIZED (
+    SELECT m.wave_no,
+           count(*) <= coalesce(((SELECT nullif(current_setting('wavefleet.freed', true), '')::jsonb)
+                                 ->> m.wave_no::text)::int, 0) AS passed
+      FROM migrations m
+     WHERE m.id = ANY ($1::bigint[]) AND EXISTS (SELECT FROM me)
+     GROUP BY m.wave_no),
+guarded AS MATERIALIZED (
+    SELECT w.* FROM waves w
+     WHERE w.wave_no = ANY (ARRAY(SELECT wave_no FROM given WHERE NOT passed)) AND w.batch_size < w.total
+     ORDER BY w.wave_no
+       FOR NO KEY UPDATE OF w),
+free AS MATERIALIZED (
+    SELECT w.* FROM waves w
+     WHERE w.wave_no = ANY (ARRAY(SELECT wave_no FROM given WHERE NOT passed)) AND w.batch_size >= w.total
+       AND w.wave_no <> ALL (ARRAY(SELECT wave_no FROM guarded))
+     ORDER BY w.wave_no
+       FOR SHARE OF w),
+passed AS MATERIALIZED (
+    SELECT w.* FROM waves w WHERE w.wave_no = ANY (ARRAY(SELECT wave_no FROM given WHERE passed))),
+told AS MATERIALIZED (
+    SELECT set_config('wavefleet.guarded', ARRAY(SELECT wave_no FROM guarded UNION ALL SELECT wave_no FROM passed)::text, true),
+           set_config('wavefleet.free', ARRAY(SELECT wave_no FROM free)::text, true))
+SELECT w.wave_no, w.wave_id, w.name, w.kind, w.params::text, w.state, w.version, w.batch_size,
+       w.priority, w.queue, w.max_attempts, w.timeout_ms, w.workspace_id, w.workspace_name,
+       w.mgr_manual, w.traceparent, (w.completed_at IS NOT NULL) AS ended,
+       CASE WHEN w.kind = 'remote' THEN
+           (SELECT json_object_agg(key, value)::text FROM settings
+             WHERE key IN ('mb_site_id', 'mb_secret')) END AS stored,
+       w.batch_size >= w.total AS wide
+  FROM told CROSS JOIN (SELECT * FROM guarded UNION ALL SELECT * FROM free UNION ALL SELECT * FROM passed) w
