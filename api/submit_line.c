@@ -68,9 +68,9 @@ static void board(struct trip *t, struct place *p)
         t->count++;
 }
 
-static void tell(struct place *p, const struct submitted *w, const struct err *e)
+static void tell(struct place *p, const struct submitted *w, bool more, const struct err *e)
 {
-        p->fn(w, e, p->arg);
+        p->fn(w, more, e, p->arg);
         free(p);
 }
 
@@ -100,7 +100,7 @@ static void tell_all(struct trip *t, const struct pg_result *r, const struct err
                         submission_read_wave(r, 0, p->s, &w);
                 else if (!e)
                         submission_read_group(r, i, p->s, &w);
-                tell(p, e ? NULL : &w, e);
+                tell(p, e ? NULL : &w, !list_empty(&t->places), e);
         }
 }
 

@@ -58,11 +58,14 @@ static void submit_failed(struct submit *t, const struct err *e)
                 respond_error(t->rq, e);
 }
 
-static void submit_done(struct submit *t, const struct submitted *w)
+/* Redis hears of it before the client does, and at once unless more waves come. */
+static void submit_done(struct submit *t, const struct submitted *w, bool more)
 {
         struct app *app = request_app(t->rq);
         FAULT_POINT(submit_committed);
         engine_enqueue(app->engine, w);
+        if (!more)
+                broker_flush(app->broker);
         FAULT_POINT_AFTER(submit_enqueued, broker_fault_flush(app->broker));
         metric_add(METRIC_WAVES_SUBMITTED, 1, NULL);
         metric_add(METRIC_MIGRATIONS_SUBMITTED, (double)t->s.count, NULL);
@@ -74,13 +77,13 @@ static void submit_done(struct submit *t, const struct submitted *w)
         FAULT_POINT(submit_answered);
 }
 
-static void on_line(const struct submitted *w, const struct err *e, void *arg)
+static void on_line(const struct submitted *w, bool more, const struct err *e, void *arg)
 {
         struct submit *t = arg;
         if (e)
                 submit_failed(t, e);
         else
-                submit_done(t, w);
+                submit_done(t, w, more);
 }
 
 static void on_submitted(const struct pg_result *r, const struct err *e, void *arg)
@@ -92,7 +95,7 @@ static void on_submitted(const struct pg_result *r, const struct err *e, void *a
                 return;
         }
         submission_read_wave(r, idempotency_statements(&t->key), &t->s, &w);
-        submit_done(t, &w);
+        submit_done(t, &w, false);
 }
 
 void submit_send(struct pg_pool *pool, struct pg_tx *tx, pg_fn fn, void *arg)

@@ -101,6 +101,12 @@ bool broker_up(const struct broker *b)
         return b->up && b->conn && conn_is_open(b->conn);
 }
 
+void broker_flush(struct broker *b)
+{
+        if (broker_up(b))
+                conn_flush(b->conn);
+}
+
 #ifdef WAVEFLEET_FAULTS
 void broker_fault_flush(struct broker *b)
 {

@@ -51,6 +51,8 @@ void broker_free(struct broker *b); /* what is under way gets its error first */
 /* In a child after fork(), and after loop_forget(): closes descriptors only. */
 void broker_forget(struct broker *b);
 bool broker_up(const struct broker *b);
+/* Commands go out when the callbacks that are due have returned; those given so far, now. */
+void broker_flush(struct broker *b);
 #ifdef WAVEFLEET_FAULTS
 /* Tests (base/fault.h): what was said on the command connection is sent, whatever happens next. */
 void broker_fault_flush(struct broker *b);

@@ -1,7 +1,8 @@
 /*
  * conn.c - see conn.h. A connection is in one of five states; drop() is the one way back to WAITING,
  * whatever happened. Callbacks may free the connection: `busy` counts how deep we are in them, and
- * the memory goes when the last has returned.
+ * the memory goes when the last has returned. Commands gather in `said`, and are written when the callbacks that
+ * are due have returned; only what the kernel does not take at once waits in the bufferevent for the loop to turn.
  */
 #include "broker/conn.h"
 
@@ -31,7 +32,7 @@
 #include "base/rand.h"
 #include "broker/resolve.h"
 
-enum { STEADY_MS = 1000, SECOND_LOOK_MS = 20, REASON_SIZE = 256 };
+enum { STEADY_MS = 1000, SECOND_LOOK_MS = 20, REASON_SIZE = 256, WRITE_MAX = 256 << 10 };
 
 enum conn_state { CONN_WAITING, CONN_RESOLVING, CONN_CONNECTING, CONN_GREETING, CONN_OPEN };
 
@@ -52,6 +53,8 @@ struct conn {
         struct resolve *resolve;
         struct addrinfo *found, *next; /* addresses, and the one to try next */
         struct bufferevent *bev;
+        struct evbuffer *said;
+        struct event *tell; /* said is to be written */
         redisReader *reader;
         struct list pending; /* request.link, oldest first */
         int64_t since_ms;    /* when this state began */
@@ -81,6 +84,8 @@ static void leave(struct conn *c)
                 return;
         loop_timer_free(c->retry);
         loop_timer_free(c->watch);
+        event_free(c->tell);
+        evbuffer_free(c->said);
         free(c);
 }
 
@@ -137,6 +142,15 @@ static void on_watch(void *arg)
 
 /* ---- going down, coming back ---- */
 
+static void close_socket(struct conn *c)
+{
+        event_del(c->tell);
+        evbuffer_drain(c->said, evbuffer_get_length(c->said));
+        if (c->bev)
+                bufferevent_free(c->bev);
+        c->bev = NULL;
+}
+
 static void close_transport(struct conn *c)
 {
         resolve_cancel(c->resolve);
@@ -144,9 +158,7 @@ static void close_transport(struct conn *c)
         if (c->found)
                 evutil_freeaddrinfo(c->found);
         c->found = c->next = NULL;
-        if (c->bev)
-                bufferevent_free(c->bev);
-        c->bev = NULL;
+        close_socket(c);
         if (c->reader)
                 redisReaderFree(c->reader);
         c->reader = NULL;
@@ -208,9 +220,7 @@ static void drop(struct conn *c, const char *reason)
 static void attempt_failed(struct conn *c, const char *reason)
 {
         if (c->state == CONN_CONNECTING && c->next) {
-                if (c->bev)
-                        bufferevent_free(c->bev);
-                c->bev = NULL;
+                close_socket(c);
                 c->second_look = false;
                 connect_next(c);
                 return;
@@ -365,7 +375,7 @@ static void connect_to(struct conn *c, const struct sockaddr *address, int len)
         assert(c->bev);
         bufferevent_setcb(c->bev, on_readable, NULL, on_event, c);
         bufferevent_set_max_single_read(c->bev, 64 << 10);
-        bufferevent_set_max_single_write(c->bev, 256 << 10);
+        bufferevent_set_max_single_write(c->bev, WRITE_MAX);
         if (address->sa_family ==
             AF_UNIX) { /* at once or not at all, and libevent loses the errno */
                 if (connect(fd, address, (socklen_t)len) < 0) {
@@ -415,6 +425,41 @@ static void start(void *arg)
         leave(c);
 }
 
+/* ---- what is said ---- */
+
+/* The end comes when the loop turns. */
+static void starve(struct conn *c)
+{
+        bufferevent_disable(c->bev, EV_WRITE);
+        c->starved = c->watching = true;
+        loop_timer_start(c->watch, 0);
+}
+
+/* What cannot be written now, for whatever reason, is left to the bufferevent, which sees to errors, too. */
+static void tell(struct conn *c)
+{
+        struct evbuffer *out = bufferevent_get_output(c->bev);
+        if (c->starved)
+                return;
+        if (evbuffer_get_length(out) == 0)
+                evbuffer_write_atmost(c->said, bufferevent_getfd(c->bev), WRITE_MAX);
+        if (evbuffer_get_length(c->said) > 0 && evbuffer_add_buffer(out, c->said) != 0)
+                starve(c);
+}
+
+static void on_tell(evutil_socket_t fd, short what, void *arg)
+{
+        (void)fd;
+        (void)what;
+        tell(arg);
+}
+
+void conn_flush(struct conn *c)
+{
+        if (c->bev && evbuffer_get_length(c->said) > 0)
+                tell(c);
+}
+
 /* ---- for others ---- */
 
 struct conn *conn_new(struct loop *l, const struct redis_url *url, const char *name,
@@ -427,6 +472,9 @@ struct conn *conn_new(struct loop *l, const struct redis_url *url, const char *n
         c->timeout_ms = timeout_ms;
         c->ev = *events;
         list_init(&c->pending);
+        c->said = evbuffer_new();
+        c->tell = event_new(loop_base(l), -1, 0, on_tell, c);
+        assert(c->said && c->tell);
         c->retry = loop_timer_new(l, start, c);
         c->watch = loop_timer_new(l, on_watch, c);
         start_retry(c);
@@ -505,21 +553,19 @@ void conn_send(struct conn *c, const struct cmd *cmd, conn_fn fn, void *arg)
 
 void conn_cast(struct conn *c, const struct cmd *cmd)
 {
-        struct evbuffer *out = bufferevent_get_output(c->bev);
         assert(buf_ok(&cmd->body) && cmd->argc > 0);
-        if (evbuffer_add_printf(out, "*%u\r\n", cmd->argc) >= 0 &&
-            evbuffer_add(out, cmd->body.data, cmd->body.len) == 0)
-                return;
-        /* Part of it may be in, so nothing more may go out; the end comes when the loop turns. */
-        bufferevent_disable(c->bev, EV_WRITE);
-        c->starved = c->watching = true;
-        loop_timer_start(c->watch, 0);
+        if (evbuffer_add_printf(c->said, "*%u\r\n", cmd->argc) >= 0 &&
+            evbuffer_add(c->said, cmd->body.data, cmd->body.len) == 0)
+                event_active(c->tell, EV_WRITE, 1);
+        else /* part of it may be in, so nothing more may go out */
+                starve(c);
 }
 
 #ifdef WAVEFLEET_FAULTS
 void conn_fault_flush(struct conn *c)
 {
         struct evbuffer *out = bufferevent_get_output(c->bev);
+        conn_flush(c);
         evbuffer_unfreeze(out, 1);
         while (evbuffer_get_length(out) > 0 &&
                (evbuffer_write(out, bufferevent_getfd(c->bev)) >= 0 || errno == EAGAIN))

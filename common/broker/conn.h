@@ -58,6 +58,8 @@ void conn_set_extra(struct conn *c, int64_t extra_ms);
 void conn_send(struct conn *c, const struct cmd *cmd, conn_fn fn, void *arg);
 /* Without an answer of its own: SUBSCRIBE, whose answers come as pushes. */
 void conn_cast(struct conn *c, const struct cmd *cmd);
+/* What was said goes out when the callbacks that are due have returned; or now. */
+void conn_flush(struct conn *c);
 
 #ifdef WAVEFLEET_FAULTS
 /* Gives all that was said to the kernel, now. */
