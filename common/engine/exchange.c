@@ -900,12 +900,20 @@ static bool gathers(struct exchange *x)
         return false;
 }
 
+/* A finish that is under way asks for all there is room for, but brings little where little is let out. */
+static size_t room_to_follow(struct exchange *x)
+{
+        size_t claiming = exchange_claiming(x);
+
+        return beyond(x->o.room(x->o.arg).jobs, x->hungry ? claiming - x->taking : claiming);
+}
+
 void exchange_kick(struct exchange *x)
 {
         if (!pg_up(x->o.pg) || (!x->busy && gathers(x)))
                 return;
         if (follow_pending(x->follow) && !(x->busy && x->nbrief)) /* for all that gather at once */
-                follow_ask(x->follow, x->o.worker, to_take(x).want);
+                follow_ask(x->follow, x->o.worker, room_to_follow(x));
         if (x->busy || follow_waits(x->follow) || (!claims_to_send(x) && list_empty(&x->outcomes)))
                 return;
         send_batch(x);
