@@ -220,7 +220,6 @@ static void begin(struct child *c)
 /* c->state is the new one already. */
 static void act(struct child *c, enum action action, const struct message *m)
 {
-        int64_t now = clock_mono_ms();
         switch (action) {
         case NOTHING:
         case BUG:
@@ -242,10 +241,10 @@ static void act(struct child *c, enum action action, const struct message *m)
         case TERM:
                 signal_group(c, SIGTERM);
                 signal_group(c, SIGCONT); /* a stopped one takes it too */
-                c->due_ms = now + c->owner->kill_grace_ms;
+                c->due_ms = clock_mono_ms() + c->owner->kill_grace_ms;
                 break;
         case WAIT:
-                c->due_ms = now + EOF_GRACE_MS;
+                c->due_ms = clock_mono_ms() + EOF_GRACE_MS;
                 break;
         case KEEP_KILL:
                 keep_word(c, m);

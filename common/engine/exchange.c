@@ -85,6 +85,7 @@ struct exchange {
         struct follow *follow; /* NULL for the API */
         bool wide;             /* of the last claim at least one wave was */
         bool hungry;           /* the last finish brought fewer ids than there was room for */
+        bool kicks;            /* when the loop turns */
         bool followed;         /* what follows the outcomes is there: they wait for nothing */
         struct batch *busy;
         unsigned apart;   /* batches to go in which claims and outcomes are not mixed */
@@ -322,8 +323,8 @@ static void finished(const int64_t *ids, size_t n, const struct err *e, void *ar
 
         /* An error was logged where it happened; the lists' own check brings back what was not told. */
         if (f->generation == x->generation) {
-                for (size_t i = 0; i < f->n; i++)
-                        x->o.on_finished(f->ids[i], x->o.arg);
+                if (f->n)
+                        x->o.on_finished(f->ids, f->n, x->o.arg);
                 if (f->taking && !e)
                         x->hungry = n < f->taking;
                 x->taking -= f->taking; /* not before: a pop need not bring what these bring */
@@ -414,8 +415,7 @@ static void look_failed(struct look *k, const struct err *e)
         log_warn("look.failed", LI("ids", k->n), LE(e));
         if (k->list != x->o.worker || k->generation != x->generation || !x->o.on_finished)
                 return;
-        for (size_t i = 0; i < k->n; i++)
-                x->o.on_finished(k->ids[i], x->o.arg);
+        x->o.on_finished(k->ids, k->n, x->o.arg);
 }
 
 static void looked(const struct pg_result *r, const struct err *e, void *arg)
@@ -910,6 +910,7 @@ static size_t room_to_follow(struct exchange *x)
 
 void exchange_kick(struct exchange *x)
 {
+        x->kicks = false;
         if (!pg_up(x->o.pg) || (!x->busy && gathers(x)))
                 return;
         if (follow_pending(x->follow) && !(x->busy && x->nbrief)) /* for all that gather at once */
@@ -921,6 +922,8 @@ void exchange_kick(struct exchange *x)
 
 void exchange_kick_soon(struct exchange *x)
 {
-        if (!x->busy || follow_pending(x->follow))
-                loop_timer_start(x->soon, 0);
+        if (x->kicks || (x->busy && !follow_pending(x->follow)))
+                return;
+        x->kicks = true;
+        loop_timer_start(x->soon, 0);
 }

@@ -33,7 +33,8 @@ void follow_free(struct follow *f); /* after the broker, whose callbacks come ba
 /* A new identity: what was added or asked is forgotten. */
 void follow_renew(struct follow *f);
 /* This body has ended. Only so many are remembered; of the others the slots are freed by their finish. brief: one of
- * many that take microseconds; where all are, their slots may pass from hand to hand. */
+ * many that take microseconds; their slots may pass from hand to hand, where all are of one wave: else they are not
+ * asked for. */
 void follow_add(struct follow *f, int64_t id, int64_t wave_no, bool brief);
 /* Whether there is something to ask, and nothing under way. */
 bool follow_pending(const struct follow *f);

@@ -63,12 +63,10 @@ void hands_free(struct engine_worker *w)
 
 /* A delivery that comes while the last one is not over waits for its end: only then does PostgreSQL
  * say what the row has become. */
-void hands_take(struct engine_worker *w, int64_t id)
+static void take_one(struct engine_worker *w, int64_t id)
 {
         struct hand *h = map_get(w->hands, id);
 
-        if (!w->id || w->dead)
-                return;
         map_remove(w->strangers, id);
         if (h) {
                 h->again = true;
@@ -83,6 +81,14 @@ void hands_take(struct engine_worker *w, int64_t id)
         h->state = HAND_CLAIMING;
         map_put(w->hands, id, h);
         exchange_claim(w->exchange, id);
+}
+
+void hands_take(struct engine_worker *w, const int64_t *ids, size_t n)
+{
+        if (!w->id || w->dead || !n)
+                return;
+        for (size_t i = 0; i < n; i++)
+                take_one(w, ids[i]);
         loop_timer_start(w->spare, SPARE_MS);
 }
 
@@ -158,7 +164,7 @@ static void list_seen(const int64_t *ids, size_t n, const struct err *e, void *a
                 if (c->at_once || map_get(before, ids[i])) {
                         log_info("delivery.taken_up", LI("id", ids[i]));
                         FAULT_POINT(list_taken_up);
-                        hands_take(w, ids[i]);
+                        hands_take(w, &ids[i], 1);
                 } else {
                         map_put(w->strangers, ids[i], w);
                 }

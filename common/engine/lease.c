@@ -42,7 +42,7 @@ static void on_popped(int64_t id, void *arg)
         struct engine_worker *w = arg;
 
         FAULT_POINT(pop_taken);
-        hands_take(w, id);
+        hands_take(w, &id, 1);
         hands_want(w);
         exchange_kick(w->exchange);
 }

@@ -56,17 +56,19 @@ static void on_claim(const struct claim_row *row, void *arg)
         w->ev.on_job(&job, w->ev.arg);
 }
 
-static void on_finished(int64_t id, void *arg)
+static void on_finished(const int64_t *ids, size_t n, void *arg)
 {
         struct engine_worker *w = arg;
-        struct hand *h = map_get(w->hands, id);
 
-        if (!h || (h->state != HAND_FINISHING && h->state != HAND_SETTLING))
-                return;
-        map_remove(w->hands, id);
-        if (h->again)
-                hands_take(w, id);
-        free(h);
+        for (size_t i = 0; i < n; i++) {
+                struct hand *h = map_get(w->hands, ids[i]);
+                if (!h || (h->state != HAND_FINISHING && h->state != HAND_SETTLING))
+                        continue;
+                map_remove(w->hands, ids[i]);
+                if (h->again)
+                        hands_take(w, &ids[i], 1);
+                free(h);
+        }
         hands_want(w);
         lease_hurry(w);
 }
@@ -76,8 +78,7 @@ static void on_ids(const int64_t *ids, size_t n, void *arg)
         struct engine_worker *w = arg;
 
         FAULT_POINT(ids_taken);
-        for (size_t i = 0; i < n; i++)
-                hands_take(w, ids[i]);
+        hands_take(w, ids, n);
         hands_want(w);
         if (n) /* what ends with this program brings none */
                 exchange_kick(w->exchange);

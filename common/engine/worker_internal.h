@@ -104,7 +104,7 @@ void sessions_name(struct engine_worker *w);
 void hands_new(struct engine_worker *w);
 void hands_free(struct engine_worker *w);
 void hands_clear(struct engine_worker *w);
-void hands_take(struct engine_worker *w, int64_t id);
+void hands_take(struct engine_worker *w, const int64_t *ids, size_t n);
 /* Ids that will not be claimed here: their deliveries end by what the rows are. */
 void hands_give_back(struct engine_worker *w, const int64_t *ids, size_t n);
 void hands_want(struct engine_worker *w); /* tells the pops whether ids are wanted */

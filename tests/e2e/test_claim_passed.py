@@ -8,6 +8,7 @@ import psycopg2.errors
 import psycopg2.extras
 import pytest
 
+from failing import names
 from test_claim_fresh import SETTINGS, SQL, TYPES, make_wave
 
 SETTLED = "bigint[], int[], text[], text[], bigint[], int[], bigint, int, boolean, bigint[], boolean"
@@ -202,3 +203,18 @@ def test_nothing_passes_where_the_settlement_was_not_told_of_a_claim(place):
         place.a.claim(place.ids[4:6])
     place.a.roll_back()
     place.b.roll_back()
+
+
+def test_a_narrow_window_of_brief_bodies(make_fleet):
+    """Settled and claimed by the same transactions, and never more at once than the window holds."""
+    fleet = make_fleet(workers=2, concurrency=4)
+    wave = fleet.submit("narrow", names(6000), batch_size=40)
+    most = 0
+    while not fleet.sql.value("SELECT count(*) FROM waves WHERE completed_at IS NOT NULL"):
+        most = max(most, fleet.sql.value("SELECT count(*) FROM migrations WHERE state IN ('running', 'parked')"))
+    assert 0 < most <= 40
+    fleet.check_wave(wave)
+    together = fleet.sql.value("""SELECT count(*) FROM migrations a
+        WHERE EXISTS (SELECT FROM migrations b WHERE b.finished_at = a.started_at)""")
+    assert together > 0
+    assert fleet.sql.row("SELECT max(attempt) AS most, count(*) AS rows FROM attempts") == {"most": 1, "rows": 6000}

@@ -53,8 +53,8 @@ end
 for _ = 1, tonumber(ARGV[own_arg + 2]) do
   local w, first, count = meet_wave(ARGV[at]), at + 2, tonumber(ARGV[at + 1])
   local q = queue_of[w.queue]
-  if w.open and may_pass and q and alone(w, q) then
-    pass(w, q, first, count)
+  if may_pass then
+    if w.open and q and alone(w, q) then pass(w, q, first, count) end
   elseif w.open and empty[w.queue] then
     call('SREM', w.window, unpack(ARGV, first, first + count - 1))
     enlist(w)

@@ -3,7 +3,9 @@
 -- are like that. It answers, as claim, for what it has claimed only; the others are for claim to look at.
 -- The rows are found by their ids only, once: hence wave_no + 0, which no index has.
 -- $1 to $10 as of claim
-WITH w AS MATERIALIZED (
+WITH given AS MATERIALIZED ( -- counted only where somebody asks
+    SELECT m.wave_no, count(*) AS ids FROM migrations m WHERE m.id = ANY ($1::bigint[]) GROUP BY m.wave_no),
+w AS MATERIALIZED (
     SELECT w.wave_no, p.body_us,
            w.wave_no = ANY ($5::bigint[]) OR w.wave_no <> ALL ($8::bigint[]) AND coalesce(p.body_us < $9::bigint, false) AS short
       FROM waves w
@@ -14,15 +16,14 @@ WITH w AS MATERIALIZED (
      WHERE w.wave_no = ANY (CASE WHEN $7::boolean
                                  THEN nullif(current_setting('wavefleet.guarded', true), '')::bigint[]
                                       || nullif(current_setting('wavefleet.free', true), '')::bigint[]
-                                 ELSE ARRAY(SELECT m.wave_no FROM migrations m WHERE m.id = ANY ($1::bigint[])) END)
+                                 ELSE ARRAY(SELECT wave_no FROM given) END)
        AND w.state = 'running' AND w.queue = ANY ($4::text[])
        AND w.queue <> ALL (ARRAY(SELECT queue FROM queues WHERE paused))
        AND w.kind <> 'remote' AND w.gate_id IS NULL
        AND (NOT $7::boolean OR w.batch_size >= w.total
             OR w.wave_no = ANY (nullif(current_setting('wavefleet.guarded', true), '')::bigint[]))
-       AND CASE WHEN w.batch_size - p.taken >= cardinality($1::bigint[]) THEN true -- mostly: nobody needs to count
-                ELSE w.batch_size - p.taken >= (SELECT count(*) FROM migrations m
-                                                 WHERE m.id = ANY ($1::bigint[]) AND m.wave_no + 0 = w.wave_no) END
+       AND CASE WHEN w.batch_size - p.taken >= cardinality($1::bigint[]) THEN true
+                ELSE w.batch_size - p.taken >= (SELECT g.ids FROM given g WHERE g.wave_no = w.wave_no) END
        AND EXISTS (SELECT FROM workers WHERE worker_id = $2::bigint AND alive)),
 claimed AS (
     UPDATE migrations m
