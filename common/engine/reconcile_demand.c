@@ -1,6 +1,7 @@
 /*
  * reconcile_demand.c - the set demand:<queue>, which an autoscaler reads and no wave rebuilds: read,
- * compared with what runs, put right. Nothing waits for it; the next pass comes again.
+ * compared with what runs, put right: added, looked at again, taken out. Nothing waits for it; the next pass comes
+ * again.
  */
 #include <stdio.h>
 
@@ -13,6 +14,9 @@
 struct demand {
         struct engine_worker *w;
         char queue[QUEUE_NAME_MAX + 1];
+        int64_t *added; /* NULL: nothing yet */
+        size_t nadded;
+        bool again;
 };
 
 static void done(const struct err *e, void *arg)
@@ -21,7 +25,23 @@ static void done(const struct err *e, void *arg)
 
         if (e)
                 log_debug("demand.not_set", LS("queue", d->queue), LE(e));
+        free(d->added);
         free(d);
+}
+
+static void compare(struct demand *d, const int64_t *ids, size_t n);
+
+/* What was added may have ended since PostgreSQL was asked, and its finish may have been before. */
+static void mended(const struct err *e, void *arg)
+{
+        struct demand *d = arg;
+
+        if (e || d->again || !d->nadded) {
+                done(e, d);
+                return;
+        }
+        d->again = true;
+        compare(d, d->added, d->nadded);
 }
 
 static void compared(const struct pg_result *r, const struct err *e, void *arg)
@@ -33,35 +53,44 @@ static void compared(const struct pg_result *r, const struct err *e, void *arg)
 
         for (size_t i = 0; i < rows; i++) {
                 int64_t id = pg_int(r, 0, (int)i, 0);
-                if (pg_bool(r, 0, (int)i, 1))
-                        add[nadd++] = id;
-                else
+                if (!pg_bool(r, 0, (int)i, 1))
                         drop[ndrop++] = id;
+                else if (!d->again)
+                        add[nadd++] = id;
         }
-        if (e || !rows) {
+        if (e || !(nadd + ndrop)) {
                 done(e, d);
                 return;
         }
         FAULT_POINT(demand_compared);
-        metric_add(METRIC_RECONCILED, (double)rows, "demand", NULL);
-        broker_demand_set(d->w->broker, d->queue, add, nadd, drop, ndrop, done, d);
+        metric_add(METRIC_RECONCILED, (double)(nadd + ndrop), "demand", NULL);
+        if (!d->again) {
+                d->added = take(add);
+                d->nadded = nadd;
+        }
+        broker_demand_set(d->w->broker, d->queue, d->added, nadd, drop, ndrop, mended, d);
+}
+
+static void compare(struct demand *d, const int64_t *ids, size_t n)
+{
+        struct pg_tx *tx = pg_tx_new();
+
+        pg_stmt(tx, SQL_RECONCILE_DEMAND);
+        pg_arg_text(tx, d->queue);
+        pg_arg_int8s(tx, ids, n);
+        pg_send(d->w->look, tx, compared, d);
 }
 
 static void seen(const int64_t *ids, size_t n, const struct err *e, void *arg)
 {
         struct demand *d = arg;
-        struct pg_tx *tx;
 
         if (e) {
                 done(e, d);
                 return;
         }
         FAULT_POINT(demand_read);
-        tx = pg_tx_new();
-        pg_stmt(tx, SQL_RECONCILE_DEMAND);
-        pg_arg_text(tx, d->queue);
-        pg_arg_int8s(tx, ids, n);
-        pg_send(d->w->look, tx, compared, d);
+        compare(d, ids, n);
 }
 
 void demand_put_right(struct engine_worker *w, const char *queue)

@@ -85,6 +85,7 @@ START_TEST(slots_pass_what_is_lined_up)
         ck_assert_int_eq(rig.ids[0], 11);
         ck_assert_str_eq(rig_text("LRANGE wavefleet:queue:q 0 -1"), "9 10");
         ck_assert_int_eq(rig_int("SCARD wavefleet:wave:1:window"), 10);
+        ck_assert_int_eq(rig_int("SCARD wavefleet:demand:q"), 10);
         ck_assert_int_eq(rig_int("LLEN wavefleet:processing:7"), 2 * PASSED);
         ck_assert_int_eq(rig_int("EXISTS wavefleet:turn:q"), 0);
         finish(d, PASSED, &f, 1);

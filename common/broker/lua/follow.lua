@@ -36,6 +36,7 @@ local function pass(w, q, first, count)
   if empty[q.name] then count = count - math.ceil(count / 4) end
   if count == 0 then return end
   call('SREM', w.window, unpack(ARGV, first, first + count - 1))
+  call('SREM', q.demand, unpack(ARGV, first, first + count - 1)) -- nobody takes it for more than the window
   changed(w)
   local n = math.min(room(w), count)
   if n > 0 then
