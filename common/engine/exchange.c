@@ -1,8 +1,9 @@
 /*
  * exchange.c - the batches. One transaction is under way at a time; its statements, in the order in
  * which locks are taken: waves of the outcomes (shared), settle, worker and waves of the claims,
- * pairs, claim. A claim in slots that the same transaction has freed waits for no lock. Right behind it, in a snapshot after the commit: which waves are to be judged; where this
- * was asked a moment ago, and nothing but completed is settled, a moment later for all of them.
+ * pairs, claim. A claim in slots that the same transaction has freed waits for nobody's lock. Right behind it, in a
+ * snapshot after the commit: which waves are to be judged; where this was asked a moment ago, and nothing but
+ * completed is settled, a moment later for all of them.
  */
 #include "engine/exchange.h"
 
@@ -85,7 +86,7 @@ struct exchange {
         struct follow *follow; /* NULL for the API */
         bool wide;             /* of the last claim at least one wave was */
         bool hungry;           /* the last finish brought fewer ids than there was room for */
-        bool kicks;            /* when the loop turns */
+        bool kicks;            /* exchange_kick is due when the loop turns */
         bool followed;         /* what follows the outcomes is there: they wait for nothing */
         struct batch *busy;
         unsigned apart;   /* batches to go in which claims and outcomes are not mixed */
