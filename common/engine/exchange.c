@@ -31,6 +31,7 @@
  */
 enum {
         CLAIMS_MAX = 500,
+        FEW_CLAIMS = 16,
         AGAIN_MS = 500,
         APART = 50,
         MANY_CLAIMS = 32,
@@ -85,6 +86,7 @@ struct exchange {
         size_t taking;         /* ids asked for with a finish that is under way */
         struct follow *follow; /* NULL for the API */
         bool wide;             /* of the last claim at least one wave was */
+        size_t most;           /* ids to take with a finish, beyond what idle runners need */
         bool hungry;           /* the last finish brought fewer ids than there was room for */
         bool kicks;            /* exchange_kick is due when the loop turns */
         bool followed;         /* what follows the outcomes is there: they wait for nothing */
@@ -144,6 +146,7 @@ struct exchange *exchange_new(const struct exchange_opts *o)
         x->o = *o;
         x->follow = o->on_ids ? make_follow(x) : NULL;
         list_init(&x->outcomes);
+        x->most = CLAIMS_MAX;
         x->again = loop_timer_new(o->loop, again, x);
         x->soon = loop_timer_new(o->loop, again, x);
         x->judge = loop_timer_new(o->loop, judge_unjudged, x);
@@ -160,6 +163,7 @@ static void forget_all(struct exchange *x)
         x->nclaims = 0;
         x->taking = 0;
         x->hungry = x->followed = false;
+        x->most = CLAIMS_MAX;
 }
 
 void exchange_free(struct exchange *x)
@@ -210,11 +214,13 @@ static struct broker_take to_take(struct exchange *x)
 {
         struct room room = x->o.room(x->o.arg);
         size_t claiming = exchange_claiming(x);
+        size_t want = beyond(room.jobs, claiming), least = beyond(room.idle, claiming);
+        size_t most = x->most > least ? x->most : least;
 
         return (struct broker_take){.queues = x->o.queues,
                                     .nq = x->o.nqueues,
-                                    .want = beyond(room.jobs, claiming),
-                                    .least = beyond(room.idle, claiming)};
+                                    .want = want < most ? want : most,
+                                    .least = least};
 }
 
 static void room_for_claims(struct exchange *x, size_t n)
@@ -528,11 +534,21 @@ static void read_unanswered(struct exchange *x, struct batch *b, const struct pg
         }
 }
 
+/* What is left goes back and comes again, at some cost: after a claim that left most of it, as of waves of which
+ * nothing is known yet, fewer ids are taken, and twice as many after each that left none. */
+static void size_up(struct exchange *x, size_t given, size_t claimed)
+{
+        if (claimed < given / 2)
+                x->most = claimed * 2 > FEW_CLAIMS ? claimed * 2 : FEW_CLAIMS;
+        else if (claimed == given && x->most < CLAIMS_MAX)
+                x->most *= 2;
+}
+
 static void read_claimed(struct exchange *x, struct batch *b, const struct pg_result *r)
 {
         size_t lock = b->has_settle ? 2 : 0, claim = lock + (b->fresh ? 1 : 2);
         char shut[QUEUE_NAME_MAX + 1] = "";
-        int claimed = 0;
+        size_t claimed = 0;
 
         if (!b->fresh && !claim_answer_alive(r, lock, claim)) {
                 x->o.on_dead(x->o.arg);
@@ -563,9 +579,10 @@ static void read_claimed(struct exchange *x, struct batch *b, const struct pg_re
                 read_unanswered(x, b, r, claim);
         else if (b->fresh)
                 x->caution /= 2;
-        metric_add(METRIC_CLAIMS, claimed, "claimed", NULL);
+        size_up(x, b->nids, claimed);
+        metric_add(METRIC_CLAIMS, (double)claimed, "claimed", NULL);
         if (!b->fresh)
-                metric_add(METRIC_CLAIMS, (double)b->nids - claimed, "refused", NULL);
+                metric_add(METRIC_CLAIMS, (double)(b->nids - claimed), "refused", NULL);
         FAULT_POINT(claim_handed_out);
 }
 
