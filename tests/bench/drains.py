@@ -27,6 +27,15 @@ def drained(fleet, total, deadline_s):
     return s["completed"], s["completed"] / s["took"], s["again"]
 
 
+def together(fleet):
+    """Rows a second while all workers were at work: from the first claim of the one that came last to the last settlement
+    of the one that had nothing more first."""
+    return fleet.sql.value("""WITH each AS (SELECT min(started_at) AS begun, max(finished_at) AS ended FROM attempts GROUP BY worker_id),
+        span AS (SELECT max(begun) AS begun, min(ended) AS ended FROM each)
+        SELECT count(*) / extract(epoch FROM s.ended - s.begun)::float FROM attempts a CROSS JOIN span s
+         WHERE a.finished_at > s.begun AND a.finished_at <= s.ended GROUP BY s.begun, s.ended""") or 0
+
+
 def drain(bench, name, waves, each, workers=2, **fields):
     """One drain: everything is in the backlog before the first worker starts. Returns rows a second."""
     total = waves * each
@@ -38,6 +47,7 @@ def drain(bench, name, waves, each, workers=2, **fields):
         fleet.start_workers(workers, 10)
         done, rate, again = drained(fleet, total, min(LONGEST_DRAIN_S, max(bench.ground.left_s(), 5)))
         found = costs.each(done)
+        found["together"] = together(fleet)
     if done < total:
         bench.say(f"{name}: only {done} of {total} in {LONGEST_DRAIN_S} s")
     if again:
@@ -48,19 +58,20 @@ def drain(bench, name, waves, each, workers=2, **fields):
 def drains(bench):
     """The limit, twenty waves, and one wave with a window, in turn, so that all meet the same weather."""
     rows = bench.size(100_000, 2_000)
-    seen = {"limit": [], "drain": [], "single": [], "ten": [], "ratio": [], "single_ratio": [], "ten_ratio": []}
+    seen = {"limit": [], "drain": [], "single": [], "ten": [], "ratio": [], "single_ratio": [], "ten_ratio": [], "together_ratio": []}
     costs = {}
     for _ in bench.rounds():
         seen["limit"].append(bench.ground.limit(rows, 20))
         rate, found = drain(bench, "drain", 20, rows // 20, batch_size=10_000)
         single, _ = drain(bench, "single", 1, rows, batch_size=200)
-        ten, _ = drain(bench, "ten", 20, rows // 20, workers=10, batch_size=10_000)
+        ten, of_ten = drain(bench, "ten", 20, rows // 20, workers=10, batch_size=10_000)
         seen["drain"].append(rate)
         seen["single"].append(single)
         seen["ten"].append(ten)
         seen["ratio"].append(rate / seen["limit"][-1])
         seen["single_ratio"].append(single / rate)
         seen["ten_ratio"].append(ten / rate)
+        seen["together_ratio"].append(of_ten["together"] / max(found["together"], 1))
         for key, value in found.items():
             costs.setdefault(key, []).append(value)
     bench.report("limit", f"pgbench, 2 clients, 50 results a statement, {rows:,} rows", seen["limit"], "rows/s")
@@ -70,6 +81,7 @@ def drains(bench):
     bench.report("single_ratio", "the same against the 20 waves of its round", seen["single_ratio"], "", at_least=0.8)
     bench.report("ten", f"{rows:,} noop in 20 waves, 10 workers of 10 runners", seen["ten"], "rows/s")
     bench.report("ten_ratio", "the same against the 2 workers of its round", seen["ten_ratio"], "", at_least=1)
+    bench.report("together_ratio", "the same while all workers are at work: without the start of ten", seen["together_ratio"], "")
     for key, what, unit in (("commits", "commits of PostgreSQL", "/job"), ("wal", "WAL of PostgreSQL", "bytes/job"),
                             ("redis_commands", "commands of Redis, those of scripts included", "/job"),
                             ("worker_cpu", "CPU of workers and runners", "µs/job"),
