@@ -1,6 +1,7 @@
 """Scenarios of the fault points in workers and their runners (see points.py)."""
 
 import signal
+import time
 
 from gate import DOWN, Gate
 from invariants import snapshot
@@ -385,12 +386,22 @@ def it_stands_still(x):
 LARGE = {"sleep_ms": 400, "result": {"pages": ["x" * 1000] * 900}}
 
 
+def results_gather(x, wave):
+    """The first settlement waits for the wave until all other bodies have ended: their results go together."""
+    x.running(wave, 24)
+    x.sql.execute("BEGIN")
+    x.sql.execute("SELECT FROM waves WHERE wave_id = %s FOR UPDATE", wave)
+    time.sleep(1)
+    x.sql.execute("COMMIT")
+
+
 @passes("half_sent")
 def half_a_settlement(x):
-    """Results of a megabyte each go together."""
+    """Results of a megabyte each."""
     victim = x.victim(24)
     x.fleet.wait_worker(victim)
     wave = x.submit(24, batch_size=24, params=LARGE)
+    results_gather(x, wave)
     x.dies(victim)
     x.worker(8)
     x.ends(wave)
@@ -403,6 +414,7 @@ def half_a_settlement_that_stands_still(x):
     victim = x.victim(24, act="stop", **env)
     x.fleet.wait_worker(victim)
     wave = x.submit(24, batch_size=24, params=LARGE)
+    results_gather(x, wave)
     x.passed(victim)
     x.worker(8, **env)
     goes_on_later(x, victim, wave)
