@@ -63,8 +63,6 @@ for _ = 1, tonumber(ARGV[own_arg + 2]) do
   end
   at = first + count
 end
-moves = math.max(moves, want)
-for _, q in ipairs(queues) do q.floor = want end
 local out = release()
 out[#out + 1] = freed
 for _, id in ipairs(passed) do out[#out + 1] = id end
