@@ -52,8 +52,8 @@ struct exchange_opts {
         void (*on_claim)(const struct claim_row *row, void *arg);
         void (*on_shut)(const char *queue, void *arg); /* ids came from a queue that is paused */
         void (*on_dead)(void *arg);                    /* the claim found this worker dead */
-        void (*on_finished)(const int64_t *ids, size_t n,
-                            void *arg); /* their deliveries are over, Redis has been told */
+        /* Their deliveries are over, Redis has been told. */
+        void (*on_finished)(const int64_t *ids, size_t n, void *arg);
         /* Taken together with a finish, or with what follows; maybe none. */
         void (*on_ids)(const int64_t *ids, size_t n, void *arg);
         /* How many jobs there is room for: as many ids are claimed, and taken with a finish. */
