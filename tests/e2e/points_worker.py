@@ -36,6 +36,16 @@ def ids_come_with_an_end(x):
     x.ends(wave)
 
 
+@passes("follow_sent", variant="of brief bodies")
+def slots_pass_from_hand_to_hand(x):
+    """Many at once, to ids that are in the list of the dead with those that have ended and are not settled."""
+    victim = x.victim(4, nth=30)
+    wave = x.submit(6000, batch_size=40)
+    x.dies(victim)
+    x.worker()
+    x.ends(wave)
+
+
 @passes("settle_unjudged")
 def with_short_bodies(x):
     """Batch follows upon batch: whether the wave is over is asked a moment later."""

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/rand.h"
 #include "broker/broker.h"
@@ -297,6 +298,25 @@ static UNUSED void finish_one(int64_t id, const struct wave_facts *f, enum deliv
 {
         struct delivery d = {.id = id, .wave_no = f->wave_no, .end = end, .due_in_ms = due_in_ms};
         finish(&d, 1, f, 1);
+}
+
+/* What main() of a program of such tests does and returns. */
+static UNUSED int rig_main(const char *name, const TTest *const *tests, size_t n)
+{
+        Suite *s = suite_create(name);
+        TCase *t = tcase_create(name);
+        tcase_add_checked_fixture(t, rig_start, rig_end);
+        tcase_set_timeout(t, 60);
+        for (size_t i = 0; i < n; i++)
+                tcase_add_test(t, tests[i]);
+        suite_add_tcase(s, t);
+        log_init("test", LOG_ERROR);
+        harness_stack_up();
+        SRunner *runner = srunner_create(s);
+        srunner_run_all(runner, CK_NORMAL);
+        int failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed ? 1 : 0;
 }
 
 #endif

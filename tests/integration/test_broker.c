@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "base/log.h"
-
 /* ---- submit ---- */
 
 START_TEST(submit_writes_the_keys_of_the_design)
@@ -747,7 +745,7 @@ START_TEST(promote_many)
 }
 END_TEST
 
-static Suite *suite(void)
+int main(void)
 {
         const TTest *const tests[] = {submit_writes_the_keys_of_the_design,
                                       submit_of_nothing_opens_the_wave,
@@ -781,23 +779,5 @@ static Suite *suite(void)
                                       polls_leave_a_queue_short,
                                       a_due_retry_passes_through_the_window,
                                       promote_many};
-        Suite *s = suite_create("broker");
-        TCase *t = tcase_create("operations");
-        tcase_add_checked_fixture(t, rig_start, rig_end);
-        tcase_set_timeout(t, 60);
-        for (size_t i = 0; i < COUNT_OF(tests); i++)
-                tcase_add_test(t, tests[i]);
-        suite_add_tcase(s, t);
-        return s;
-}
-
-int main(void)
-{
-        log_init("test", LOG_ERROR);
-        harness_stack_up();
-        SRunner *runner = srunner_create(suite());
-        srunner_run_all(runner, CK_NORMAL);
-        int failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? 1 : 0;
+        return rig_main("broker", tests, COUNT_OF(tests));
 }

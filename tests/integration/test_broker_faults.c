@@ -8,8 +8,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/log.h"
-
 /* ---- coming up ---- */
 
 START_TEST(what_makes_redis_forget_is_said)
@@ -588,7 +586,7 @@ START_TEST(a_child_forgets)
 }
 END_TEST
 
-static Suite *suite(void)
+int main(void)
 {
         const TTest *const tests[] = {what_makes_redis_forget_is_said,
                                       a_host_is_found_by_name,
@@ -614,23 +612,5 @@ static Suite *suite(void)
                                       the_broker_may_be_freed_in_any_callback,
                                       the_broker_may_be_freed_by_its_events,
                                       a_child_forgets};
-        Suite *s = suite_create("broker faults");
-        TCase *t = tcase_create("faults");
-        tcase_add_checked_fixture(t, rig_start, rig_end);
-        tcase_set_timeout(t, 60);
-        for (size_t i = 0; i < COUNT_OF(tests); i++)
-                tcase_add_test(t, tests[i]);
-        suite_add_tcase(s, t);
-        return s;
-}
-
-int main(void)
-{
-        log_init("test", LOG_ERROR);
-        harness_stack_up();
-        SRunner *runner = srunner_create(suite());
-        srunner_run_all(runner, CK_NORMAL);
-        int failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? 1 : 0;
+        return rig_main("broker faults", tests, COUNT_OF(tests));
 }

@@ -1,8 +1,6 @@
 /* test_broker_lives.c - all operations of the broker together, at random, without a reconciler. */
 #include "broker_rig.h"
 
-#include "base/log.h"
-
 enum { LIFE_WAVES = 6, LIFE_EACH = 150, LIFE_TAKE = 12 };
 enum life { LIFE_PENDING, LIFE_PARKED, LIFE_RETRYING, LIFE_DONE };
 static enum life life[LIFE_WAVES][LIFE_EACH]; /* what PostgreSQL would say */
@@ -131,17 +129,6 @@ END_TEST
 
 int main(void)
 {
-        log_init("test", LOG_ERROR);
-        harness_stack_up();
-        Suite *s = suite_create("broker_lives");
-        TCase *t = tcase_create("random");
-        tcase_add_checked_fixture(t, rig_start, rig_end);
-        tcase_set_timeout(t, 60);
-        tcase_add_test(t, random_lives_all_end);
-        suite_add_tcase(s, t);
-        SRunner *runner = srunner_create(s);
-        srunner_run_all(runner, CK_NORMAL);
-        int failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? 1 : 0;
+        const TTest *const tests[] = {random_lives_all_end};
+        return rig_main("broker lives", tests, COUNT_OF(tests));
 }

@@ -3,8 +3,6 @@
 
 #include <stdio.h>
 
-#include "base/log.h"
-
 /* ---- for the reconciler ---- */
 
 START_TEST(a_lost_turn_is_found_again)
@@ -205,7 +203,7 @@ START_TEST(a_rate_is_shared)
 }
 END_TEST
 
-static Suite *suite(void)
+int main(void)
 {
         const TTest *const tests[] = {a_lost_turn_is_found_again,
                                       a_hash_that_lacks_something_is_none,
@@ -216,23 +214,5 @@ static Suite *suite(void)
                                       what_stands_where,
                                       depths_and_queues,
                                       a_rate_is_shared};
-        Suite *s = suite_create("broker repair");
-        TCase *t = tcase_create("repair");
-        tcase_add_checked_fixture(t, rig_start, rig_end);
-        tcase_set_timeout(t, 60);
-        for (size_t i = 0; i < COUNT_OF(tests); i++)
-                tcase_add_test(t, tests[i]);
-        suite_add_tcase(s, t);
-        return s;
-}
-
-int main(void)
-{
-        log_init("test", LOG_ERROR);
-        harness_stack_up();
-        SRunner *runner = srunner_create(suite());
-        srunner_run_all(runner, CK_NORMAL);
-        int failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? 1 : 0;
+        return rig_main("broker repair", tests, COUNT_OF(tests));
 }

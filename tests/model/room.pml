@@ -50,7 +50,7 @@ inline add_up()
 
 proctype worker(byte w)
 {
-        byte rounds = ROUNDS, settled, claimed, seen, room, before;
+        byte rounds = ROUNDS, settled, claimed, seen, before;
         bool locked, shared, open;
         do
         :: rounds == 0 -> break
