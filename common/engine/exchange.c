@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
-#include "engine/claim_answer.h"
+#include "engine/claim.h"
 #include "engine/follow.h"
 #include "engine/look.h"
 #include "engine/pace.h"
@@ -26,11 +26,10 @@
 /*
  * APART: so many batches go without mixing after PostgreSQL has refused one. CAREFUL: at most so many claims
  * know everything after one has left ids. MANY_CLAIMS: with so many ids a claim takes long enough for others to
- * wait for its waves' locks. JUDGE_MS: a wave may end so much before it is found out. GATHER_MS: outcomes wait
+ * wait for its waves' locks, and ranges of neighbours are worth finding. JUDGE_MS: a wave may end so much before it is found out. GATHER_MS: outcomes wait
  * so long at most, unless they are GATHERED, for those of brief bodies that are under way.
  */
 enum {
-        CLAIMS_MAX = 500,
         FEW_CLAIMS = 16,
         AGAIN_MS = 500,
         APART = 50,
@@ -85,7 +84,6 @@ struct exchange {
         size_t nclaims, claims_cap;
         size_t taking;         /* ids asked for with a finish that is under way */
         struct follow *follow; /* NULL for the API */
-        bool wide;             /* of the last claim at least one wave was */
         size_t most;           /* ids to take with a finish, beyond what idle runners need */
         bool hungry;           /* the last finish brought fewer ids than there was room for */
         bool kicks;            /* exchange_kick is due when the loop turns */
@@ -520,7 +518,7 @@ static void be_careful(struct exchange *x, const int64_t *left, size_t n)
 static void read_unanswered(struct exchange *x, struct batch *b, const struct pg_result *r,
                             size_t claim)
 {
-        size_t n = claim_answer_lacks(r, claim, b->ids, b->nids);
+        size_t n = claim_lacks(r, claim, b->ids, b->nids);
 
         if (b->fresh) {
                 be_careful(x, b->ids, n);
@@ -550,17 +548,16 @@ static void read_claimed(struct exchange *x, struct batch *b, const struct pg_re
         char shut[QUEUE_NAME_MAX + 1] = "";
         size_t claimed = 0;
 
-        if (!b->fresh && !claim_answer_alive(r, lock, claim)) {
+        if (!b->fresh && !claim_alive(r, lock, claim)) {
                 x->o.on_dead(x->o.arg);
                 return;
         }
-        x->wide = claim_answer_wide(r, lock);
         FAULT_POINT(claim_committed);
         for (int i = 0; i < pg_rows(r, claim); i++) {
                 struct claim_row row;
                 struct wave_facts f;
                 bool over = false;
-                if (claim_answer_row(r, lock, claim, i, &row, &f, &over)) {
+                if (claim_read(r, lock, claim, i, &row, &f, &over)) {
                         after_facts(&b->after, &f);
                         if (over)
                                 after_over(&b->after, &f);
@@ -816,30 +813,20 @@ static void add_settle(struct exchange *x, struct batch *b, struct pg_tx *tx)
 static void add_claim(struct exchange *x, struct batch *b, struct pg_tx *tx)
 {
         struct pace_known known;
-        bool many = b->passes || (x->wide && b->nids >= MANY_CLAIMS);
 
         b->fresh = !x->careful;
         if (x->careful)
                 x->careful--;
-        pg_stmt(tx, many ? SQL_CLAIM_LOCK_MANY : SQL_CLAIM_LOCK);
-        pg_arg_int8s(tx, b->ids, b->nids);
-        pg_arg_int(tx, x->o.worker);
-        if (!b->fresh) { /* claim_fresh claims nothing that has a pair */
-                pg_stmt(tx, SQL_PAIR_LOCKS);
-                pg_arg_int8s(tx, b->ids, b->nids);
-        }
-        pg_stmt(tx, b->fresh ? SQL_CLAIM_FRESH : SQL_CLAIM);
-        pg_arg_int8s(tx, b->ids, b->nids);
-        pg_arg_int(tx, x->o.worker);
-        pg_arg_int(tx, x->o.shard);
-        pg_arg_texts(tx, x->o.queues, x->o.nqueues);
         x->o.paces(&known, x->o.arg);
-        pg_arg_int8s(tx, known.shorts, known.nshorts);
-        pg_arg_int(tx, (int64_t)x->o.room(x->o.arg).lone);
-        pg_arg_bool(tx, many);
-        pg_arg_int8s(tx, known.longs, known.nlongs);
-        pg_arg_int(tx, known.below_us);
-        pg_arg_int(tx, PACE_KNOWN_AFTER);
+        claim_add(tx, b->ids, b->nids,
+                  &(struct claim_by){.worker = x->o.worker,
+                                     .shard = x->o.shard,
+                                     .queues = x->o.queues,
+                                     .nqueues = x->o.nqueues,
+                                     .known = &known,
+                                     .lone = x->o.room(x->o.arg).lone,
+                                     .many = b->nids >= MANY_CLAIMS,
+                                     .fresh = b->fresh});
         PG_FAULT_SENT(tx, claim_sent);
 }
 

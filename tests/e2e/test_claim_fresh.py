@@ -1,5 +1,5 @@
-"""claim_fresh is claim in fewer steps: whatever the tables hold, it claims nothing that claim would not, does to
-each row what claim does, and takes all where nothing is special."""
+"""claim_fresh and claim_many are claim in fewer steps: whatever the tables hold, they claim nothing that claim would not,
+do to each row what claim does, and take all where nothing is special."""
 
 import random
 import re
@@ -11,8 +11,19 @@ import pytest
 
 SQL = Path(__file__).resolve().parents[2] / "common/store/sql"
 SETTINGS = ("search_path=wavefleet,public", "jit=off", "plan_cache_mode=force_generic_plan", "enable_seqscan=off")
-TYPES = "bigint[], bigint, int, text[], bigint[], int, boolean, bigint[], bigint, int"
+CLAIMS = {"claim_lock": "bigint[], bigint", "claim_lock_many": "bigint[], bigint[], bigint",
+          "claim": "bigint[], bigint, int, text[], bigint[], int, boolean, bigint[], bigint, int",
+          "claim_fresh": "bigint[], bigint, int, text[], bigint[], int, bigint[], bigint, int",
+          "claim_many": "bigint[], bigint[], bigint, int, text[], bigint[], boolean, bigint[], bigint, int"}
 WORKER = 1
+
+
+def ranges(ids):
+    """First and last ids of ranges of neighbours."""
+    ids = sorted(ids)
+    first = [i for at, i in enumerate(ids) if at == 0 or ids[at - 1] != i - 1]
+    last = [i for at, i in enumerate(ids) if at + 1 == len(ids) or ids[at + 1] != i + 1]
+    return first, last
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +31,7 @@ def cursor(make_fleet):
     fleet = make_fleet(watched=False)
     connection = psycopg2.connect(fleet.place.database_url, options=" ".join("-c " + s for s in SETTINGS))
     with connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as c:
-        for name, types in (("claim_lock", "bigint[], bigint"), ("claim_lock_many", "bigint[], bigint"),
-                            ("claim", TYPES), ("claim_fresh", TYPES)):
+        for name, types in CLAIMS.items():
             text = re.sub(r"^--.*$", "", (SQL / f"{name}.sql").read_text(), flags=re.M)
             c.execute(f"PREPARE {name} ({types}) AS {text}")
         connection.commit()
@@ -66,12 +76,24 @@ def learn(c, wave_no, bodies, us):
                bodies_us = p.bodies_us + excluded.bodies_us""", (wave_no, bodies, bodies * us))
 
 
-def claimed_by(c, statement, ids, short, lone, wide, long=()):
-    """What the statement claimed, {id: its answer}, and what it left in the tables; nothing of it stays."""
+def claimed_by(c, full, ids, short, lone, many, long=()):
+    """What the claim claimed, {id: its answer}, and what it left in the tables; nothing of it stays."""
+    first, last = ranges(ids)
     c.execute("SAVEPOINT before")
-    c.execute(f"EXECUTE {'claim_lock_many' if wide else 'claim_lock'} (%s::bigint[], %s)", (ids, WORKER))
-    c.execute(f"""EXECUTE {statement} (%s::bigint[], %s, 1, '{{default,other}}', %s::bigint[], %s, %s, %s::bigint[], 20000, 4)""",
-              (ids, WORKER, short, lone, wide, list(long)))
+    if many:
+        c.execute("EXECUTE claim_lock_many (%s::bigint[], %s::bigint[], %s)", (first, last, WORKER))
+    else:
+        c.execute("EXECUTE claim_lock (%s::bigint[], %s)", (ids, WORKER))
+    values = [WORKER, 1, ["default", "other"], short]
+    if full:
+        c.execute("EXECUTE claim (%s::bigint[], %s, %s, %s, %s::bigint[], %s, %s, %s::bigint[], 20000, 4)",
+                  (ids, *values, lone, many, list(long)))
+    elif many:
+        c.execute("EXECUTE claim_many (%s::bigint[], %s::bigint[], %s, %s, %s, %s::bigint[], %s, %s::bigint[], 20000, 4)",
+                  (first, last, *values, len(ids) <= lone, list(long)))
+    else:
+        c.execute("EXECUTE claim_fresh (%s::bigint[], %s, %s, %s, %s::bigint[], %s, %s::bigint[], 20000, 4)",
+                  (ids, *values, lone, list(long)))
     answers = {r["id"]: r for r in c.fetchall() if r["claimed"] is not None}
     tables = {}
     for table, key in (("migrations", "id"), ("active", "migration_id"), ("wave_progress", "wave_no, shard")):
@@ -79,10 +101,6 @@ def claimed_by(c, statement, ids, short, lone, wide, long=()):
         tables[table] = c.fetchall()
     c.execute("ROLLBACK TO before")
     return answers, tables
-
-
-def settled_answer(answer):
-    return {k: v for k, v in answer.items() if k not in ("polls", "due_in_ms")}
 
 
 def test_it_claims_nothing_that_claim_would_not(cursor):
@@ -112,13 +130,13 @@ def test_it_claims_nothing_that_claim_would_not(cursor):
         ids = sorted(ids)
         short = waves if rnd.random() < 0.5 else rnd.sample(waves, rnd.randint(0, len(waves)))
         long = [w for w in waves if w not in short and rnd.random() < 0.3]
-        lone, wide = rnd.choice((0, 3, 100)), rnd.random() < 0.5
-        fresh, fresh_tables = claimed_by(c, "claim_fresh", ids, short, lone, wide, long)
-        full, full_tables = claimed_by(c, "claim", ids, short, lone, wide, long)
+        lone, many = rnd.choice((0, 3, 100)), rnd.random() < 0.5
+        fresh, fresh_tables = claimed_by(c, False, ids, short, lone, many, long)
+        full, full_tables = claimed_by(c, True, ids, short, lone, many, long)
         told = f"seed {seed}: {sorted(fresh)} and {sorted(full)} of {ids}"
         assert fresh.keys() <= full.keys(), told
         for i, answer in fresh.items():
-            assert settled_answer(answer) == settled_answer(full[i]), told
+            assert answer == {k: full[i][k] for k in answer}, told
         if fresh.keys() == full.keys():
             assert fresh_tables == full_tables, told
         rows = {r["id"]: r for r in full_tables["migrations"]}
@@ -130,30 +148,30 @@ def test_it_claims_nothing_that_claim_would_not(cursor):
     assert some > 40 and all_of_it > 15, (some, all_of_it)
 
 
-@pytest.mark.parametrize("wide", [False, True])
-def test_it_takes_all_where_nothing_is_special(cursor, wide):
+@pytest.mark.parametrize("many", [False, True])
+def test_it_takes_all_where_nothing_is_special(cursor, many):
     make_worker(cursor)
     ids = []
     for n in range(3):
         ids += make_wave(cursor, n, [{} for _ in range(20)])[1]
-    fresh, tables = claimed_by(cursor, "claim_fresh", ids, [], 100, wide)
+    fresh, tables = claimed_by(cursor, False, ids, [], 100, many)
     assert sorted(fresh) == ids
     assert [r["state"] for r in tables["migrations"]] == ["running"] * 60
     assert sum(r["claimed"] for r in tables["wave_progress"]) == 60
     cursor.connection.rollback()
 
 
-@pytest.mark.parametrize("statement", ["claim", "claim_fresh"])
+@pytest.mark.parametrize("full, many", [(True, False), (True, True), (False, False), (False, True)])
 @pytest.mark.parametrize("bodies, us, long, ahead", [(4, 19999, False, True), (3, 10, False, False), (4, 20000, False, False),
                                                      (400, 10, True, False)])
-def test_what_any_worker_has_learnt_counts(cursor, statement, bodies, us, long, ahead):
+def test_what_any_worker_has_learnt_counts(cursor, full, many, bodies, us, long, ahead):
     """Unless this one knows better; and each is told of it."""
     make_worker(cursor)
     wave_no, ids = make_wave(cursor, 0, [{} for _ in range(20)])
     learn(cursor, wave_no, bodies - 1, us)
     cursor.execute("INSERT INTO wave_progress (wave_no, shard, bodies, bodies_us) VALUES (%s, 3, 1, %s)", (wave_no, us))
-    claimed, _ = claimed_by(cursor, statement, ids, [], 5, False, [wave_no] if long else [])
-    assert len(claimed) == (20 if ahead else 5 if statement == "claim" else 0)
+    claimed, _ = claimed_by(cursor, full, ids, [], 5, many, [wave_no] if long else [])
+    assert len(claimed) == (20 if ahead else 5 if full else 0)
     assert {r["body_us"] for r in claimed.values()} <= {us if bodies >= 4 else None}
     cursor.connection.rollback()
 
@@ -164,4 +182,15 @@ def test_waves_of_which_nothing_is_known_are_tried_side_by_side(cursor):
     claimed, _ = claimed_by(cursor, "claim", sum(ids, []), [], 10, False)
     assert [len(claimed.keys() & set(of)) for of in ids] == [3, 3, 2, 2]
     assert all(claimed.keys() & set(of) == set(of[:len(claimed.keys() & set(of))]) for of in ids)
+    cursor.connection.rollback()
+
+
+def test_ranges_hold_no_more_than_was_given(cursor):
+    """Ids of several waves by turns, with gaps."""
+    make_worker(cursor)
+    waves = [make_wave(cursor, n, [{} for _ in range(9)])[1] for n in range(3)]
+    ids = [i for its in waves for i in its if i % 4]
+    claimed, tables = claimed_by(cursor, False, ids, [], 100, True)
+    assert sorted(claimed) == ids
+    assert [r["id"] for r in tables["migrations"] if r["state"] == "running"] == ids
     cursor.connection.rollback()

@@ -9,13 +9,12 @@ import psycopg2.extras
 import pytest
 
 from failing import names
-from test_claim_fresh import SETTINGS, SQL, TYPES, make_wave
+from test_claim_fresh import CLAIMS, SETTINGS, SQL, make_wave, ranges
 
 SETTLED = "bigint[], int[], text[], text[], bigint[], int[], bigint, int, boolean, bigint[], boolean"
 SETTLE = ("bigint[], int[], text[], text[], text[], text[], text[], bigint[], bigint[], bigint, int, bigint, bigint, int, "
           "int[], bigint, boolean, bigint[], boolean")
-STATEMENTS = {"claim_lock": "bigint[], bigint", "claim_lock_many": "bigint[], bigint", "claim": TYPES, "claim_fresh": TYPES,
-              "settle_lock": "bigint[], bigint[]", "settle_completed": SETTLED, "settle": SETTLE}
+STATEMENTS = {**CLAIMS, "settle_lock": "bigint[], bigint[]", "settle_completed": SETTLED, "settle": SETTLE}
 
 
 class Session:
@@ -34,12 +33,17 @@ class Session:
         self.c.execute(f"EXECUTE {statement} ({', '.join(['%s'] * len(values))})", values)
         return self.c.fetchall()
 
-    def claim(self, ids, lock="claim_lock_many", statement="claim_fresh"):
+    def claim(self, ids, many=True):
         """The ids that it claimed."""
-        assert self.run(lock, ids, self.worker)
-        rows = self.run(statement, ids, self.worker, self.worker, ["default"], [self.wave_no], 100, lock == "claim_lock_many",
-                        [], 20000, 4)
-        return sorted(r[0] for r in rows if r[1] is not None)
+        first, last = ranges(ids)
+        who = (self.worker, self.worker, ["default"], [self.wave_no])
+        if many:
+            assert self.run("claim_lock_many", first, last, self.worker)
+            rows = self.run("claim_many", first, last, *who, True, [], 20000, 4)
+        else:
+            assert self.run("claim_lock", ids, self.worker)
+            rows = self.run("claim_fresh", ids, *who, 100, [], 20000, 4)
+        return sorted(r[0] for r in rows)
 
     def complete(self, ids, told=True):
         self.run("settle_lock", [], [self.wave_no])
@@ -117,7 +121,7 @@ def test_two_who_pass_slots_do_not_wait_for_one_another(place):
 def test_nor_for_one_who_is_guarded(place):
     place.a.complete(place.ids[:2])
     place.a.commit()
-    assert place.a.claim(place.ids[4:5], lock="claim_lock") == place.ids[4:5]
+    assert place.a.claim(place.ids[4:5], many=False) == place.ids[4:5]
     place.b.complete(place.ids[2:4])
     assert place.b.claim(place.ids[6:8]) == place.ids[6:8]
     place.b.commit()
@@ -129,7 +133,7 @@ def test_nor_for_one_who_is_guarded(place):
 def test_more_than_were_settled_are_guarded(place, given):
     place.a.complete(place.ids[:2])
     place.a.commit()
-    assert place.a.claim(place.ids[4:5], lock="claim_lock") == place.ids[4:5]
+    assert place.a.claim(place.ids[4:5], many=False) == place.ids[4:5]
     place.b.complete(place.ids[2:4])
     with pytest.raises(psycopg2.errors.LockNotAvailable):
         place.b.claim(place.ids[6:6 + given])
@@ -175,7 +179,7 @@ def test_what_was_refused_frees_nothing(place):
 def test_what_an_earlier_transaction_settled_frees_nothing(place):
     place.a.complete(place.ids[:2])
     place.a.commit()
-    assert place.b.claim(place.ids[10:11], lock="claim_lock") == place.ids[10:11]
+    assert place.b.claim(place.ids[10:11], many=False) == place.ids[10:11]
     with pytest.raises(psycopg2.errors.LockNotAvailable):
         place.a.claim(place.ids[4:6])
     place.a.roll_back()
@@ -198,7 +202,7 @@ def test_acts_wait_and_are_seen(place):
 
 def test_nothing_passes_where_the_settlement_was_not_told_of_a_claim(place):
     place.a.complete(place.ids[:2], told=False)
-    assert place.b.claim(place.ids[10:11], lock="claim_lock") == []
+    assert place.b.claim(place.ids[10:11], many=False) == []
     with pytest.raises(psycopg2.errors.LockNotAvailable):
         place.a.claim(place.ids[4:6])
     place.a.roll_back()

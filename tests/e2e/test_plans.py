@@ -15,9 +15,10 @@ SETTINGS = ("search_path=wavefleet,public", "jit=off", "plan_cache_mode=force_ge
 STATEMENTS = {
     "claim_lock": "'{1}', 1",
     "pair_locks": "'{1}'",
-    "claim_lock_many": "'{1}', 1",
+    "claim_lock_many": "'{1}', '{2}', 1",
     "claim": "'{1}', 1, 1, '{default}', '{}', 10, false, '{}', 20000, 4",
-    "claim_fresh": "'{1}', 1, 1, '{default}', '{}', 10, false, '{}', 20000, 4",
+    "claim_fresh": "'{1}', 1, 1, '{default}', '{}', 10, '{}', 20000, 4",
+    "claim_many": "'{1}', '{2}', 1, 1, '{default}', '{}', true, '{}', 20000, 4",
     "settle_lock": "'{1}', '{}'",
     "settle": "'{1}', '{1}', '{completed}', '{NULL}', '{NULL}', '{NULL}', '{NULL}', '{-1}', '{0}', 1, 1, 1, 1, 1, '{0}', 0, false, '{0}', true",
     "settle_completed": "'{1}', '{1}', '{NULL}', '{NULL}', '{0}', '{0}', 1, 1, false, '{0}', true",
@@ -70,6 +71,31 @@ def test_it_finds_its_rows_by_what_is_given(session, name):
     assert found, plan
     for node in found:
         assert {"Index Cond", "Recheck Cond", "TID Cond"} & node.keys(), json.dumps(node, indent=1)
+
+
+@pytest.fixture
+def large(make_fleet):
+    """What a session sees that connects when there are many rows, of whose ids no order is left in the table."""
+    with psycopg2.connect(make_fleet(watched=False).place.database_url,
+                          options=" ".join("-c " + s for s in SETTINGS)) as connection:
+        with connection.cursor() as cursor:
+            cursor.execute("""INSERT INTO migrations (id, wave_no, project, params)
+                SELECT n, n % 20, 'p' || n, to_jsonb(repeat('x', 1000)) FROM generate_series(1, 20000) n ORDER BY md5(n::text)""")
+            cursor.execute("ANALYZE migrations")
+            yield cursor
+            connection.rollback()
+    connection.close()
+
+
+@pytest.mark.parametrize("name", ["claim_lock_many", "claim_many"])
+def test_ranges_are_looked_up_where_there_are_many_rows(large, name):
+    text = (ROOT / "common/store/sql" / f"{name}.sql").read_text()
+    large.execute(f"PREPARE {name} AS {re.sub(r'^--.*$', '', text, flags=re.M)}")
+    large.execute(f"EXPLAIN (FORMAT JSON) EXECUTE {name}({STATEMENTS[name]})")
+    found = [n for n in scans(large.fetchone()[0][0]["Plan"], []) if n["Relation Name"] == "migrations"]
+    assert found
+    for node in found:
+        assert node.get("TID Cond") or node.get("Index Cond") == "((id >= r.first) AND (id <= r.last))", json.dumps(node, indent=1)
 
 
 def test_it_would_notice_a_plan_that_reads_all(session):

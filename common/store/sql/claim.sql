@@ -75,14 +75,14 @@ counted AS (
     INSERT INTO wave_progress AS p (wave_no, shard, claimed)
     SELECT wave_no, $3::smallint, count(*) FROM claimed GROUP BY wave_no ORDER BY wave_no
         ON CONFLICT (wave_no, shard) DO UPDATE SET claimed = p.claimed + excluded.claimed)
-SELECT s.id, c.attempt AS claimed, s.wave_no,
-       CASE WHEN s.gated THEN 'blocked' ELSE s.state END AS state, s.attempt,
-       s.due, CASE WHEN s.due THEN 0 ELSE ceil(date_part('epoch', s.due_at - now()) * 1000) END::bigint AS due_in_ms,
-       s.open, s.twin, s.project, s.brz_project_id, s.spent, s.params::text, s.memo::text, s.polls,
+SELECT s.id, c.attempt AS claimed, s.wave_no, s.project, s.brz_project_id, s.spent, s.params::text, s.memo::text,
        (date_part('epoch', coalesce(CASE WHEN c.id IS NULL THEN s.started_at END, now())) * 1000)::bigint
            AS started_ms,
        (date_part('epoch', coalesce(s.first_started_at, now())) * 1000)::bigint AS first_started_ms,
-       s.shut, c.id IS NULL AND (s.locked IS NOT TRUE OR s.id = ANY (ARRAY(SELECT id FROM fit WHERE NOT short))) AS spare,
-       s.body_us
+       s.body_us,
+       CASE WHEN s.gated THEN 'blocked' ELSE s.state END AS state, s.attempt,
+       s.due, CASE WHEN s.due THEN 0 ELSE ceil(date_part('epoch', s.due_at - now()) * 1000) END::bigint AS due_in_ms,
+       s.open, s.twin, s.polls, s.shut,
+       c.id IS NULL AND (s.locked IS NOT TRUE OR s.id = ANY (ARRAY(SELECT id FROM fit WHERE NOT short))) AS spare
   FROM seen s
   LEFT JOIN claimed c ON c.id = s.id

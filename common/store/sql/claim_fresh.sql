@@ -1,29 +1,24 @@
 -- Claims what claim would claim, in fewer steps, where nothing is special about it: pending rows, of waves with room
 -- for all that is given of them, not of the kind remote, behind no canary, and with no need to spread them. Most
--- are like that. It answers, as claim, for what it has claimed only; the others are for claim to look at.
+-- are like that. It answers for what it has claimed only, and says of it what claim says first; the others are for
+-- claim to look at. Few ids: claim_lock has locked their waves, all in the same way.
 -- The rows are found by their ids only, once: hence wave_no + 0, which no index has.
--- $1 to $10 as of claim
-WITH given AS MATERIALIZED ( -- counted only where somebody asks
+-- $1 to $6 as of claim, $7 to $9 as its $8 to $10
+WITH given AS MATERIALIZED (
     SELECT m.wave_no, count(*) AS ids FROM migrations m WHERE m.id = ANY ($1::bigint[]) GROUP BY m.wave_no),
 w AS MATERIALIZED (
-    SELECT w.wave_no, p.body_us,
-           w.wave_no = ANY ($5::bigint[]) OR w.wave_no <> ALL ($8::bigint[]) AND coalesce(p.body_us < $9::bigint, false) AS short
+    SELECT w.wave_no, p.body_us, (date_part('epoch', now()) * 1000)::bigint AS now_ms,
+           w.wave_no = ANY ($5::bigint[]) OR w.wave_no <> ALL ($7::bigint[]) AND coalesce(p.body_us < $8::bigint, false) AS short
       FROM waves w
      CROSS JOIN LATERAL (
            SELECT coalesce(sum(claimed - released), 0) AS taken,
-                  CASE WHEN sum(bodies) >= $10::int THEN (sum(bodies_us) / sum(bodies))::bigint END AS body_us
+                  CASE WHEN sum(bodies) >= $9::int THEN (sum(bodies_us) / sum(bodies))::bigint END AS body_us
              FROM wave_progress WHERE wave_no = w.wave_no) p
-     WHERE w.wave_no = ANY (CASE WHEN $7::boolean
-                                 THEN nullif(current_setting('wavefleet.guarded', true), '')::bigint[]
-                                      || nullif(current_setting('wavefleet.free', true), '')::bigint[]
-                                 ELSE ARRAY(SELECT wave_no FROM given) END)
+     WHERE w.wave_no = ANY (ARRAY(SELECT wave_no FROM given))
        AND w.state = 'running' AND w.queue = ANY ($4::text[])
        AND w.queue <> ALL (ARRAY(SELECT queue FROM queues WHERE paused))
        AND w.kind <> 'remote' AND w.gate_id IS NULL
-       AND (NOT $7::boolean OR w.batch_size >= w.total
-            OR w.wave_no = ANY (nullif(current_setting('wavefleet.guarded', true), '')::bigint[]))
-       AND CASE WHEN w.batch_size - p.taken >= cardinality($1::bigint[]) THEN true
-                ELSE w.batch_size - p.taken >= (SELECT g.ids FROM given g WHERE g.wave_no = w.wave_no) END
+       AND w.batch_size - p.taken >= (SELECT g.ids FROM given g WHERE g.wave_no = w.wave_no)
        AND EXISTS (SELECT FROM workers WHERE worker_id = $2::bigint AND alive)),
 claimed AS (
     UPDATE migrations m
@@ -42,10 +37,6 @@ counted AS (
     INSERT INTO wave_progress AS p (wave_no, shard, claimed)
     SELECT wave_no, $3::smallint, count(*) FROM claimed GROUP BY wave_no ORDER BY wave_no
         ON CONFLICT (wave_no, shard) DO UPDATE SET claimed = p.claimed + excluded.claimed)
-SELECT c.id, c.attempt AS claimed, c.wave_no, 'pending' AS state, c.attempt - 1 AS attempt, true AS due,
-       0::bigint AS due_in_ms, true AS open, false AS twin, c.project, c.brz_project_id, c.spent, c.params::text,
-       c.memo::text, NULL::int AS polls,
-       (date_part('epoch', now()) * 1000)::bigint AS started_ms,
-       (date_part('epoch', c.first_started_at) * 1000)::bigint AS first_started_ms,
-       false AS shut, false AS spare, w.body_us
+SELECT c.id, c.attempt AS claimed, c.wave_no, c.project, c.brz_project_id, c.spent, c.params::text, c.memo::text,
+       w.now_ms AS started_ms, (date_part('epoch', c.first_started_at) * 1000)::bigint AS first_started_ms, w.body_us
   FROM claimed c JOIN w ON w.wave_no = c.wave_no

@@ -1,6 +1,6 @@
--- First statement of a claim: locks the worker's row (a reaper waits, or has won; a renewal passes), then
+-- First statement of a claim of few ids: locks the worker's row (a reaper waits, or has won; a renewal passes), then
 -- the waves of the given ids in ascending order, and says what the worker must know of them. No row: the
--- worker is dead, or none of the ids exists. wide: it is no larger than its window (claim_lock_many).
+-- worker is dead, or none of the ids exists.
 -- $1 bigint[] ids   $2 worker_id
 WITH me AS MATERIALIZED (
     SELECT worker_id FROM workers WHERE worker_id = $2::bigint AND alive FOR KEY SHARE)
@@ -9,8 +9,7 @@ SELECT w.wave_no, w.wave_id, w.name, w.kind, w.params::text, w.state, w.version,
        w.mgr_manual, w.traceparent, (w.completed_at IS NOT NULL) AS ended,
        CASE WHEN w.kind = 'remote' THEN
            (SELECT json_object_agg(key, value)::text FROM settings
-             WHERE key IN ('mb_site_id', 'mb_secret')) END AS stored,
-       w.batch_size >= w.total AS wide
+             WHERE key IN ('mb_site_id', 'mb_secret')) END AS stored
   FROM waves w
  WHERE w.wave_no = ANY (ARRAY(SELECT m.wave_no FROM migrations m WHERE m.id = ANY ($1::bigint[])))
    AND EXISTS (SELECT FROM me)

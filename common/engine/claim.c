@@ -1,34 +1,34 @@
-#include "engine/claim_answer.h"
+#include "engine/claim.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 
-/* Columns of claim.sql and claim_fresh.sql, in order. */
+/* Columns of claim.sql, in order; of claim_fresh.sql and claim_many.sql the first ones. */
 enum {
         C_ID,
         C_CLAIMED,
         C_WAVE_NO,
+        C_PROJECT,
+        C_TARGET,
+        C_SPENT,
+        C_PARAMS,
+        C_MEMO,
+        C_STARTED_MS,
+        C_FIRST_STARTED_MS,
+        C_BODY_US,
         C_STATE,
         C_ATTEMPT,
         C_DUE,
         C_DUE_IN_MS,
         C_OPEN,
         C_TWIN,
-        C_PROJECT,
-        C_TARGET,
-        C_SPENT,
-        C_PARAMS,
-        C_MEMO,
         C_POLLS,
-        C_STARTED_MS,
-        C_FIRST_STARTED_MS,
         C_SHUT,
         C_SPARE,
-        C_BODY_US,
 };
-/* Columns of claim_lock.sql. */
+/* Columns of claim_lock.sql and claim_lock_many.sql. */
 enum {
         L_WAVE_NO,
         L_WAVE_ID,
@@ -48,26 +48,12 @@ enum {
         L_TRACEPARENT,
         L_ENDED,
         L_STORED,
-        L_WIDE,
 };
 static const struct facts_cols lock_cols = {L_WAVE_NO,    L_VERSION,  L_STATE,
                                             L_BATCH_SIZE, L_PRIORITY, L_QUEUE};
 
 /* How long a migration waits that cannot start while another one runs with its pair. */
 enum { TWIN_WAIT_MS = 5000 };
-
-bool claim_answer_alive(const struct pg_result *r, size_t lock, size_t claim)
-{
-        return pg_rows(r, lock) > 0 || pg_rows(r, claim) == 0;
-}
-
-bool claim_answer_wide(const struct pg_result *r, size_t lock)
-{
-        for (int i = 0; i < pg_rows(r, lock); i++)
-                if (pg_bool(r, lock, i, L_WIDE))
-                        return true;
-        return false;
-}
 
 static int by_id(const void *a, const void *b)
 {
@@ -76,7 +62,89 @@ static int by_id(const void *a, const void *b)
         return (x > y) - (x < y);
 }
 
-size_t claim_answer_lacks(const struct pg_result *r, size_t claim, int64_t *ids, size_t n)
+/* ---- the statements ---- */
+
+/* The ids as ranges of neighbours, ascending. Returns how many these are. */
+static size_t ranges(const int64_t *ids, size_t n, int64_t *first, int64_t *last)
+{
+        size_t count = 0;
+
+        memcpy(first, ids, n * sizeof(*ids));
+        qsort(first, n, sizeof(*first), by_id);
+        for (size_t i = 0; i < n; i++) {
+                if (count && first[i] == last[count - 1] + 1) {
+                        last[count - 1]++;
+                } else if (!count || first[i] != last[count - 1]) {
+                        first[count] = last[count] = first[i];
+                        count++;
+                }
+        }
+        return count;
+}
+
+static void add_who(struct pg_tx *tx, const struct claim_by *by)
+{
+        pg_arg_int(tx, by->worker);
+        pg_arg_int(tx, by->shard);
+        pg_arg_texts(tx, by->queues, by->nqueues);
+        pg_arg_int8s(tx, by->known->shorts, by->known->nshorts);
+}
+
+static void add_known(struct pg_tx *tx, const struct pace_known *known)
+{
+        pg_arg_int8s(tx, known->longs, known->nlongs);
+        pg_arg_int(tx, known->below_us);
+        pg_arg_int(tx, PACE_KNOWN_AFTER);
+}
+
+static void add_ranges(struct pg_tx *tx, enum sql_id id, const int64_t *first, const int64_t *last,
+                       size_t n)
+{
+        pg_stmt(tx, id);
+        pg_arg_int8s(tx, first, n);
+        pg_arg_int8s(tx, last, n);
+}
+
+static void add_ids(struct pg_tx *tx, enum sql_id id, const int64_t *ids, size_t n)
+{
+        pg_stmt(tx, id);
+        pg_arg_int8s(tx, ids, n);
+}
+
+void claim_add(struct pg_tx *tx, const int64_t *ids, size_t n, const struct claim_by *by)
+{
+        int64_t first[CLAIMS_MAX], last[CLAIMS_MAX];
+        size_t nranges = by->many ? ranges(ids, n, first, last) : 0;
+
+        if (by->many)
+                add_ranges(tx, SQL_CLAIM_LOCK_MANY, first, last, nranges);
+        else
+                add_ids(tx, SQL_CLAIM_LOCK, ids, n);
+        pg_arg_int(tx, by->worker);
+        if (!by->fresh)
+                add_ids(tx, SQL_PAIR_LOCKS, ids, n); /* what is fresh has no pair */
+        if (by->fresh && by->many) {
+                add_ranges(tx, SQL_CLAIM_MANY, first, last, nranges);
+                add_who(tx, by);
+                pg_arg_bool(tx, n <= by->lone);
+        } else {
+                add_ids(tx, by->fresh ? SQL_CLAIM_FRESH : SQL_CLAIM, ids, n);
+                add_who(tx, by);
+                pg_arg_int(tx, (int64_t)by->lone);
+                if (!by->fresh)
+                        pg_arg_bool(tx, by->many);
+        }
+        add_known(tx, by->known);
+}
+
+/* ---- the answer ---- */
+
+bool claim_alive(const struct pg_result *r, size_t lock, size_t claim)
+{
+        return pg_rows(r, lock) > 0 || pg_rows(r, claim) == 0;
+}
+
+size_t claim_lacks(const struct pg_result *r, size_t claim, int64_t *ids, size_t n)
 {
         size_t rows = (size_t)pg_rows(r, claim), left = 0;
         autofree int64_t *known = xreallocarray(NULL, rows + 1, sizeof(*known));
@@ -115,17 +183,18 @@ static void read_delivery(const struct pg_result *r, size_t s, int row, struct c
         out->shut = d->end == END_PENDING && pg_bool(r, s, row, C_SHUT);
 }
 
-static void read_job(const struct pg_result *r, size_t lock, int l, size_t s, int row,
+/* poll: a parked one, whose attempt goes on. */
+static void read_job(const struct pg_result *r, size_t lock, int l, size_t s, int row, bool poll,
                      struct claim_row *out)
 {
         struct job *j = &out->job;
 
         j->id = out->id;
         j->wave_no = pg_int(r, s, row, C_WAVE_NO);
-        j->poll = pg_is_null(r, s, row, C_CLAIMED);
-        j->attempt = (int32_t)pg_int(r, s, row, j->poll ? C_ATTEMPT : C_CLAIMED);
+        j->poll = poll;
+        j->attempt = (int32_t)pg_int(r, s, row, poll ? C_ATTEMPT : C_CLAIMED);
         j->spent = (int32_t)pg_int(r, s, row, C_SPENT);
-        j->polls = (int32_t)pg_int(r, s, row, C_POLLS);
+        j->polls = poll ? (int32_t)pg_int(r, s, row, C_POLLS) : 0;
         j->started_ms = pg_int(r, s, row, C_STARTED_MS);
         j->first_started_ms = pg_int(r, s, row, C_FIRST_STARTED_MS);
         j->brz_project_id = pg_int(r, s, row, C_TARGET);
@@ -146,21 +215,25 @@ static void read_job(const struct pg_result *r, size_t lock, int l, size_t s, in
                 j->options = "{\"mgr_manual\":1}";
 }
 
-bool claim_answer_row(const struct pg_result *r, size_t lock, size_t claim, int row,
-                      struct claim_row *out, struct wave_facts *facts, bool *ended)
+bool claim_read(const struct pg_result *r, size_t lock, size_t claim, int row,
+                struct claim_row *out, struct wave_facts *facts, bool *ended)
 {
         int64_t wave_no = pg_int(r, claim, row, C_WAVE_NO);
-        const char *state = pg_text(r, claim, row, C_STATE);
         int l = lock_row(r, lock, wave_no);
+        bool poll = false;
 
         memset(out, 0, sizeof(*out));
         out->id = pg_int(r, claim, row, C_ID);
         out->delivery.id = out->id;
         out->delivery.wave_no = wave_no;
-        out->twin = pg_bool(r, claim, row, C_TWIN);
-        out->claimed = !pg_is_null(r, claim, row, C_CLAIMED) ||
-                       (state && !strcmp(state, "parked") && pg_bool(r, claim, row, C_DUE));
+        out->claimed = !pg_is_null(r, claim, row, C_CLAIMED);
         out->body_us = pg_is_null(r, claim, row, C_BODY_US) ? -1 : pg_int(r, claim, row, C_BODY_US);
+        if (!out->claimed) {
+                const char *state = pg_text(r, claim, row, C_STATE);
+                out->twin = pg_bool(r, claim, row, C_TWIN);
+                poll = state && !strcmp(state, "parked") && pg_bool(r, claim, row, C_DUE);
+                out->claimed = poll;
+        }
         *ended = l >= 0 && pg_bool(r, lock, l, L_ENDED);
         if (l < 0) {
                 out->claimed = false;
@@ -168,7 +241,7 @@ bool claim_answer_row(const struct pg_result *r, size_t lock, size_t claim, int 
                 return false;
         }
         if (out->claimed)
-                read_job(r, lock, l, claim, row, out);
+                read_job(r, lock, l, claim, row, poll, out);
         else
                 read_delivery(r, claim, row, out);
         facts_read(r, lock, l, &lock_cols, facts);

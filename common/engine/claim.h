@@ -1,0 +1,39 @@
+/*
+ * claim.h - the claim as statements: their arguments and their answer, row by row.
+ */
+#ifndef ENGINE_CLAIM_H
+#define ENGINE_CLAIM_H
+
+#include "engine/exchange.h"
+
+enum { CLAIMS_MAX = 500 }; /* ids in one transaction */
+
+struct claim_by {
+        int64_t worker;
+        int shard;
+        const char *const *queues;
+        size_t nqueues;
+        const struct pace_known *known;
+        size_t lone; /* as many may be claimed of waves whose bodies are not known to be short */
+        bool many; /* locked by claim_lock_many, looked up by ranges: worth it from some dozens of ids on */
+        bool fresh; /* only what nothing is special about; the others have no row in the answer */
+};
+/*
+ * Adds the statements of a claim: claim_lock, the locks of pairs unless it is fresh, the claim. n at most CLAIMS_MAX.
+ */
+void claim_add(struct pg_tx *tx, const int64_t *ids, size_t n, const struct claim_by *by);
+/*
+ * False when the worker's own row is dead: then no wave was locked, and nothing claimed. `lock` is the
+ * statement claim_lock in the same answer. Not for fresh claims.
+ */
+bool claim_alive(const struct pg_result *r, size_t lock, size_t claim);
+/* Leaves of the ids those for which there is no row, in their order, and returns how many these are. */
+size_t claim_lacks(const struct pg_result *r, size_t claim, int64_t *ids, size_t n);
+/*
+ * Reads one row. `*ended`: its wave is over.
+ * Returns whether `facts` was filled.
+ */
+bool claim_read(const struct pg_result *r, size_t lock, size_t claim, int row,
+                struct claim_row *out, struct wave_facts *facts, bool *ended);
+
+#endif
