@@ -25,6 +25,80 @@ START_TEST(submit_writes_the_keys_of_the_design)
 }
 END_TEST
 
+/* All there is of wave 5, and what it shares with others. */
+static const char *all_of_wave_5(void)
+{
+        static const char script[] =
+                "local out = {} "
+                "for _, k in ipairs({'wave:5', 'wave:5:backlog', 'wave:5:window', 'queue:q', "
+                "'demand:q', "
+                "'turn:q', 'depth:q'}) do "
+                "  local key = 'wavefleet:' .. k local t = redis.call('TYPE', key).ok "
+                "  local v = t == 'list' and redis.call('LRANGE', key, 0, -1) "
+                "    or t == 'set' and redis.call('SMEMBERS', key) "
+                "    or t == 'hash' and redis.call('HGETALL', key) "
+                "    or t == 'string' and {redis.call('GET', key)} or {} "
+                "  if t ~= 'list' then table.sort(v) end "
+                "  out[#out + 1] = k .. '=' .. table.concat(v, ',') "
+                "end return table.concat(out, ' ')";
+        return rig_text("EVAL %s 0", script);
+}
+
+/* A few ids that find no other wave waiting take a shorter way to the same end as the same ids by a push. */
+START_TEST(submit_of_a_few_lines_them_up_at_once)
+{
+        static const struct {
+                int64_t last;
+                int batch_size, priority;
+                bool paused, known, others, full;
+        } cases[] = {
+                {.last = 1, .batch_size = 3},
+                {.last = 3, .batch_size = 3, .priority = 2},
+                {.last = 16, .batch_size = 16},
+                {.last = 17, .batch_size = 17},
+                {.last = 4, .batch_size = 3},
+                {.last = 2, .batch_size = 3, .paused = true},
+                {.last = 2, .batch_size = 3, .known = true},
+                {.last = 2, .batch_size = 3, .others = true},
+                {.last = 2, .batch_size = 3, .full = true},
+        };
+        for (size_t i = 0; i < COUNT_OF(cases); i++) {
+                char *texts[2];
+                for (int pushed = 0; pushed < 2; pushed++) {
+                        struct wave_facts f = wave(5, cases[i].batch_size), other = wave(6, 100);
+                        int64_t ids[20];
+                        rig_do("FLUSHDB");
+                        f.priority = cases[i].priority;
+                        f.paused = cases[i].paused;
+                        if (cases[i].known)
+                                submit(&f, 100, 100);
+                        if (cases[i].others)
+                                submit(&other, 200, 250);
+                        if (cases[i].full)
+                                submit(&other, 200, 230); /* the queue has room for one more */
+                        for (int64_t id = 1; id <= cases[i].last; id++)
+                                ids[id - 1] = id;
+                        if (pushed)
+                                OK(broker_push(rig.b, &f, ids, (size_t)cases[i].last, false,
+                                               rig_done, NULL));
+                        else
+                                submit(&f, 1, cases[i].last);
+                        texts[pushed] = xstrdup(all_of_wave_5());
+                }
+                ck_assert_str_eq(texts[0], texts[1]);
+                free(texts[0]);
+                free(texts[1]);
+        }
+        struct wave_facts f = wave(5, 3);
+        rig_do("FLUSHDB");
+        submit(&f, 1, 2);
+        ck_assert_str_eq(
+                all_of_wave_5(),
+                "wave:5=0,0,1,3,batch_size,paused,priority,q,queue,version wave:5:backlog= "
+                "wave:5:window=1,2 queue:q=1,2 demand:q=1,2 turn:q= depth:q=2");
+}
+END_TEST
+
 START_TEST(submit_of_nothing_opens_the_wave)
 {
         struct wave_facts f = wave(5, 3);
@@ -748,6 +822,7 @@ END_TEST
 int main(void)
 {
         const TTest *const tests[] = {submit_writes_the_keys_of_the_design,
+                                      submit_of_a_few_lines_them_up_at_once,
                                       submit_of_nothing_opens_the_wave,
                                       submit_of_a_million,
                                       a_closed_wave_takes_no_more_of_a_submit,
