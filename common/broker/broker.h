@@ -129,7 +129,7 @@ struct broker_take {
         const char *const *queues;
         size_t nq;
         size_t want;
-        size_t least; /* beyond so many, a quarter of what is lined up is left to others */
+        size_t least; /* beyond so many, an eighth of what is lined up is left to others */
 };
 /*
  * Ends deliveries of `worker` (0: nobody's list), takes over the facts of their waves, releases their

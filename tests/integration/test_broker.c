@@ -749,20 +749,21 @@ static size_t taken(const char *const *queues, size_t nq, size_t want, size_t le
 }
 
 /* Whoever could take all of it. */
-START_TEST(a_quarter_is_left_to_others)
+START_TEST(an_eighth_is_left_to_others)
 {
         static const char *const queues[] = {"q", "p"};
-        struct wave_facts f = wave(1, 20), g = wave(2, 20);
-        submit(&f, 1, 20);
-        ck_assert_uint_eq(taken(queues, 1, 100, 0), 15);
-        ck_assert_uint_eq(taken(queues, 1, 100, 4), 4);
-        ck_assert_uint_eq(taken(queues, 1, 100, 4), 1);
+        struct wave_facts f = wave(1, 20), g = wave(2, 20), h = wave(3, 40);
+        submit(&f, 1, 17);
+        ck_assert_uint_eq(taken(queues, 1, 100, 16), 16);
+        ck_assert_uint_eq(taken(queues, 1, 100, 0), 1);
         ck_assert_uint_eq(taken(queues, 1, 100, 0), 0);
+        submit(&h, 201, 232);
+        ck_assert_uint_eq(taken(queues, 1, 100, 0), 28);
         strcpy(g.queue, "p");
         submit(&g, 101, 120);
-        ck_assert_uint_eq(taken(queues, 2, 100, 2), 15);
-        ck_assert_uint_eq(taken(queues, 2, 2, 0), 2); /* of five: more than it wants */
-        ck_assert_uint_eq(taken(queues, 2, 100, 100), 3);
+        ck_assert_uint_eq(taken(queues, 2, 100, 2), 22);
+        ck_assert_uint_eq(taken(queues, 2, 1, 0), 1); /* of two: more than it wants */
+        ck_assert_uint_eq(taken(queues, 2, 100, 100), 1);
 }
 END_TEST
 
@@ -850,7 +851,7 @@ int main(void)
                                       due_entries_and_the_time_to_the_next,
                                       promote_by_state,
                                       polls_are_let_in_at_the_pace_of_whom_they_ask,
-                                      a_quarter_is_left_to_others,
+                                      an_eighth_is_left_to_others,
                                       polls_leave_a_queue_short,
                                       a_due_retry_passes_through_the_window,
                                       promote_many};

@@ -1,11 +1,11 @@
 -- Take: the end of a script that brings a worker new ids. Needs lib/waves and lib/release.
 
--- Who wants all that is lined up leaves a quarter, beyond the least that it must have: where waves have narrow
+-- Who wants all that is lined up leaves an eighth, beyond the least that it must have: where waves have narrow
 -- windows, others could not get any otherwise. So all come to have about the same in hand.
 local function lined_up(q, want, least)
   local length = call('LLEN', q.key)
   if length >= want then return length end
-  return math.max(math.min(length, least), math.ceil(length * 3 / 4))
+  return math.max(math.min(length, least), math.ceil(length * 7 / 8))
 end
 
 -- How many of each of the first `sources` queues, one from each in turn.
