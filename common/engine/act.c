@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/after.h"
+#include "engine/judge.h"
 #include "engine/publish.h"
 #include "engine/refill.h"
 
@@ -60,13 +61,11 @@ static void run_after(struct act *a)
 static void to_judge_known(const struct pg_result *r, const struct err *e, void *arg)
 {
         struct act *a = arg;
+        judge_question_read(r, e, &a->after);
         if (e) {
-                log_warn("wave.judging_unknown", LE(e));
                 act_end(a, NULL);
                 return;
         }
-        for (int i = 0; i < pg_rows(r, 0); i++)
-                after_to_judge(&a->after, pg_int(r, 0, i, 0));
         FAULT_POINT(act_to_judge_known);
         run_after(a);
 }
@@ -81,11 +80,7 @@ static void ask_to_judge(struct act *a)
         autofree int64_t *ids = xreallocarray(NULL, a->after.ndeliveries, sizeof(*ids));
         for (size_t i = 0; i < a->after.ndeliveries; i++)
                 ids[i] = a->after.deliveries[i].id;
-        struct pg_tx *tx = pg_tx_new();
-        pg_stmt(tx, SQL_WAVES_TO_JUDGE);
-        pg_arg_int8s(tx, ids, a->after.ndeliveries);
-        pg_arg_null(tx);
-        pg_send(a->by.pg, tx, to_judge_known, a);
+        pg_send(a->by.pg, judge_question(ids, a->after.ndeliveries, NULL, 0), to_judge_known, a);
 }
 
 static void slots_freed(const int64_t *ids, size_t n, const struct err *e, void *arg)

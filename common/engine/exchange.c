@@ -18,16 +18,18 @@
 #include "base/metrics.h"
 #include "engine/claim.h"
 #include "engine/follow.h"
+#include "engine/judge.h"
 #include "engine/look.h"
 #include "engine/pace.h"
 #include "engine/publish.h"
 #include "engine/settle.h"
+#include "engine/unjudged.h"
 
 /*
  * APART: so many batches go without mixing after PostgreSQL has refused one. CAREFUL: at most so many claims
  * know everything after one has left ids. MANY_CLAIMS: with so many ids a claim takes long enough for others to
- * wait for its waves' locks, and ranges of neighbours are worth finding. JUDGE_MS: a wave may end so much before it is found out. GATHER_MS: outcomes wait
- * so long at most, unless they are GATHERED, for those of brief bodies that are under way.
+ * wait for its waves' locks, and ranges of neighbours are worth finding. GATHER_MS: outcomes wait so long at most,
+ * unless they are GATHERED, for those of brief bodies that are under way.
  */
 enum {
         FEW_CLAIMS = 16,
@@ -35,7 +37,6 @@ enum {
         APART = 50,
         MANY_CLAIMS = 32,
         CAREFUL = 50,
-        JUDGE_MS = 10,
         GATHER_MS = 2,
         GATHERED = SETTLE_MAX / 2,
 };
@@ -50,12 +51,6 @@ struct item {
         exchange_fn fn;
         void *arg;
         char texts[];
-};
-
-/* Waves, and ids whose wave is not known here. */
-struct touched {
-        int64_t ids[SETTLE_MAX], waves[SETTLE_MAX];
-        size_t nids, nwaves;
 };
 
 struct batch {
@@ -92,11 +87,8 @@ struct exchange {
         unsigned apart;   /* batches to go in which claims and outcomes are not mixed */
         unsigned careful; /* claims to go that are made by the statement that knows everything */
         unsigned caution; /* how many these were the last time */
-        struct touched unjudged; /* waves of which it is asked soon whether they are to be judged */
-        unsigned judging;        /* questions about such that are under way */
-        int64_t judged_ms;       /* when that was asked last, of any */
-        int64_t gathers_ms;      /* since when outcomes are held; 0: they are not */
-        struct loop_timer *judge;
+        struct unjudged *unjudged;
+        int64_t gathers_ms; /* since when outcomes are held; 0: they are not */
         struct loop_timer *again;
         struct loop_timer *soon;
 };
@@ -123,7 +115,7 @@ static void followers(const int64_t *ids, size_t n, void *arg)
                 exchange_kick_soon(x); /* not at once: what ends with this program fails here, too */
 }
 
-static void judge_unjudged(void *arg);
+static void unjudged_known(struct after *a, void *arg);
 
 static struct follow *make_follow(struct exchange *x)
 {
@@ -147,7 +139,7 @@ struct exchange *exchange_new(const struct exchange_opts *o)
         x->most = CLAIMS_MAX;
         x->again = loop_timer_new(o->loop, again, x);
         x->soon = loop_timer_new(o->loop, again, x);
-        x->judge = loop_timer_new(o->loop, judge_unjudged, x);
+        x->unjudged = unjudged_new(o->loop, o->pg, unjudged_known, x);
         return x;
 }
 
@@ -171,7 +163,7 @@ void exchange_free(struct exchange *x)
         forget_all(x);
         loop_timer_free(x->again);
         loop_timer_free(x->soon);
-        loop_timer_free(x->judge);
+        unjudged_free(x->unjudged);
         follow_free(x->follow);
         free(x->claims);
         free(x);
@@ -189,7 +181,7 @@ void exchange_renew(struct exchange *x, int64_t worker, int shard)
 
 size_t exchange_waiting(const struct exchange *x)
 {
-        return x->noutcomes + (x->busy ? x->busy->nitems : 0) + x->unjudged.nwaves + x->judging;
+        return x->noutcomes + (x->busy ? x->busy->nitems : 0) + unjudged_count(x->unjudged);
 }
 
 bool exchange_finishes_soon(const struct exchange *x)
@@ -369,10 +361,7 @@ static void to_judge_known(const struct pg_result *r, const struct err *e, void 
 {
         struct asking *en = arg;
 
-        if (e)
-                log_warn("wave.judging_unknown", LE(e));
-        for (int i = 0; r && i < pg_rows(r, 0); i++)
-                after_to_judge(&en->a, pg_int(r, 0, i, 0));
+        judge_question_read(r, e, &en->a);
         FAULT_POINT(reap_to_judge_known);
         run_after(en->x, &en->a, en->list);
         free(en);
@@ -381,8 +370,7 @@ static void to_judge_known(const struct pg_result *r, const struct err *e, void 
 void exchange_after(struct exchange *x, struct after *a, int64_t list, bool settled)
 {
         struct asking *en;
-        struct pg_tx *tx;
-        int64_t *ids;
+        autofree int64_t *ids = NULL;
 
         if (!settled || !a->ndeliveries) {
                 run_after(x, a, list);
@@ -394,12 +382,7 @@ void exchange_after(struct exchange *x, struct after *a, int64_t list, bool sett
         ids = xreallocarray(NULL, en->a.ndeliveries, sizeof(*ids));
         for (size_t i = 0; i < en->a.ndeliveries; i++)
                 ids[i] = en->a.deliveries[i].id;
-        tx = pg_tx_new();
-        pg_stmt(tx, SQL_WAVES_TO_JUDGE);
-        pg_arg_int8s(tx, ids, en->a.ndeliveries);
-        pg_arg_null(tx);
-        free(ids);
-        pg_send(x->o.pg, tx, to_judge_known, en);
+        pg_send(x->o.pg, judge_question(ids, en->a.ndeliveries, NULL, 0), to_judge_known, en);
 }
 
 /* ---- looking ---- */
@@ -661,13 +644,16 @@ static void batch_free(struct batch *b)
         free(b);
 }
 
-/* r NULL: it was not asked, or not answered. */
-static void read_to_judge(const struct pg_result *r, struct after *a)
+static void run_judged(struct exchange *x, struct after *a, int64_t list)
 {
-        for (int i = 0; r && i < pg_rows(r, 0); i++)
-                after_to_judge(a, pg_int(r, 0, i, 0));
         if (a->nto_judge)
                 FAULT_POINT(settle_to_judge_known);
+        run_after(x, a, list);
+}
+
+static void unjudged_known(struct after *a, void *arg)
+{
+        run_judged(arg, a, 0);
 }
 
 /* Comes right behind batch_done: the waves to be judged. Before it, the answer says nothing. */
@@ -685,11 +671,9 @@ static void batch_to_judge(const struct pg_result *r, const struct err *e, void 
                 return;
         }
         x->busy = NULL;
-        read_to_judge(r, &b->after);
-        if (e && !b->failed)
-                log_warn("wave.judging_unknown", LE(e));
+        judge_question_read(r, b->failed ? NULL : e, &b->after);
         if (b->after.ndeliveries || b->after.nto_judge)
-                run_after(x, &b->after, x->o.worker);
+                run_judged(x, &b->after, x->o.worker);
         if (b->failed)
                 loop_timer_start(x->again, AGAIN_MS);
         else
@@ -697,75 +681,9 @@ static void batch_to_judge(const struct pg_result *r, const struct err *e, void 
         batch_free(b);
 }
 
-/* ---- which waves are to be judged ---- */
-
-static void touch_wave(struct touched *m, int64_t wave_no)
-{
-        for (size_t i = 0; i < m->nwaves; i++)
-                if (m->waves[i] == wave_no)
-                        return;
-        m->waves[m->nwaves++] = wave_no;
-}
-
-static void add_touched(struct pg_tx *tx, const struct touched *m)
-{
-        pg_arg_int8s(tx, m->ids, m->nids);
-        pg_arg_int8s(tx, m->waves, m->nwaves);
-}
-
-static struct pg_tx *question(struct exchange *x, const struct touched *m)
-{
-        struct pg_tx *tx = pg_tx_new();
-
-        pg_stmt(tx, SQL_WAVES_TO_JUDGE);
-        add_touched(tx, m);
-        x->judged_ms = clock_mono_ms();
-        return tx;
-}
-
 static void ask_to_judge(struct batch *b)
 {
-        pg_send(b->x->o.pg, question(b->x, &b->touched), batch_to_judge, b);
-}
-
-/* It was asked a moment ago: so that many small batches do not each pay for a question. */
-static bool can_wait(const struct exchange *x, const struct touched *m)
-{
-        return clock_mono_ms() - x->judged_ms < JUDGE_MS && m->nids == 0 &&
-               m->nwaves + x->unjudged.nwaves <= SETTLE_MAX;
-}
-
-static void judge_later(struct exchange *x, const struct touched *m)
-{
-        if (x->unjudged.nwaves == 0)
-                loop_timer_start(x->judge, JUDGE_MS);
-        for (size_t i = 0; i < m->nwaves; i++)
-                touch_wave(&x->unjudged, m->waves[i]);
-        FAULT_POINT(settle_unjudged);
-}
-
-static void unjudged_known(const struct pg_result *r, const struct err *e, void *arg)
-{
-        struct exchange *x = arg;
-        struct after a;
-
-        after_init(&a);
-        x->judging--;
-        if (e)
-                log_warn("wave.judging_unknown", LE(e));
-        read_to_judge(r, &a);
-        if (a.nto_judge)
-                run_after(x, &a, 0);
-        after_fini(&a);
-}
-
-static void judge_unjudged(void *arg)
-{
-        struct exchange *x = arg;
-
-        x->judging++;
-        pg_send(x->o.pg, question(x, &x->unjudged), unjudged_known, x);
-        x->unjudged.nwaves = 0;
+        unjudged_ask(b->x->unjudged, &b->touched, batch_to_judge, b);
 }
 
 /* ---- sending ---- */
@@ -799,14 +717,15 @@ static void add_settle(struct exchange *x, struct batch *b, struct pg_tx *tx)
                 const struct item *it = CONTAINER_OF(l, struct item, link);
                 rows[n++] = (struct settle_row){it->of.id, it->of.number, it->of.poll, &it->o};
                 if (it->of.wave_no)
-                        touch_wave(&b->touched, it->of.wave_no);
+                        touched_wave(&b->touched, it->of.wave_no);
                 else
-                        b->touched.ids[b->touched.nids++] = it->of.id;
+                        touched_id(&b->touched, it->of.id);
                 by.careful |= it->alone;
         }
         pg_stmt(tx, SQL_SETTLE_LOCK);
-        add_touched(tx, &b->touched);
-        b->judged_later = settle_add(tx, rows, n, &by) && can_wait(x, &b->touched);
+        touched_args(tx, &b->touched);
+        b->judged_later =
+                settle_add(tx, rows, n, &by) && unjudged_can_wait(x->unjudged, &b->touched);
         PG_FAULT_SENT(tx, settle_sent);
 }
 
@@ -841,7 +760,7 @@ static void alone_done(const struct pg_result *r, const struct err *e, void *arg
                         ask_to_judge(b);
                         return;
                 }
-                judge_later(b->x, &b->touched);
+                unjudged_add(b->x->unjudged, &b->touched);
         }
         batch_to_judge(NULL, NULL, arg);
 }

@@ -1,4 +1,4 @@
-/* judge.c - the three statements, and what their answers mean. */
+/* judge.c - the question, the three statements, and what their answers mean. */
 #include "engine/judge.h"
 
 #include <string.h>
@@ -9,6 +9,24 @@
 
 enum { LOCK, RESOLVE, JUDGE };
 enum { RESOLVED_AT_ONCE = 20000 };
+
+struct pg_tx *judge_question(const int64_t *ids, size_t nids, const int64_t *waves, size_t nwaves)
+{
+        struct pg_tx *tx = pg_tx_new();
+
+        pg_stmt(tx, SQL_WAVES_TO_JUDGE);
+        pg_arg_int8s(tx, ids, nids);
+        pg_arg_int8s(tx, waves, nwaves);
+        return tx;
+}
+
+void judge_question_read(const struct pg_result *r, const struct err *e, struct after *a)
+{
+        if (e)
+                log_warn("wave.judging_unknown", LE(e));
+        for (int i = 0; r && i < pg_rows(r, 0); i++)
+                after_to_judge(a, pg_int(r, 0, i, 0));
+}
 
 struct pg_tx *judge_tx(const int64_t *waves, size_t n, int shard)
 {
