@@ -14,13 +14,13 @@ local at = own_arg + 3
 local due, now = {}, nil
 local ended = {} -- ids whose deliveries end
 
--- What is finished together was mostly taken together: the head of the list is read and written anew
--- without them. Whatever stands further behind is looked for.
+-- What is finished together was mostly taken together: the head of the list, twice as long, is read and written anew
+-- without them. Whatever stands further behind is looked for, which takes much longer.
 local function unprocess()
   local count, left = {}, #ended
   for _, id in ipairs(ended) do count[id] = (count[id] or 0) + 1 end
   if left > 8 then
-    local head = call('LRANGE', processing, '0', left + math.floor(left / 2))
+    local head = call('LRANGE', processing, '0', 2 * left)
     local kept = {}
     for i = #head, 1, -1 do
       local id = head[i]
