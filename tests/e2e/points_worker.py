@@ -366,6 +366,26 @@ def a_demand_of_rubbish_alone(x):
     wait_until(x.redis_is_empty, 20, "an empty Redis", every_s=0.1)
 
 
+@passes("demand_compared", variant="and what it adds has ended")
+def what_is_added_to_a_demand_ends_meanwhile(x):
+    """Its finish was before: nobody but the reconciler itself would take it out again."""
+    leader = x.victim(1, act="stop", WAVEFLEET_WORKER_QUEUES="other", WAVEFLEET_RECONCILER_INTERVAL_MS=6000)
+    wait_until(lambda: x.fleet.log_events("reconciler.leading"), 10, "the victim leading")
+    x.worker(1)
+    wave = x.submit(1, params={"sleep_ms": 60000})
+    x.running(wave, 1)
+    assert x.redis.spop("wavefleet:demand:default")
+    x.passed(leader)
+    x.post(f"/api/waves/{wave}/stop")
+    wait_until(lambda: not x.sql.value("SELECT count(*) FROM active") and not x.redis.keys("wavefleet:processing:*"), 10, "its end")
+    assert not x.redis.scard("wavefleet:demand:default")
+    x.redis.config_resetstat()
+    leader.signal(signal.SIGCONT)
+    wait_until(lambda: x.redis.info("commandstats").get("cmdstat_sadd"), 3, "it is added")
+    wait_until(lambda: not x.redis.scard("wavefleet:demand:default"), 2, "and taken out")
+    x.ends(wave, "stopped", alone=False)
+
+
 # ---- a worker stands still for longer than its lease, and then goes on from where it was ----
 
 def goes_on_later(x, victim, wave):

@@ -10,7 +10,7 @@ import pytest
 
 from stack import ROOT
 
-RELEASE = "f4ad0f408a9bd14b98dae5d5812a2e9737b5432b"             # the previous one, 0.5.0
+RELEASE = "2009f8dda97b9ee02feb6207af18f777a1bf43ae"             # the previous one, 0.6.0
 BEFORE_STEERING = "5268685af7548d3f678db8dc692d6663b6f40364"     # 0.1.0
 CACHE = ROOT / "build/previous"
 
