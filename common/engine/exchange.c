@@ -63,7 +63,7 @@ struct batch {
         bool has_settle, has_claim, failed;
         bool judged_later; /* of outcomes: whether a wave is to be judged is not asked right behind it */
         bool passes; /* its claims may be in slots that its outcomes free: these are told to claim_lock_many */
-        bool fresh; /* the claim is claim_fresh, which leaves ids for claim */
+        bool fresh; /* the claim is claim_fresh or claim_many, which leave ids for claim */
         bool done;  /* its transaction was answered */
         bool early; /* the question behind it was answered first: a deadlock had sent it back */
         struct touched touched; /* what its outcomes are of, for that question */
@@ -487,7 +487,7 @@ static void read_settled(struct exchange *x, struct batch *b, const struct pg_re
         exchange_look(x, refused, nrefused, x->o.worker);
 }
 
-/* claim_fresh has left these: claim looks at them at once, and at more each time that this happens. */
+/* A fresh claim has left these: claim looks at them at once, and at more each time that this happens. */
 static void be_careful(struct exchange *x, const int64_t *left, size_t n)
 {
         x->caution = x->caution ? x->caution * 2 : 1;
@@ -497,7 +497,7 @@ static void be_careful(struct exchange *x, const int64_t *left, size_t n)
         claim_first(x, left, n);
 }
 
-/* Ids without an answer: claim_fresh has left them, and any is no migration's for claim: its delivery is over. */
+/* Ids without an answer: a fresh claim has left them, and any is no migration's for claim: its delivery is over. */
 static void read_unanswered(struct exchange *x, struct batch *b, const struct pg_result *r,
                             size_t claim)
 {
