@@ -77,10 +77,7 @@ static void ask_to_judge(struct act *a)
                 run_after(a);
                 return;
         }
-        autofree int64_t *ids = xreallocarray(NULL, a->after.ndeliveries, sizeof(*ids));
-        for (size_t i = 0; i < a->after.ndeliveries; i++)
-                ids[i] = a->after.deliveries[i].id;
-        pg_send(a->by.pg, judge_question(ids, a->after.ndeliveries, NULL, 0), to_judge_known, a);
+        pg_send(a->by.pg, judge_question_of(&a->after), to_judge_known, a);
 }
 
 static void slots_freed(const int64_t *ids, size_t n, const struct err *e, void *arg)

@@ -114,16 +114,17 @@ static void add_ids(struct pg_tx *tx, enum sql_id id, const int64_t *ids, size_t
 void claim_add(struct pg_tx *tx, const int64_t *ids, size_t n, const struct claim_by *by)
 {
         int64_t first[CLAIMS_MAX], last[CLAIMS_MAX];
-        size_t nranges = by->many ? ranges(ids, n, first, last) : 0;
+        bool many = n >= CLAIMS_MANY;
+        size_t nranges = many ? ranges(ids, n, first, last) : 0;
 
-        if (by->many)
+        if (many)
                 add_ranges(tx, SQL_CLAIM_LOCK_MANY, first, last, nranges);
         else
                 add_ids(tx, SQL_CLAIM_LOCK, ids, n);
         pg_arg_int(tx, by->worker);
         if (!by->fresh)
                 add_ids(tx, SQL_PAIR_LOCKS, ids, n); /* what is fresh has no pair */
-        if (by->fresh && by->many) {
+        if (by->fresh && many) {
                 add_ranges(tx, SQL_CLAIM_MANY, first, last, nranges);
                 add_who(tx, by);
                 pg_arg_bool(tx, n <= by->lone);
@@ -132,7 +133,7 @@ void claim_add(struct pg_tx *tx, const int64_t *ids, size_t n, const struct clai
                 add_who(tx, by);
                 pg_arg_int(tx, (int64_t)by->lone);
                 if (!by->fresh)
-                        pg_arg_bool(tx, by->many);
+                        pg_arg_bool(tx, many);
         }
         add_known(tx, by->known);
 }

@@ -6,7 +6,11 @@
 
 #include "engine/exchange.h"
 
-enum { CLAIMS_MAX = 500 }; /* ids in one transaction */
+/*
+ * CLAIMS_MAX: ids in one transaction. CLAIMS_MANY: so many are locked by claim_lock_many and looked up by ranges: the
+ * claim takes long enough for others to wait for its waves' locks, and neighbours are worth finding.
+ */
+enum { CLAIMS_MAX = 500, CLAIMS_MANY = 32 };
 
 struct claim_by {
         int64_t worker;
@@ -15,8 +19,7 @@ struct claim_by {
         size_t nqueues;
         const struct pace_known *known;
         size_t lone; /* as many may be claimed of waves whose bodies are not known to be short */
-        bool many; /* locked by claim_lock_many, looked up by ranges: worth it from some dozens of ids on */
-        bool fresh; /* only what nothing is special about; the others have no row in the answer */
+        bool fresh;  /* only what nothing is special about; the others have no row in the answer */
 };
 /*
  * Adds the statements of a claim: claim_lock, the locks of pairs unless it is fresh, the claim. n at most CLAIMS_MAX.

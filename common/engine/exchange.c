@@ -27,15 +27,13 @@
 
 /*
  * APART: so many batches go without mixing after PostgreSQL has refused one. CAREFUL: at most so many claims
- * know everything after one has left ids. MANY_CLAIMS: with so many ids a claim takes long enough for others to
- * wait for its waves' locks, and ranges of neighbours are worth finding. GATHER_MS: outcomes wait so long at most,
- * unless they are GATHERED, for those of brief bodies that are under way.
+ * know everything after one has left ids. GATHER_MS: outcomes wait so long at most, unless they are GATHERED, for
+ * those of brief bodies that are under way.
  */
 enum {
         FEW_CLAIMS = 16,
         AGAIN_MS = 500,
         APART = 50,
-        MANY_CLAIMS = 32,
         CAREFUL = 50,
         GATHER_MS = 2,
         GATHERED = SETTLE_MAX / 2,
@@ -370,7 +368,6 @@ static void to_judge_known(const struct pg_result *r, const struct err *e, void 
 void exchange_after(struct exchange *x, struct after *a, int64_t list, bool settled)
 {
         struct asking *en;
-        autofree int64_t *ids = NULL;
 
         if (!settled || !a->ndeliveries) {
                 run_after(x, a, list);
@@ -379,10 +376,7 @@ void exchange_after(struct exchange *x, struct after *a, int64_t list, bool sett
         en = xmalloc(sizeof(*en));
         *en = (struct asking){.x = x, .a = *a, .list = list};
         after_init(a);
-        ids = xreallocarray(NULL, en->a.ndeliveries, sizeof(*ids));
-        for (size_t i = 0; i < en->a.ndeliveries; i++)
-                ids[i] = en->a.deliveries[i].id;
-        pg_send(x->o.pg, judge_question(ids, en->a.ndeliveries, NULL, 0), to_judge_known, en);
+        pg_send(x->o.pg, judge_question_of(&en->a), to_judge_known, en);
 }
 
 /* ---- looking ---- */
@@ -744,7 +738,6 @@ static void add_claim(struct exchange *x, struct batch *b, struct pg_tx *tx)
                                      .nqueues = x->o.nqueues,
                                      .known = &known,
                                      .lone = x->o.room(x->o.arg).lone,
-                                     .many = b->nids >= MANY_CLAIMS,
                                      .fresh = b->fresh});
         PG_FAULT_SENT(tx, claim_sent);
 }
@@ -788,7 +781,7 @@ static void send_batch(struct exchange *x)
         if (!x->apart || !b->has_settle)
                 b->nids = claims_to_send(x);
         b->has_claim = b->nids > 0;
-        b->passes = b->has_settle && b->nids >= MANY_CLAIMS && !x->careful;
+        b->passes = b->has_settle && b->nids >= CLAIMS_MANY && !x->careful;
         if (x->apart)
                 x->apart--;
         if (b->has_settle)

@@ -5,6 +5,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/metrics.h"
 
 enum { LOCK, RESOLVE, JUDGE };
@@ -18,6 +19,15 @@ struct pg_tx *judge_question(const int64_t *ids, size_t nids, const int64_t *wav
         pg_arg_int8s(tx, ids, nids);
         pg_arg_int8s(tx, waves, nwaves);
         return tx;
+}
+
+struct pg_tx *judge_question_of(const struct after *a)
+{
+        autofree int64_t *ids = xreallocarray(NULL, a->ndeliveries, sizeof(*ids));
+
+        for (size_t i = 0; i < a->ndeliveries; i++)
+                ids[i] = a->deliveries[i].id;
+        return judge_question(ids, a->ndeliveries, NULL, 0);
 }
 
 void judge_question_read(const struct pg_result *r, const struct err *e, struct after *a)

@@ -13,6 +13,8 @@
 /* Which of the waves of these ids, and of these waves, are to be judged: asked without a lock, behind a commit. NULL
  * and 0 where there are none. */
 struct pg_tx *judge_question(const int64_t *ids, size_t nids, const int64_t *waves, size_t nwaves);
+/* The same of the waves of what was delivered. */
+struct pg_tx *judge_question_of(const struct after *a);
 /* Its answer. r NULL: it was not asked, or not answered: e says why, and is logged; a reconciler finds them. */
 void judge_question_read(const struct pg_result *r, const struct err *e, struct after *a);
 

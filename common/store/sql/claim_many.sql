@@ -1,7 +1,7 @@
 -- What claim_fresh does, for many ids, given as ranges: neighbours come together, and each range is looked up once.
--- To the planner, who does not know them, each is a ninth of the table: the order and the limit make it use the
--- index all the same. claim_lock_many has locked their waves, and told how, and how many
--- of each are given. A wave that has become larger than its window since then is left out, unless that is guarded.
+-- The planner does not know them and takes each for a part of the table: the order and the limit make it use the index
+-- all the same. claim_lock_many has locked their waves, and told how, and how many of each are given. A wave that has
+-- become larger than its window since then is left out, unless that is guarded.
 -- $1 bigint[] first ids and $2 bigint[] last ids of ranges   $3 to $6 as $2 to $5 of claim
 -- $7 no more are given than may be claimed that are not known to be short   $8 to $10 as of claim
 WITH w AS MATERIALIZED (
