@@ -30,10 +30,10 @@ def start_talkers(fleet, each_per_s, seconds):
 
 
 def told(fleet, numbers, expected, seconds):
-    """When they began, and when all that they said was there: a settlement comes behind its lines."""
+    """When all that they said was there (a settlement comes behind its lines), and how long it took."""
     wait_until(lambda: not fleet.sql.value("SELECT count(*) FROM waves WHERE wave_no = ANY(%s) AND completed_at IS NULL",
                                            numbers), seconds + 60, "the end of the talkers")
-    seen = fleet.sql.row("""SELECT min(started_at) AS begun, max(finished_at) AS ended,
+    seen = fleet.sql.row("""SELECT max(finished_at) AS ended,
         extract(epoch FROM max(finished_at) - min(started_at))::float AS took
         FROM migrations WHERE wave_no = ANY(%s)""", numbers)
     kept = fleet.sql.value("""SELECT count(*) FROM migration_logs l JOIN migrations m ON m.id = l.migration_id
@@ -43,25 +43,28 @@ def told(fleet, numbers, expected, seconds):
     return seen
 
 
-def settled_per_s(fleet, wave_id, begun, ended):
-    """Up to its last job, should they not have lasted as long as the talkers."""
-    row = fleet.sql.row("""SELECT count(*) AS settled, extract(epoch FROM least(max(w.completed_at), %s) - %s)::float AS took
+def settled_per_s(fleet, wave_id, until):
+    """From its first job on, and up to its last, should they not have lasted as long as the talkers."""
+    row = fleet.sql.row("""SELECT count(*) AS settled,
+            extract(epoch FROM least(max(w.completed_at), %s) - min(m.started_at))::float AS took
         FROM migrations m JOIN waves w USING (wave_no)
-        WHERE w.wave_id = %s AND m.finished_at BETWEEN %s AND %s""", ended, begun, wave_id, begun, ended)
+        WHERE w.wave_id = %s AND m.finished_at <= %s""", until, wave_id, until)
+    if not row["settled"]:
+        raise RuntimeError("no other job was settled before the talkers ended")
     return row["settled"] / row["took"]
 
 
 def phase(bench, fleet, lines_per_s, sleep_ms):
     """Other jobs settled a second, lines a second, and CPU in cores, of all workers and of PostgreSQL."""
-    seconds = bench.size(4, 1)
+    seconds = bench.size(4, 2)
     jobs = bench.size(60_000 if sleep_ms == 0 else 4_000, 2_000 if sleep_ms == 0 else 500)
     bench.ground.checkpoint(fleet)
-    others = fleet.submit("others", [f"job-{i}" for i in range(jobs)], batch_size=10_000, params={"sleep_ms": sleep_ms})
     costs = Costs(bench.ground, fleet)
     numbers = start_talkers(fleet, lines_per_s // TALKERS, seconds)
+    others = fleet.submit("others", [f"job-{i}" for i in range(jobs)], batch_size=10_000, params={"sleep_ms": sleep_ms})
     seen = told(fleet, numbers, lines_per_s * seconds, seconds)
     found = costs.each(seen["took"] * 1e6)
-    rate = settled_per_s(fleet, others, seen["begun"], seen["ended"])
+    rate = settled_per_s(fleet, others, seen["ended"])
     fleet.http.post(f"/api/waves/{others}/stop", {})
     fleet.wait_wave(others)
     return rate, lines_per_s * seconds / seen["took"], found
