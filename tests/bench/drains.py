@@ -1,12 +1,14 @@
 """Drains, held against the limit of their round."""
 
+import copy
 import time
 
-from ground import Costs
+from ground import Costs, Ground
 from wavefleet import wait_until
 from work import RESULT, post_wave
 
 LONGEST_DRAIN_S = 60
+SLOW_FLUSHES_MS = 1, 5
 
 
 def drained(fleet, total, deadline_s):
@@ -55,24 +57,25 @@ def drain(bench, name, waves, each, workers=2, **fields):
     return rate, found
 
 
+def in_turn(bench, rows, seen):
+    """The limit, twenty waves, one wave with a window, and ten workers, in turn, so that all meet the same weather.
+    Their rates and ratios are added to seen; returns what a job of the twenty waves costs."""
+    limit = bench.ground.limit(rows, 20)
+    rate, found = drain(bench, "drain", 20, rows // 20, batch_size=10_000)
+    single, _ = drain(bench, "single", 1, rows, batch_size=200)
+    ten, of_ten = drain(bench, "ten", 20, rows // 20, workers=10, batch_size=10_000)
+    for key, value in {"limit": limit, "drain": rate, "single": single, "ten": ten, "ratio": rate / limit,
+                       "single_ratio": single / rate, "ten_ratio": ten / rate,
+                       "together_ratio": of_ten["together"] / max(found["together"], 1)}.items():
+        seen.setdefault(key, []).append(value)
+    return found
+
+
 def drains(bench):
-    """The limit, twenty waves, and one wave with a window, in turn, so that all meet the same weather."""
     rows = bench.size(100_000, 2_000)
-    seen = {"limit": [], "drain": [], "single": [], "ten": [], "ratio": [], "single_ratio": [], "ten_ratio": [], "together_ratio": []}
-    costs = {}
+    seen, costs = {}, {}
     for _ in bench.rounds():
-        seen["limit"].append(bench.ground.limit(rows, 20))
-        rate, found = drain(bench, "drain", 20, rows // 20, batch_size=10_000)
-        single, _ = drain(bench, "single", 1, rows, batch_size=200)
-        ten, of_ten = drain(bench, "ten", 20, rows // 20, workers=10, batch_size=10_000)
-        seen["drain"].append(rate)
-        seen["single"].append(single)
-        seen["ten"].append(ten)
-        seen["ratio"].append(rate / seen["limit"][-1])
-        seen["single_ratio"].append(single / rate)
-        seen["ten_ratio"].append(ten / rate)
-        seen["together_ratio"].append(of_ten["together"] / max(found["together"], 1))
-        for key, value in found.items():
+        for key, value in in_turn(bench, rows, seen).items():
             costs.setdefault(key, []).append(value)
     bench.report("limit", f"pgbench, 2 clients, 50 results a statement, {rows:,} rows", seen["limit"], "rows/s")
     bench.report("drain", f"{rows:,} noop in 20 waves, 2 workers of 10 runners", seen["drain"], "rows/s")
@@ -87,6 +90,26 @@ def drains(bench):
                             ("worker_cpu", "CPU of workers and runners", "µs/job"),
                             ("redis_cpu", "CPU of Redis", "µs/job"), ("postgres_cpu", "CPU of PostgreSQL", "µs/job")):
         bench.report("drain_" + key, f"20 waves: {what}", costs[key], unit)
+
+
+def flush(bench):
+    """The same where a flush of the disk takes as long as it does on most machines: each on servers of its own."""
+    rows = bench.size(100_000, 2_000)
+    for ms in SLOW_FLUSHES_MS:
+        seen = {}
+        for _ in bench.rounds(most=1):
+            slow = copy.copy(bench)
+            slow.ground = Ground(bench.ground.left_s(), flush_us=1000 * ms)
+            try:
+                in_turn(slow, rows, seen)
+            finally:
+                slow.ground.close()
+        name, where = f"flush{ms}_", f"a flush takes {ms} ms longer"
+        bench.report(f"{name}limit", f"{where}: pgbench, 2 clients, 50 results a statement, {rows:,} rows", seen["limit"], "rows/s")
+        bench.report(f"{name}drain", f"{where}: {rows:,} noop in 20 waves, 2 workers", seen["drain"], "rows/s")
+        bench.report(f"{name}drain_ratio", "the same against the limit of its round", seen["ratio"], "", at_least=0.5)
+        bench.report(f"{name}single", f"{where}: in one wave, batch_size 200", seen["single"], "rows/s")
+        bench.report(f"{name}ten", f"{where}: in 20 waves, 10 workers", seen["ten"], "rows/s")
 
 
 def backlog(bench):
@@ -122,4 +145,4 @@ def beside(bench):
     bench.report("beside_ended", f"{what} ends within", ended, "s", at_most=15)
 
 
-MEASURES = {"drain": drains, "backlog": backlog, "beside": beside}
+MEASURES = {"drain": drains, "flush": flush, "backlog": backlog, "beside": beside}

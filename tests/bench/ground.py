@@ -5,6 +5,7 @@ measurement, started by the harness of the end-to-end tests."""
 import contextlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,23 +27,34 @@ LIMIT_CLIENTS, LIMIT_BATCH = 2, 50
 class DurableStack(e2e.Stack):
     """The servers as they come, not as the tests have them. Under /var/tmp, because /tmp may be memory."""
 
-    def __init__(self):
+    def __init__(self, flush_us=0):
         tempfile.tempdir = "/var/tmp"
+        self.flush_us = flush_us
+        self.library = tempfile.mkdtemp(prefix="wf-flush.") if flush_us else None
+        if flush_us:
+            os.chmod(self.library, 0o755)
+            ran("cc", "-O2", "-shared", "-fPIC", "-o", f"{self.library}/slow_flush.so", HERE / "slow_flush.c")
         super().__init__()
 
     def script(self, verb, *flags):
-        return super().script(verb, *(f for f in flags if f != "--fast"))
+        slow = {"LD_PRELOAD": f"{self.library}/slow_flush.so", "SLOW_FLUSH_US": str(self.flush_us)} if self.flush_us else {}
+        return super().script(verb, *(f for f in flags if f != "--fast"), env={**os.environ, **slow})
+
+    def close(self):
+        super().close()
+        if self.library:
+            shutil.rmtree(self.library, ignore_errors=True)
 
     def pid(self, server):
         return int((Path(self.dir) / f"{server}.pid").read_text())
 
 
 class Ground:
-    """The stack and the deadline of the whole run."""
+    """The stack and the deadline of the whole run. flush_us: so much longer each flush of its servers takes."""
 
-    def __init__(self, seconds):
+    def __init__(self, seconds, flush_us=0):
         self.end = time.monotonic() + seconds
-        self.stack = DurableStack()
+        self.stack = DurableStack(flush_us)
 
     def left_s(self):
         return self.end - time.monotonic()

@@ -34,10 +34,10 @@ class Stack:
             raise
         self.database_url, self.redis_url = found["WAVEFLEET_DATABASE_URL"], found["WAVEFLEET_REDIS_URL"]
 
-    def script(self, verb, *flags):
+    def script(self, verb, *flags, env=None):
         program = os.environ.get("WAVEFLEET_STACK", str(ROOT / "scripts/stack"))
         done = subprocess.run([program, verb, "--dir", self.dir, *flags], stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, timeout=120)
+                              stderr=subprocess.STDOUT, text=True, timeout=120, env=env)
         assert done.returncode == 0, f"scripts/stack {verb} failed ({done.returncode}):\n{done.stdout}"
         return done.stdout
 
