@@ -522,6 +522,30 @@ START_TEST(an_id_listed_twice_is_ended_once_for_each)
 }
 END_TEST
 
+/* Every hundredth of a list that is longer than what is read of it at once: the others stay, in their order. */
+START_TEST(what_ends_may_stand_anywhere_in_a_long_list)
+{
+        enum { N = 6000, EACH = 100 };
+        static const char *const others =
+                "for i, id in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do "
+                "  if id + 0 ~= i + math.floor((i - 1) / 99) then return i end "
+                "end return redis.call('LLEN', KEYS[1])";
+        struct wave_facts f = wave(1, N);
+        struct delivery d[N / EACH];
+        rig_do("EVAL %s 1 wavefleet:processing:7 %d",
+               "for i = 1, ARGV[1] do redis.call('RPUSH', KEYS[1], i) end", N);
+        for (int i = 0; i < N / EACH; i++)
+                d[i] = (struct delivery){.id = (i + 1) * EACH, .wave_no = 1, .end = END_SETTLED};
+        finish(d, N / EACH, &f, 1);
+        ck_assert_int_eq(rig_int("EVAL %s 1 wavefleet:processing:7", others), N - N / EACH);
+        for (int i = 0; i < N / EACH; i++) /* the neighbours, most of which stand in the head */
+                d[i].id = i + 1 + i / 99;
+        finish(d, N / EACH, &f, 1);
+        ck_assert_int_eq(rig_int("LLEN wavefleet:processing:7"), N - 2 * N / EACH);
+        ck_assert_int_eq(rig_int("LINDEX wavefleet:processing:7 0"), N / EACH + 1);
+}
+END_TEST
+
 START_TEST(more_deliveries_than_fit_into_one_call)
 {
         enum { N = 450 };
@@ -843,6 +867,7 @@ int main(void)
                                       parking_never_adds_a_slot_and_settling_leaves_delayed_alone,
                                       what_goes_back_goes_to_the_front_in_order,
                                       an_id_listed_twice_is_ended_once_for_each,
+                                      what_ends_may_stand_anywhere_in_a_long_list,
                                       more_deliveries_than_fit_into_one_call,
                                       ids_are_taken_from_the_queues_in_turn,
                                       a_wave_may_move_to_another_queue,

@@ -13,23 +13,32 @@ local want, least, sources = tonumber(ARGV[own_arg]), tonumber(ARGV[own_arg + 1]
 local at = own_arg + 3
 local due, now = {}, nil
 local ended = {} -- ids whose deliveries end
+local read_max = 4000 -- of the processing list: as many are written by one command
 
 -- What is finished together was mostly taken together: the head of the list, twice as long, is read and written anew
--- without them. Whatever stands further behind is looked for, which takes much longer.
+-- without them; then as much again, while many are missing. Whatever stands further behind is looked for one by one,
+-- which takes much longer.
 local function unprocess()
-  local count, left = {}, #ended
+  local count, missing, kept, read = {}, #ended, {}, 0
   for _, id in ipairs(ended) do count[id] = (count[id] or 0) + 1 end
-  if left > 8 then
-    local head = call('LRANGE', processing, '0', 2 * left)
-    local kept = {}
-    for i = #head, 1, -1 do
-      local id = head[i]
-      if (count[id] or 0) > 0 then count[id] = count[id] - 1 else kept[#kept + 1] = id end
+  while missing > 8 and read < read_max do
+    local ids = call('LRANGE', processing, read, read + 2 * #ended - 1)
+    if #ids == 0 then break end
+    read = read + #ids
+    for _, id in ipairs(ids) do
+      if (count[id] or 0) > 0 then
+        count[id] = count[id] - 1
+        missing = missing - 1
+      else
+        kept[#kept + 1] = id
+      end
     end
-    if #kept < #head then
-      call('LTRIM', processing, #head, '-1')
-      if #kept > 0 then call('LPUSH', processing, unpack(kept)) end
-    end
+  end
+  if #kept < read then
+    call('LTRIM', processing, read, '-1')
+    local head = {} -- LPUSH turns it round
+    for i = #kept, 1, -1 do head[#head + 1] = kept[i] end
+    if #head > 0 then call('LPUSH', processing, unpack(head)) end
   end
   for id, times in pairs(count) do
     if times > 0 then call('LREM', processing, times, id) end
