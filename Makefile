@@ -63,7 +63,7 @@ SCARCE  := $(wildcard tests/scarce/test_*.c)
 FUZZ    := $(wildcard tests/fuzz/fuzz_*.c)
 PRODUCT := $(COMMON) $(API) $(WORKER) $(CLI)
 ALL_C   := $(PRODUCT) $(HARNESS) $(UNIT) $(INTEGRATION) $(SCARCE) \
-	$(FUZZ) $(wildcard tests/fuzz/replay.c) $(wildcard tests/bench/peers/*.c)
+	$(FUZZ) $(wildcard tests/fuzz/replay.c) $(wildcard tests/bench/*.c tests/bench/peers/*.c)
 EMBEDDED := $(wildcard common/store/sql common/store/sql/*.sql common/store/schema \
 	common/store/schema/*.sql common/broker/lua common/broker/lua/*.lua common/broker/lua/lib/*.lua \
 	api/openapi.yaml)
