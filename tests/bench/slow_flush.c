@@ -17,7 +17,7 @@ int fdatasync(int fd)
         if (us < 0) {
                 const char *given = getenv("SLOW_FLUSH_US");
                 real = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
-                us = given ? atol(given) : 0;
+                us = given ? strtol(given, NULL, 10) : 0;
         }
         if (real(fd) != 0)
                 return -1;
