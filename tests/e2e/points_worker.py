@@ -368,8 +368,9 @@ def a_demand_of_rubbish_alone(x):
 
 @passes("demand_compared", variant="and what it adds has ended")
 def what_is_added_to_a_demand_ends_meanwhile(x):
-    """Its finish was before: nobody but the reconciler itself would take it out again."""
-    leader = x.victim(1, act="stop", WAVEFLEET_WORKER_QUEUES="other", WAVEFLEET_RECONCILER_INTERVAL_MS=6000)
+    """Its finish was before: nobody but the reconciler itself would take it out again, and its next pass is later."""
+    leader = x.victim(1, act="stop", WAVEFLEET_WORKER_QUEUES="other", WAVEFLEET_RECONCILER_INTERVAL_MS=12000,
+                      WAVEFLEET_WORKER_LEASE_MS=30000)
     wait_until(lambda: x.fleet.log_events("reconciler.leading"), 10, "the victim leading")
     x.worker(1)
     wave = x.submit(1, params={"sleep_ms": 60000})
@@ -381,8 +382,8 @@ def what_is_added_to_a_demand_ends_meanwhile(x):
     assert not x.redis.scard("wavefleet:demand:default")
     x.redis.config_resetstat()
     leader.signal(signal.SIGCONT)
-    wait_until(lambda: x.redis.info("commandstats").get("cmdstat_sadd"), 3, "it is added")
-    wait_until(lambda: not x.redis.scard("wavefleet:demand:default"), 2, "and taken out")
+    wait_until(lambda: x.redis.info("commandstats").get("cmdstat_sadd"), 5, "it is added")
+    wait_until(lambda: not x.redis.scard("wavefleet:demand:default"), 5, "and taken out")
     x.ends(wave, "stopped", alone=False)
 
 
