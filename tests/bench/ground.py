@@ -5,7 +5,6 @@ measurement, started by the harness of the end-to-end tests."""
 import contextlib
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -30,20 +29,17 @@ class DurableStack(e2e.Stack):
     def __init__(self, flush_us=0):
         tempfile.tempdir = "/var/tmp"
         self.flush_us = flush_us
-        self.library = tempfile.mkdtemp(prefix="wf-flush.") if flush_us else None
-        if flush_us:
-            os.chmod(self.library, 0o755)
-            ran("cc", "-O2", "-shared", "-fPIC", "-o", f"{self.library}/slow_flush.so", HERE / "slow_flush.c")
         super().__init__()
 
     def script(self, verb, *flags):
-        slow = {"LD_PRELOAD": f"{self.library}/slow_flush.so", "SLOW_FLUSH_US": str(self.flush_us)} if self.flush_us else {}
-        return super().script(verb, *(f for f in flags if f != "--fast"), env={**os.environ, **slow})
+        slow = self.slow_flushes() if verb == "up" and self.flush_us else None
+        return super().script(verb, *(f for f in flags if f != "--fast"), env=slow)
 
-    def close(self):
-        super().close()
-        if self.library:
-            shutil.rmtree(self.library, ignore_errors=True)
+    def slow_flushes(self):
+        """The environment of servers whose flushes take longer."""
+        library = f"{self.dir}/slow_flush.so"
+        ran("cc", "-O2", "-shared", "-fPIC", "-o", library, HERE / "slow_flush.c")
+        return {**os.environ, "LD_PRELOAD": library, "SLOW_FLUSH_US": str(self.flush_us)}
 
     def pid(self, server):
         return int((Path(self.dir) / f"{server}.pid").read_text())
