@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { chromium } from 'playwright-core';
 
-const { URL: url, TOKEN, PASSWORD, SCREENSHOTS } = process.env;
+const { URL: url, TOKEN, PASSWORD, SCREENSHOTS, THROTTLE } = process.env;
 export const slow = Number(process.env.SLOW ?? 1);
 export const origin = url;
 export const password = PASSWORD;
@@ -78,6 +78,7 @@ export class Driver {
     const context = await this.browser.newContext({ viewport: { width, height }, colorScheme: scheme, locale });
     context.setDefaultTimeout(15_000 * slow);
     const page = await context.newPage();
+    if (THROTTLE) await (await context.newCDPSession(page)).send('Emulation.setCPUThrottlingRate', { rate: Number(THROTTLE) });
     page.on('console', (m) => ['error', 'warning'].includes(m.type()) && this.said.push(`${m.type()}: ${m.text()}`));
     page.on('pageerror', (e) => this.said.push(`error: ${e.stack}`));
     page.on('request', (r) => {
@@ -129,6 +130,16 @@ export class Driver {
 
   async picture(name) {
     await this.last?.screenshot({ path: `${SCREENSHOTS}/${name}.png` }).catch(() => undefined);
+  }
+
+  /** The last page in words: its address, what has the focus, what is typed, what can be read. */
+  async shown() {
+    return this.last?.evaluate(() => [
+      location.href,
+      `focus: ${document.activeElement?.outerHTML.slice(0, 200)}`,
+      ...[...document.querySelectorAll('input, textarea, select')].map((e) => `${e.labels?.[0]?.innerText ?? e.ariaLabel}: ${e.type === 'password' ? '' : e.value}`),
+      document.body.innerText.slice(0, 3000),
+    ].join('\n')).catch(String);
   }
 
   /** No serious fault in the eyes of axe. */

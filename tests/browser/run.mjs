@@ -1,5 +1,6 @@
 // node run.mjs MODULE FLOW: one flow of flows/MODULE.mjs in a browser of its own. Exit code 0: it went well.
-// Where it does not, what the pages said and a picture of the last one are left behind.
+// THROTTLE=4 in the environment makes the page's computer four times slower: what hangs on its haste is found so.
+// Where it does not, what the pages said, what the last one shows and a picture of it are left behind.
 import { mkdirSync } from 'node:fs';
 import { Driver } from './driver.mjs';
 
@@ -15,6 +16,7 @@ try {
   failed = true;
   console.log(error.stack ?? String(error));
   console.log(driver.said.join('\n'));
+  console.log(await driver.shown());
   await driver.picture(`failed-${module}-${flow}`);
 }
 await driver.close();

@@ -87,13 +87,13 @@ export async function everything_by_keyboard(d) {
 
   await page.keyboard.press('g');
   await page.keyboard.press('f');
-  await until(() => page.url().endsWith('/fleet'), 'the fleet');
+  await page.getByRole('heading', { name: 'Fleet', level: 1 }).waitFor(); // the address is there before the page is
   await page.keyboard.press('?');
   await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
   await page.keyboard.press('Escape');
   await page.keyboard.press('g');
   await page.keyboard.press('w');
-  await page.getByRole('searchbox').waitFor();
+  await page.getByRole('heading', { name: 'Waves', level: 1 }).waitFor();
   await page.keyboard.press('/');
   await page.keyboard.type('keyboard');
   await until(() => page.url().includes('q=keyboard'), 'the search');

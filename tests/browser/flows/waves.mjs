@@ -44,6 +44,31 @@ export async function a_pasted_list_becomes_a_wave_that_moves_by_itself(d) {
   assert.deepEqual([wave.kind, wave.batch_size, wave.progress.total, wave.created_by], ['noop', 2, 12, 'oleg']);
 }
 
+/** Pasted, and sent before the page has had the time to judge the list. */
+const sendAtOnce = (page, text) => page.getByLabel('Projects', { exact: true }).evaluate(async (field, pasted) => {
+  Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, 'value').set.call(field, pasted);
+  field.dispatchEvent(new Event('input', { bubbles: true }));
+  await Promise.resolve();
+  const send = document.querySelector('button[form=new-wave][type=submit]');
+  const judged = document.querySelector('.findings b')?.innerText ?? '';
+  send.click();
+  return { judged, refused: send.disabled };
+}, text);
+
+export async function what_is_sent_at_once_is_read_when_it_is_sent(d) {
+  const page = await d.as('oleg', { path: '/wave?new=wave' });
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Name', { exact: true }).fill('Sent at once');
+  await dialog.getByRole('button', { name: 'Trial' }).click();
+  assert.deepEqual(await sendAtOnce(page, 'one\nt\u0001wo'), { judged: 'No projects', refused: false });
+  await dialog.getByText('1 bad line').waitFor();
+  assert.ok(await dialog.getByRole('button', { name: /^Create/ }).isDisabled()); // and nothing was sent
+  assert.deepEqual(await sendAtOnce(page, 'one\ntwo'), { judged: '1 project', refused: false });
+  await page.getByRole('heading', { name: 'Sent at once' }).waitFor();
+  const { wave } = await d.api('GET', `/api/waves/${new URL(page.url()).pathname.split('/').at(-1)}`);
+  assert.equal(wave.progress.total, 2);
+}
+
 export async function a_dropped_table_brings_targets(d) {
   const page = await d.as('oleg', { path: '/wave?new=wave' });
   const dialog = page.getByRole('dialog');
@@ -193,6 +218,22 @@ export async function the_list_filters_searches_and_keeps_both_in_the_address(d)
   await page.getByRole('searchbox').fill('no such thing');
   await page.getByRole('button', { name: 'Show all waves' }).click();
   await page.getByRole('link', { name: 'Northern sites' }).waitFor();
+}
+
+export async function a_search_is_made_while_everything_moves(d) {
+  const page = await d.as('oleg');
+  await page.getByRole('heading', { name: 'Waves', level: 1 }).waitFor();
+  const moving = await Promise.all(names(12, 'Moving').map((name) => d.wave({ name, project_uuids: names(400), batch_size: 1, params: { sleep_ms: 20 } })));
+  await page.getByRole('link', { name: 'Moving-11' }).first().waitFor();
+  let renders = 0;
+  await page.exposeFunction('rendered', () => renders++);
+  await page.evaluate(() => new MutationObserver(() => window.rendered()).observe(document.querySelector('tbody'), { subtree: true, childList: true, attributes: true, characterData: true }));
+  const begun = Date.now();
+  await page.getByRole('searchbox').fill('ing-7');
+  await until(() => page.url().includes('q=ing-7'), 'the search', 2000);
+  console.log(`the search was in the address after ${Date.now() - begun} ms and ${renders} changes of the table`);
+  await page.getByRole('link', { name: 'Moving-6' }).first().waitFor({ state: 'detached' });
+  await Promise.all(moving.map((id) => d.api('POST', `/api/waves/${id}/stop`, {}).catch(() => undefined))); // or they have ended
 }
 
 export async function changes_arrive_within_300_ms_and_without_asking(d) {

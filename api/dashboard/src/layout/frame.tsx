@@ -1,6 +1,6 @@
 // What stands around every page: navigation, whether events flow, theme, language, who is signed in.
 import { CircleUser, Keyboard, LogOut } from 'lucide-react';
-import { Suspense, useEffect, useRef, useState } from 'react';
+import { Suspense, useLayoutEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, NavLink, Outlet, useLocation } from 'react-router-dom';
 import { useFlow } from '../api/events';
@@ -90,12 +90,13 @@ function TopBar() {
   );
 }
 
-/** A new page is announced by its focus, as a load would; a changed filter is not a new page. */
+/** A new page is announced by its focus, as a load would; a changed filter is not a new page. The focus is there
+    before the page is seen: later it would be taken from whoever types at once. */
 function usePageFocus() {
   const main = useRef<HTMLElement>(null);
   const { pathname } = useLocation();
   const before = useRef(pathname);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (before.current === pathname) return;
     before.current = pathname;
     main.current?.focus({ preventScroll: true });

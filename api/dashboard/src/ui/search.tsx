@@ -13,6 +13,8 @@ interface Props {
 export function Search({ label, value, onChange }: Props) {
   const [text, setText] = useState(value);
   const told = useRef(value);
+  const tell = useRef(onChange);
+  tell.current = onChange; // another with each render: the pause is not to begin anew with it
   useEffect(() => {
     if (value !== told.current) setText(value);
     told.current = value;
@@ -21,10 +23,10 @@ export function Search({ label, value, onChange }: Props) {
     if (text === told.current) return undefined;
     const timer = setTimeout(() => {
       told.current = text;
-      onChange(text);
+      tell.current(text);
     }, PAUSE_MS);
     return () => clearTimeout(timer);
-  });
+  }, [text]);
   return (
     <div className="search">
       <Icon size={16} aria-hidden />

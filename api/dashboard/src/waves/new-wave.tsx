@@ -6,7 +6,7 @@ import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router-dom';
 import { useCreate } from '../api/create';
 import { number } from '../i18n/format';
-import { asBody, readProjects } from '../lib/projects';
+import { asBody, type ProjectList, readProjects } from '../lib/projects';
 import '../style/new-wave.css';
 import { Button } from '../ui/button';
 import { Dialog } from '../ui/dialog';
@@ -76,16 +76,20 @@ export default function NewWave({ onClose }: { onClose: () => void }) {
   });
   const text = useDeferredValue(form.text); // a long list must not hold up the typing
   const list = useMemo(() => readProjects(text), [text]);
+  const behind = text !== form.text;
   const set = <K extends keyof Form>(name: K) => (value: Form[K]) => setForm((f) => ({ ...f, [name]: value }));
   const input = (name: keyof Form) => ({
     value: form[name] as string,
     onChange: (e: { target: { value: string } }) => set(name)(e.target.value as never),
   });
-  const ready = form.name.trim() !== '' && list.projects.length > 0 && list.bad.length === 0 && text === form.text;
+  const canRun = ({ projects, bad }: ProjectList) => projects.length > 0 && bad.length === 0;
+  // While the list is behind what was typed, Enter is not refused for it: it is read when it is sent.
+  const ready = form.name.trim() !== '' && (behind ? form.text.trim() !== '' : canRun(list));
 
   const submit = (e: FormEvent) => {
     e.preventDefault();
-    if (ready) void create(body(form, list.projects));
+    const asked = behind ? readProjects(form.text) : list;
+    if (ready && canRun(asked)) void create(body(form, asked.projects));
   };
 
   return (
