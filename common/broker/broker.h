@@ -205,6 +205,8 @@ void broker_wave_counts(struct broker *b, const int64_t *wave_nos, size_t n, bro
 void broker_backlog(struct broker *b, int64_t wave_no, broker_ids_fn fn, void *arg);
 void broker_window(struct broker *b, int64_t wave_no, broker_ids_fn fn, void *arg);
 void broker_queue(struct broker *b, const char *queue, broker_ids_fn fn, void *arg);
+/* The n that stand first, or fewer. */
+void broker_queue_head(struct broker *b, const char *queue, size_t n, broker_ids_fn fn, void *arg);
 void broker_delayed(struct broker *b, broker_ids_fn fn,
                     void *arg); /* ids only; one may come twice */
 void broker_demand(struct broker *b, const char *queue, broker_ids_fn fn, void *arg);

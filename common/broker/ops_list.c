@@ -75,6 +75,15 @@ void broker_processing(struct broker *b, int64_t worker, broker_ids_fn fn, void 
         call_send(c, on_whole, reading_new(key, fn, arg));
 }
 
+void broker_queue_head(struct broker *b, const char *queue, size_t n, broker_ids_fn fn, void *arg)
+{
+        struct key key = key_queue(b->prefix, queue);
+        struct call *c = call_list(b, "LRANGE");
+        cmd_words(&c->cmd, key.s, "0", NULL);
+        cmd_int(&c->cmd, (int64_t)n - 1);
+        call_send(c, on_whole, reading_new(key, fn, arg));
+}
+
 void broker_window(struct broker *b, int64_t wave_no, broker_ids_fn fn, void *arg)
 {
         read_set(b, key_window(b->prefix, wave_no), fn, arg);

@@ -22,19 +22,21 @@
 #include "engine/look.h"
 #include "engine/pace.h"
 #include "engine/publish.h"
+#include "engine/rest.h"
 #include "engine/settle.h"
 #include "engine/unjudged.h"
 
 /*
  * APART: so many batches go without mixing after PostgreSQL has refused one. CAREFUL: at most so many claims
- * know everything after one has left ids. GATHER_MS: outcomes wait so long at most, unless they are GATHERED, for
- * those of brief bodies that are under way.
+ * know everything after one has left ids. SHARE: see holds_few. GATHER_MS: outcomes wait so long at most, unless
+ * they are GATHERED, for those of brief bodies that are under way.
  */
 enum {
         FEW_CLAIMS = 16,
         AGAIN_MS = 500,
         APART = 50,
         CAREFUL = 50,
+        SHARE = 6,
         GATHER_MS = 2,
         GATHERED = SETTLE_MAX / 2,
 };
@@ -79,6 +81,9 @@ struct exchange {
         struct follow *follow; /* NULL for the API */
         size_t most;           /* ids to take with a finish, beyond what idle runners need */
         bool hungry;           /* the last finish brought fewer ids than there was room for */
+        bool brief;            /* the last outcomes that were sent are all of brief bodies */
+        size_t window;         /* how many may run of all waves that the last batch was of */
+        struct rest *rest;     /* NULL for the API */
         bool kicks;            /* exchange_kick is due when the loop turns */
         bool followed;         /* what follows the outcomes is there: they wait for nothing */
         struct batch *busy;
@@ -127,12 +132,26 @@ static struct follow *make_follow(struct exchange *x)
         return follow_new(&o);
 }
 
+static void rested(void *arg);
+
+static struct rest *make_rest(struct exchange *x)
+{
+        struct rest_opts o = {.loop = x->o.loop,
+                              .broker = x->o.broker,
+                              .queues = x->o.queues,
+                              .nqueues = x->o.nqueues,
+                              .on_end = rested,
+                              .arg = x};
+        return rest_new(&o);
+}
+
 struct exchange *exchange_new(const struct exchange_opts *o)
 {
         struct exchange *x = xcalloc(1, sizeof(*x));
 
         x->o = *o;
         x->follow = o->on_ids ? make_follow(x) : NULL;
+        x->rest = o->on_ids ? make_rest(x) : NULL;
         list_init(&x->outcomes);
         x->most = CLAIMS_MAX;
         x->again = loop_timer_new(o->loop, again, x);
@@ -150,7 +169,8 @@ static void forget_all(struct exchange *x)
         x->noutcomes = x->nbrief = 0;
         x->nclaims = 0;
         x->taking = 0;
-        x->hungry = x->followed = false;
+        x->hungry = x->followed = x->brief = false;
+        x->window = 0;
         x->most = CLAIMS_MAX;
 }
 
@@ -163,6 +183,7 @@ void exchange_free(struct exchange *x)
         loop_timer_free(x->soon);
         unjudged_free(x->unjudged);
         follow_free(x->follow);
+        rest_free(x->rest);
         free(x->claims);
         free(x);
 }
@@ -173,6 +194,7 @@ void exchange_renew(struct exchange *x, int64_t worker, int shard)
         x->generation++;
         x->busy = NULL;
         follow_renew(x->follow);
+        rest_renew(x->rest);
         x->o.worker = worker;
         x->o.shard = shard;
 }
@@ -190,6 +212,25 @@ bool exchange_finishes_soon(const struct exchange *x)
 size_t exchange_claiming(const struct exchange *x)
 {
         return x->nclaims + x->taking + follow_taking(x->follow) + (x->busy ? x->busy->nids : 0);
+}
+
+bool exchange_rests(const struct exchange *x)
+{
+        return rest_on(x->rest);
+}
+
+/* Whether this worker, of whose bodies so many have just ended, holds few of windows that let out fewer than there is
+ * room for: then others hold the most of them. Two that share one rarely fall to a sixth of it. */
+static bool holds_few(struct exchange *x, size_t ended)
+{
+        size_t held = ended + x->noutcomes + x->nclaims;
+        struct room room;
+
+        if (!x->hungry || !x->brief || !x->o.room)
+                return false;
+        room = x->o.room(x->o.arg);
+        held += room.brief;
+        return !room.longs && held < REST_MANY && held * SHARE < x->window;
 }
 
 static size_t beyond(size_t room, size_t claiming)
@@ -329,7 +370,7 @@ static void finished(const int64_t *ids, size_t n, const struct err *e, void *ar
         free(f);
 }
 
-static void run_after(struct exchange *x, struct after *a, int64_t list)
+static void finish(struct exchange *x, struct after *a, int64_t list, bool takes)
 {
         struct finish *f = xmalloc(sizeof(*f) + a->ndeliveries * sizeof(f->ids[0]));
         struct after_opts o = {
@@ -342,11 +383,33 @@ static void run_after(struct exchange *x, struct after *a, int64_t list)
         if (list == x->o.worker && x->o.on_finished) {
                 for (size_t i = 0; i < a->ndeliveries; i++)
                         f->ids[f->n++] = a->deliveries[i].id;
-                o.take = to_take(x);
+                if (takes)
+                        o.take = to_take(x);
                 f->taking = o.take.want;
                 x->taking += f->taking;
         }
         after_run(a, &o, finished, f);
+}
+
+static void run_after(struct exchange *x, struct after *a, int64_t list)
+{
+        if (list == x->o.worker && a->nfacts) {
+                x->window = 0;
+                for (size_t i = 0; i < a->nfacts; i++)
+                        x->window += (size_t)a->facts[i].batch_size;
+        }
+        if (list == x->o.worker && holds_few(x, a->ndeliveries))
+                rest_begin(x->rest);
+        finish(x, a, list, !rest_on(x->rest));
+}
+
+static void rested(void *arg)
+{
+        struct exchange *x = arg;
+        struct after nothing;
+
+        after_init(&nothing);
+        finish(x, &nothing, x->o.worker, true);
 }
 
 struct asking {
@@ -778,6 +841,8 @@ static void send_batch(struct exchange *x)
         list_init(&b->items);
         take_outcomes(x, b);
         b->has_settle = b->nitems > 0;
+        if (b->has_settle)
+                x->brief = b->nbrief == b->nitems;
         if (!x->apart || !b->has_settle)
                 b->nids = claims_to_send(x);
         b->has_claim = b->nids > 0;
@@ -831,7 +896,8 @@ void exchange_kick(struct exchange *x)
         if (!pg_up(x->o.pg) || (!x->busy && gathers(x)))
                 return;
         if (follow_pending(x->follow) && !(x->busy && x->nbrief)) /* for all that gather at once */
-                follow_ask(x->follow, x->o.worker, room_to_follow(x));
+                follow_ask(x->follow, x->o.worker,
+                           rest_on(x->rest) || holds_few(x, 0) ? 0 : room_to_follow(x));
         if (x->busy || follow_waits(x->follow) || (!claims_to_send(x) && list_empty(&x->outcomes)))
                 return;
         send_batch(x);

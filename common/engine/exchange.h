@@ -38,6 +38,7 @@ struct room {
         size_t idle;  /* runners */
         size_t lone;  /* as many may be claimed of waves whose bodies are not known to be short */
         size_t brief; /* bodies that take microseconds are under way */
+        bool longs;   /* others are, too */
 };
 struct exchange_opts {
         struct loop *loop;
@@ -105,5 +106,6 @@ size_t exchange_waiting(const struct exchange *x); /* outcomes not settled, wave
 /* Whether a finish of brief bodies comes, which takes what follows. */
 bool exchange_finishes_soon(const struct exchange *x);
 size_t exchange_claiming(const struct exchange *x); /* ids to be claimed, or asked for with a finish */
+bool exchange_rests(const struct exchange *x);      /* others take what is lined up: rest.h */
 
 #endif

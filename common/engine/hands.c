@@ -132,7 +132,8 @@ static bool finishes_soon(struct engine_worker *w)
 void hands_want(struct engine_worker *w)
 {
         bool wanted = w->id && !w->dead && !w->draining && settings_known(w->settings) &&
-                      w->idle > exchange_claiming(w->exchange) && !finishes_soon(w);
+                      w->idle > exchange_claiming(w->exchange) && !finishes_soon(w) &&
+                      !exchange_rests(w->exchange);
 
         for (size_t i = 0; i < w->nqueues; i++)
                 if (w->pops[i])

@@ -94,7 +94,8 @@ static struct room ask_room(void *arg)
         return (struct room){.jobs = w->idle + w->behind,
                              .idle = w->idle,
                              .lone = runners > w->lone ? runners - w->lone : 0,
-                             .brief = w->brief};
+                             .brief = w->brief,
+                             .longs = w->lone > 0};
 }
 
 static void paces(struct pace_known *out, void *arg)

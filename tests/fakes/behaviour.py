@@ -63,7 +63,7 @@ PRESETS = {
     "nostatus": {"webhook_status": None},
     "nostatuserror": {"webhook_status": None, "outcome": "error"},
     "extra": {"webhook_extra": {"новое": {"a": [1, 2, None]}, "pages_total": 42, "theme": "Zion", "warnings": ["w1"]}},
-    "progressonly": {"webhook": "never", "webhook_progress": 3, "run_ms": 1200},
+    "progressonly": {"webhook": "never", "webhook_progress": 3, "run_ms": 6000},
     "hang": {"start_fault": "hang"},
     "hangerror": {"start_fault": "hang", "outcome": "error", "run_ms": 3500},
     "hanglong": {"start_fault": "hang", "webhook": "never", "run_ms": 5000},

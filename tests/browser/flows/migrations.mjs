@@ -130,8 +130,8 @@ export async function what_runs_outside_is_watched_to_its_end(d) {
 }
 
 export async function its_log_follows_without_asking(d) {
-  const wave = await d.wave({ name: 'Two with logs', project_uuids: ['log-1', 'log-2'], batch_size: 1, params: { sleep_ms: 5000, log_lines: 7 } });
   const page = await d.as('vera');
+  const wave = await d.wave({ name: 'Two with logs', project_uuids: ['log-1', 'log-2'], batch_size: 1, params: { sleep_ms: 5000, log_lines: 7 } });
   await open(page, (await refs(d, wave))['log-2']);
   await page.getByText('Lines appear here as soon as it writes some.').waitFor();
   await page.locator('.nav .flow[data-flow=live]').waitFor();

@@ -24,7 +24,7 @@ export async function a_pasted_list_becomes_a_wave_that_moves_by_itself(d) {
   await dialog.getByText('2 duplicates left out').waitFor();
   await dialog.getByText('Line 13 repeats line 4: project-3').waitFor();
   await dialog.getByRole('button', { name: 'Trial' }).click();
-  await dialog.getByLabel('Takes (ms)').fill('400');
+  await dialog.getByLabel('Takes (ms)').fill('1000');
   await dialog.getByLabel('Batch size').fill('2');
   await dialog.getByRole('button', { name: 'Create with 12 projects' }).click();
   await page.getByRole('heading', { name: 'Pasted by Oleg' }).waitFor();

@@ -1,0 +1,153 @@
+/* test_engine_rest.c - who holds few leaves what is lined up to others, and takes it where nobody else does. */
+#include "broker_rig.h"
+#include "engine/rest.h"
+
+static unsigned ends;
+static struct rest *rest;
+
+static void ended(void *arg UNUSED)
+{
+        ends++;
+}
+
+static void begin(void)
+{
+        static const char *const queues[] = {"q", "other"};
+        const struct rest_opts o = {.loop = rig.loop,
+                                    .broker = rig.b,
+                                    .queues = queues,
+                                    .nqueues = COUNT_OF(queues),
+                                    .on_end = ended};
+        ends = 0;
+        rest = rest_new(&o);
+        ck_assert(!rest_on(rest));
+        rest_begin(rest);
+        ck_assert(rest_on(rest));
+}
+
+static void line_up(const char *queue, int64_t first, int64_t last)
+{
+        for (int64_t id = first; id <= last; id++)
+                freeReplyObject(
+                        redisCommand(rig.r, "RPUSH wavefleet:queue:%s %lld", queue, (long long)id));
+}
+
+/* Somebody takes one, and another comes: that often. */
+static void others_take(int times, int64_t next)
+{
+        for (int i = 0; i < times; i++) {
+                rig_turn_for(2);
+                line_up("q", next + i, next + i);
+                freeReplyObject(redisCommand(rig.r, "LPOP wavefleet:queue:q"));
+        }
+}
+
+/* What is under way gets its error, and the rest is told of it. */
+static void no_more(void)
+{
+        broker_free(take(rig.b));
+        rest_free(rest);
+}
+
+static void is_over(void)
+{
+        rig_until(&ends, 1);
+        ck_assert(!rest_on(rest));
+        rig_turn_for(50);
+        ck_assert_uint_eq(ends, 1);
+}
+
+START_TEST(it_goes_on_while_others_take)
+{
+        line_up("q", 1, 10);
+        begin();
+        others_take(150, 11);
+        ck_assert(rest_on(rest));
+        ck_assert_uint_eq(ends, 0);
+        is_over(); /* they take no more */
+        no_more();
+}
+END_TEST
+
+START_TEST(where_nobody_takes_it_ends_and_does_not_come_again)
+{
+        line_up("other", 1, 3);
+        begin();
+        is_over();
+        rest_begin(rest);
+        ck_assert(!rest_on(rest));
+        no_more();
+}
+END_TEST
+
+START_TEST(it_ends_where_many_are_lined_up)
+{
+        line_up("q", 1, REST_MANY / 2);
+        line_up("other", 101, 100 + REST_MANY / 2);
+        begin();
+        is_over();
+        rest_begin(rest); /* it was not in vain */
+        ck_assert(rest_on(rest));
+        no_more();
+}
+END_TEST
+
+START_TEST(it_ends_where_nothing_is_lined_up)
+{
+        begin();
+        is_over();
+        rest_begin(rest);
+        ck_assert(rest_on(rest));
+        no_more();
+}
+END_TEST
+
+START_TEST(it_ends_where_nothing_is_lined_up_any_more)
+{
+        line_up("q", 1, 10);
+        begin();
+        others_take(30, 11);
+        ck_assert(rest_on(rest));
+        rig_do("DEL wavefleet:queue:q");
+        is_over();
+        rest_begin(rest);
+        ck_assert(rest_on(rest));
+        no_more();
+}
+END_TEST
+
+START_TEST(it_ends_where_redis_does_not_say_what_is_lined_up)
+{
+        line_up("q", 1, 3);
+        freeReplyObject(redisCommand(rig.r, "SET wavefleet:queue:other no-list"));
+        begin();
+        is_over();
+        no_more();
+}
+END_TEST
+
+START_TEST(a_new_identity_does_not_rest)
+{
+        line_up("q", 1, REST_MANY);
+        begin();
+        rest_renew(rest);
+        ck_assert(!rest_on(rest));
+        rig_turn_for(100);
+        ck_assert_uint_eq(ends, 0); /* nor is it told of the end of the old one's */
+        rest_begin(rest);
+        is_over();
+        no_more();
+}
+END_TEST
+
+int main(void)
+{
+        const TTest *const tests[] = {it_goes_on_while_others_take,
+                                      where_nobody_takes_it_ends_and_does_not_come_again,
+                                      it_ends_where_many_are_lined_up,
+                                      it_ends_where_nothing_is_lined_up,
+                                      it_ends_where_nothing_is_lined_up_any_more,
+                                      it_ends_where_redis_does_not_say_what_is_lined_up,
+                                      a_new_identity_does_not_rest};
+        return rig_main("engine rest", tests, COUNT_OF(tests));
+}
