@@ -403,13 +403,18 @@ def goes_on_later(x, victim, wave):
         "settle_to_judge_known", "judge_sent", "judge_committed", "finish_sent", "finish_told", "beat_sent",
         "pass_counts_read", "pass_done", variant="and stands still")
 def it_stands_still(x):
-    """It is the leader, too."""
+    """It is the leader, too: where one of its passes has judged the wave before the point is there, it is there in another."""
     env = {"WAVEFLEET_WORKER_LEASE_MS": 2000, "WAVEFLEET_RECONCILER_INTERVAL_MS": 300}
     victim = x.victim(2, nth=3 if x.point.startswith(("beat", "pass")) else 1, act="stop", **env)
     leads = lambda: [e for e in x.fleet.log_events("reconciler.leading") if e["pid"] == victim.pid]
     wait_until(leads, 10, "the victim leading")
-    wave = x.submit(16, batch_size=4, params={"sleep_ms": 100})
-    x.passed(victim)
+
+    def passed_in_a_wave():
+        wave = x.submit(16, batch_size=4, params={"sleep_ms": 100})
+        over = lambda: x.passing(victim) or snapshot(x.sql, wave)["state"] == "completed"
+        wait_until(over, 20, f"{x.point} or the end of a wave")
+        return x.passing(victim) and wave
+    wave = wait_until(passed_in_a_wave, 20, f"{x.point} in a wave")
     x.worker(2, **env)
     goes_on_later(x, victim, wave)
 
