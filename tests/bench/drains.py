@@ -77,6 +77,9 @@ def drains(bench):
     for _ in bench.rounds():
         for key, value in in_turn(bench, rows, seen).items():
             costs.setdefault(key, []).append(value)
+        crowd, _ = drain(bench, "crowd", 1, rows, workers=10, batch_size=200)
+        for key, value in {"crowd": crowd, "crowd_ratio": crowd / seen["single"][-1]}.items():
+            seen.setdefault(key, []).append(value)
     bench.report("limit", f"pgbench, 2 clients, 50 results a statement, {rows:,} rows", seen["limit"], "rows/s")
     bench.report("drain", f"{rows:,} noop in 20 waves, 2 workers of 10 runners", seen["drain"], "rows/s")
     bench.report("drain_ratio", "the same against the limit of its round", seen["ratio"], "", at_least=0.5)
@@ -85,6 +88,8 @@ def drains(bench):
     bench.report("ten", f"{rows:,} noop in 20 waves, 10 workers of 10 runners", seen["ten"], "rows/s")
     bench.report("ten_ratio", "the same against the 2 workers of its round", seen["ten_ratio"], "", at_least=1)
     bench.report("together_ratio", "the same while all workers are at work: without the start of ten", seen["together_ratio"], "")
+    bench.report("crowd", f"{rows:,} noop in one wave, batch_size 200, 10 workers of 10 runners", seen["crowd"], "rows/s")
+    bench.report("crowd_ratio", "the same against the 2 workers of its round", seen["crowd_ratio"], "")
     for key, what, unit in (("commits", "commits of PostgreSQL", "/job"), ("wal", "WAL of PostgreSQL", "bytes/job"),
                             ("redis_commands", "commands of Redis, those of scripts included", "/job"),
                             ("worker_cpu", "CPU of workers and runners", "µs/job"),

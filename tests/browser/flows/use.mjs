@@ -1,6 +1,6 @@
 // For everybody: by keyboard, for screen readers, in both languages, small and large, light and dark; and fast.
 import { strict as assert } from 'node:assert';
-import { origin, slow, until } from '../driver.mjs';
+import { origin, pace, until } from '../driver.mjs';
 
 const focused = (page) => page.evaluate(() => document.activeElement?.innerText?.trim() || document.activeElement?.getAttribute('aria-label') || document.activeElement?.tagName);
 
@@ -207,12 +207,14 @@ async function firstView(page, session) {
   const onEnd = (e) => sizes.has(e.requestId) && (sizes.get(e.requestId).bytes = e.encodedDataLength);
   session.on('Network.responseReceived', onResponse).on('Network.loadingFinished', onEnd);
   await session.send('Network.clearBrowserCache');
+  const before = pace();
   const begin = Date.now();
   await page.reload({ waitUntil: 'commit' });
   await page.locator('.table tbody tr:not(:has(.skeleton)), .empty').first().waitFor();
   const took = Date.now() - begin;
   session.off('Network.responseReceived', onResponse).off('Network.loadingFinished', onEnd);
-  return { took, files: [...sizes.values()].filter((f) => !f.url.includes('/api/')) };
+  const allowed = 1000 * Number(process.env.SLOW ?? 1) * Math.max(before, pace());
+  return { took, allowed, files: [...sizes.values()].filter((f) => !f.url.includes('/api/')) };
 }
 
 export async function the_first_view_is_small_and_quick(d) {
@@ -224,9 +226,9 @@ export async function the_first_view_is_small_and_quick(d) {
   for (let i = 0; i < 5; i++) views.push(await firstView(page, session));
   const { files } = views[0];
   const total = files.reduce((sum, f) => sum + f.bytes, 0);
-  const best = Math.min(...views.map((v) => v.took)); // what else the machine does is not the dashboard's
-  console.log(`first view: ${total} bytes in ${files.length} files, ${views.map((v) => v.took)} ms`);
+  const times = views.map((v) => `${v.took} of ${Math.round(v.allowed)} ms`).join(', ');
+  console.log(`first view: ${total} bytes in ${files.length} files, ${times}`);
   assert.ok(files.length >= 4 && total > 50_000, 'it came over the network');
   assert.ok(total < 200_000, `${total} bytes: ${files.map((f) => `${f.url} ${f.bytes}`).join(', ')}`);
-  assert.ok(best < 1000 * slow, `${best} ms`);
+  assert.ok(views.some((v) => v.took < v.allowed), times); // what else the machine does is not the dashboard's
 }
