@@ -226,7 +226,7 @@ static bool holds_few(struct exchange *x, size_t ended)
         size_t held = ended + x->noutcomes + x->nclaims;
         struct room room;
 
-        if (!x->hungry || !x->brief || !x->o.room)
+        if (!x->hungry || !x->brief)
                 return false;
         room = x->o.room(x->o.arg);
         held += room.brief;
@@ -391,15 +391,21 @@ static void finish(struct exchange *x, struct after *a, int64_t list, bool takes
         after_run(a, &o, finished, f);
 }
 
+/* Of a batch of ours: whether what it makes room for is left to others. */
+static void maybe_rest(struct exchange *x, const struct after *a)
+{
+        if (a->nfacts)
+                x->window = 0;
+        for (size_t i = 0; i < a->nfacts; i++)
+                x->window += (size_t)a->facts[i].batch_size;
+        if (holds_few(x, a->ndeliveries))
+                rest_begin(x->rest);
+}
+
 static void run_after(struct exchange *x, struct after *a, int64_t list)
 {
-        if (list == x->o.worker && a->nfacts) {
-                x->window = 0;
-                for (size_t i = 0; i < a->nfacts; i++)
-                        x->window += (size_t)a->facts[i].batch_size;
-        }
-        if (list == x->o.worker && holds_few(x, a->ndeliveries))
-                rest_begin(x->rest);
+        if (x->rest && list == x->o.worker)
+                maybe_rest(x, a);
         finish(x, a, list, !rest_on(x->rest));
 }
 

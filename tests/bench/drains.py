@@ -57,6 +57,11 @@ def drain(bench, name, waves, each, workers=2, **fields):
     return rate, found
 
 
+def add(seen, values):
+    for key, value in values.items():
+        seen.setdefault(key, []).append(value)
+
+
 def in_turn(bench, rows, seen):
     """The limit, twenty waves, one wave with a window, and ten workers, in turn, so that all meet the same weather.
     Their rates and ratios are added to seen; returns what a job of the twenty waves costs."""
@@ -64,10 +69,9 @@ def in_turn(bench, rows, seen):
     rate, found = drain(bench, "drain", 20, rows // 20, batch_size=10_000)
     single, _ = drain(bench, "single", 1, rows, batch_size=200)
     ten, of_ten = drain(bench, "ten", 20, rows // 20, workers=10, batch_size=10_000)
-    for key, value in {"limit": limit, "drain": rate, "single": single, "ten": ten, "ratio": rate / limit,
-                       "single_ratio": single / rate, "ten_ratio": ten / rate,
-                       "together_ratio": of_ten["together"] / max(found["together"], 1)}.items():
-        seen.setdefault(key, []).append(value)
+    add(seen, {"limit": limit, "drain": rate, "single": single, "ten": ten, "ratio": rate / limit,
+               "single_ratio": single / rate, "ten_ratio": ten / rate,
+               "together_ratio": of_ten["together"] / max(found["together"], 1)})
     return found
 
 
@@ -75,11 +79,9 @@ def drains(bench):
     rows = bench.size(100_000, 2_000)
     seen, costs = {}, {}
     for _ in bench.rounds():
-        for key, value in in_turn(bench, rows, seen).items():
-            costs.setdefault(key, []).append(value)
+        add(costs, in_turn(bench, rows, seen))
         crowd, _ = drain(bench, "crowd", 1, rows, workers=10, batch_size=200)
-        for key, value in {"crowd": crowd, "crowd_ratio": crowd / seen["single"][-1]}.items():
-            seen.setdefault(key, []).append(value)
+        add(seen, {"crowd": crowd, "crowd_ratio": crowd / seen["single"][-1]})
     bench.report("limit", f"pgbench, 2 clients, 50 results a statement, {rows:,} rows", seen["limit"], "rows/s")
     bench.report("drain", f"{rows:,} noop in 20 waves, 2 workers of 10 runners", seen["drain"], "rows/s")
     bench.report("drain_ratio", "the same against the limit of its round", seen["ratio"], "", at_least=0.5)

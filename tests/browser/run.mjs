@@ -1,6 +1,6 @@
 // node run.mjs MODULE FLOW: one flow of flows/MODULE.mjs in a browser of its own. Exit code 0: it went well.
-// THROTTLE=4 in the environment makes the page's computer four times slower: what hangs on its haste is found so.
 // Where it does not, what the pages said, what the last one shows and a picture of it are left behind.
+// THROTTLE=4 in the environment makes the page's computer four times slower: what hangs on its haste is found so.
 import { mkdirSync } from 'node:fs';
 import { Driver } from './driver.mjs';
 

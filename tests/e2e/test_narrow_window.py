@@ -3,12 +3,8 @@ do not wait for them, and they take over from one that is gone."""
 
 import pytest
 
-from failing import names
+from failing import names, wait_done
 from wavefleet import sanitized, wait_until
-
-def settled(fleet):
-    return fleet.sql.value("SELECT coalesce(sum(completed), 0) FROM wave_progress")
-
 
 def busiest(fleet):
     """The worker that holds the most; None where nobody holds any at this moment."""
@@ -21,7 +17,7 @@ def test_who_rests_takes_other_waves_and_over_from_one_that_is_killed(make_fleet
     total = total // 4 if sanitized() else total
     fleet = make_fleet(workers=6, concurrency=4, watched=False)
     narrow = fleet.submit("narrow", names(total), batch_size=window)
-    wait_until(lambda: settled(fleet) > total / 20, 60, "brief bodies to be known as such")
+    wait_done(fleet, narrow, total // 20)  # by then brief bodies are known as such
     other = fleet.submit("other", names(40), batch_size=40, params={"sleep_ms": 20})
     fleet.wait_wave(other, 60)
     victim = wait_until(lambda: busiest(fleet), 20, "somebody to be at work")

@@ -10,6 +10,12 @@ static void ended(void *arg UNUSED)
         ends++;
 }
 
+static void begin_rest(void)
+{
+        rest_begin(rest);
+        ck_assert(rest_on(rest));
+}
+
 static void begin(void)
 {
         static const char *const queues[] = {"q", "other"};
@@ -21,15 +27,13 @@ static void begin(void)
         ends = 0;
         rest = rest_new(&o);
         ck_assert(!rest_on(rest));
-        rest_begin(rest);
-        ck_assert(rest_on(rest));
+        begin_rest();
 }
 
 static void line_up(const char *queue, int64_t first, int64_t last)
 {
         for (int64_t id = first; id <= last; id++)
-                freeReplyObject(
-                        redisCommand(rig.r, "RPUSH wavefleet:queue:%s %lld", queue, (long long)id));
+                rig_do("RPUSH wavefleet:queue:%s %lld", queue, (long long)id);
 }
 
 /* Somebody takes one, and another comes: that often. */
@@ -38,7 +42,7 @@ static void others_take(int times, int64_t next)
         for (int i = 0; i < times; i++) {
                 rig_turn_for(2);
                 line_up("q", next + i, next + i);
-                freeReplyObject(redisCommand(rig.r, "LPOP wavefleet:queue:q"));
+                rig_do("LPOP wavefleet:queue:q");
         }
 }
 
@@ -86,8 +90,7 @@ START_TEST(it_ends_where_many_are_lined_up)
         line_up("other", 101, 100 + REST_MANY / 2);
         begin();
         is_over();
-        rest_begin(rest); /* it was not in vain */
-        ck_assert(rest_on(rest));
+        begin_rest(); /* it was not in vain */
         no_more();
 }
 END_TEST
@@ -96,8 +99,7 @@ START_TEST(it_ends_where_nothing_is_lined_up)
 {
         begin();
         is_over();
-        rest_begin(rest);
-        ck_assert(rest_on(rest));
+        begin_rest();
         no_more();
 }
 END_TEST
@@ -110,8 +112,7 @@ START_TEST(it_ends_where_nothing_is_lined_up_any_more)
         ck_assert(rest_on(rest));
         rig_do("DEL wavefleet:queue:q");
         is_over();
-        rest_begin(rest);
-        ck_assert(rest_on(rest));
+        begin_rest();
         no_more();
 }
 END_TEST
@@ -119,7 +120,7 @@ END_TEST
 START_TEST(it_ends_where_redis_does_not_say_what_is_lined_up)
 {
         line_up("q", 1, 3);
-        freeReplyObject(redisCommand(rig.r, "SET wavefleet:queue:other no-list"));
+        rig_do("SET wavefleet:queue:other no-list");
         begin();
         is_over();
         no_more();

@@ -1,6 +1,6 @@
 // For everybody: by keyboard, for screen readers, in both languages, small and large, light and dark; and fast.
 import { strict as assert } from 'node:assert';
-import { origin, pace, until } from '../driver.mjs';
+import { origin, pace, slow, until } from '../driver.mjs';
 
 const focused = (page) => page.evaluate(() => document.activeElement?.innerText?.trim() || document.activeElement?.getAttribute('aria-label') || document.activeElement?.tagName);
 
@@ -213,7 +213,7 @@ async function firstView(page, session) {
   await page.locator('.table tbody tr:not(:has(.skeleton)), .empty').first().waitFor();
   const took = Date.now() - begin;
   session.off('Network.responseReceived', onResponse).off('Network.loadingFinished', onEnd);
-  const allowed = 1000 * Number(process.env.SLOW ?? 1) * Math.max(before, pace());
+  const allowed = 1000 * slow * Math.max(before, pace());
   return { took, allowed, files: [...sizes.values()].filter((f) => !f.url.includes('/api/')) };
 }
 
