@@ -24,6 +24,9 @@ from wavefleet import BIN, SLOW, TOKEN  # noqa: E402
 PEOPLE = {"vera": ("viewer", "Vera Viewer"), "oleg": ("operator", "Oleg Operator"), "ada": ("admin", "Ada Admin")}
 PASSWORD = "a password for the browser"
 BUILT = BIN.parent / "dashboard" / "index.html"
+# No flow is about a worker or a server that is away, nor about polls that are faster than webhooks.
+PATIENT = {"WAVEFLEET_WORKER_LEASE_MS": "30000", "WAVEFLEET_REMOTE_START_TIMEOUT_MS": "20000",
+           "WAVEFLEET_REMOTE_POLL_INITIAL_MS": "4000", "WAVEFLEET_REMOTE_POLL_CAP_MS": "4000"}
 SCREENSHOTS = ROOT / "build" / "test-logs" / "screenshots"
 
 
@@ -55,7 +58,8 @@ def site(make_fleet, migration_server):
     """A fleet with a migration server, a stored secret and people."""
     fleet = make_fleet(workers=1, concurrency=6, watched=False, env={
         **QUICK_REMOTE, "WAVEFLEET_MIGRATION_SERVER_URL": migration_server.url,
-        "WAVEFLEET_RETRY_MAX_ATTEMPTS": "2", "WAVEFLEET_AUTH_LOGIN_ATTEMPTS_PER_ADDRESS": "1000000"})
+        "WAVEFLEET_RETRY_MAX_ATTEMPTS": "2", "WAVEFLEET_AUTH_LOGIN_ATTEMPTS_PER_ADDRESS": "1000000", **PATIENT})
+    migration_server.app.control({"projects": {"progressonly--watched": {"run_ms": 11000}}})
     fleet.start_worker(concurrency=2).expected_exit = 0     # a flow drains it
     add_people(fleet)
     store_secret(fleet)

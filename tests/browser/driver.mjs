@@ -40,6 +40,27 @@ export async function until(look, what, ms = 15_000) {
   }
 }
 
+/** What a page asks of the API from now on, but for the stream of events. `quiet` waits until all of it is answered and
+    nothing follows, and forgets it. */
+export function callsOf(page) {
+  const asked = [];
+  const open = new Set();
+  page.on('request', (r) => {
+    if (r.url().includes('/api/') && !r.url().includes('/api/events')) asked.push(r.url()), open.add(r);
+  });
+  for (const end of ['requestfinished', 'requestfailed']) page.on(end, (r) => open.delete(r));
+  page.on('domcontentloaded', () => open.clear()); // of what the page before has asked nothing is told
+  const quiet = () => until(async () => {
+    const before = asked.length;
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 600))); // behind what it has put off itself
+    return open.size === 0 && asked.length === before;
+  }, 'the end of what is asked');
+  return { asked, quiet: async () => (await quiet(), (asked.length = 0)) };
+}
+
+/** The one in the middle: a machine that stood still for a moment has spoilt one or two, not most. */
+export const median = (all) => [...all].sort((a, b) => a - b)[all.length >> 1];
+
 /** A way to the API that can be cut and mended. */
 export async function tunnel() {
   const target = new URL(url);

@@ -83,7 +83,7 @@ class Listener:
         """Every migration told of, in order: (id, state, attempt)."""
         return [(i["id"], i["state"], i["attempt"]) for d in self.data("migrations") for i in d["items"]]
 
-    def wait(self, condition, what, deadline_s=10):
+    def wait(self, condition, what, deadline_s=20):
         return wait_until(lambda: condition(self), deadline_s, what, every_s=0.01)
 
     def wait_wave(self, wave, status, deadline_s=20):

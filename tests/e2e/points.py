@@ -20,6 +20,7 @@ from wavefleet import wait_until
 
 TABLE = ROOT / "common/base/fault.def"
 POINTS = re.findall(r"^FAULT\((\w+),", TABLE.read_text(), re.M)
+LEADER = re.search(r"lock\((\d+)\)", (ROOT / "common/store/sql/leader_try.sql").read_text()).group(1)
 SCENARIOS = {}      # name of the case -> (point, function)
 
 # What may stand in Redis when nothing is to be done.
@@ -108,6 +109,17 @@ class Run:
             self.end(api)
         if not self.fleet.apis:
             self.fleet.start_api()
+
+    @contextlib.contextmanager
+    def nobody_leads(self, held=True):
+        """Meanwhile waves are judged by those that settle: no pass of a leader does it before the point is there."""
+        if held:
+            self.sql.execute(f"SELECT pg_advisory_lock({LEADER})")
+        try:
+            yield
+        finally:
+            if held:
+                self.sql.execute(f"SELECT pg_advisory_unlock({LEADER})")
 
     # ---- requests ----
 

@@ -166,7 +166,7 @@ def stands_still(x, wave):
 @passes("queue_changed")
 def a_queue_is_paused(x):
     x.worker()
-    wave = x.submit(60, params={"sleep_ms": 150})
+    wave = x.submit(60, params={"sleep_ms": 400})
     x.settled(wave, 2)
     x.armed_api()
     assert x.post("/api/queues/default/pause") is None
@@ -194,7 +194,7 @@ def a_claim_from_a_paused_queue(x):
     """Redis still hands out what PostgreSQL does not let begin."""
     wave = x.submit(12)
     assert x.post("/api/queues/default/pause").status == 200
-    assert x.redis.llen("wavefleet:queue:default")
+    wait_until(lambda: x.redis.llen("wavefleet:queue:default"), 5, "ids lined up")
     victim = x.victim()
     x.dies(victim)
     x.worker()

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta, timezone
 
 from invariants import snapshot
 from points import names, passes
+from points_worker import leading
 from wavefleet import wait_until
 
 BROKEN = {"fail": {"times": 1, "class": "data"}}
@@ -77,18 +78,20 @@ def pauses(x, wave, failed):
 
 @passes("settle_committed", "settle_to_judge_known", "judge_sent", "judge_committed", variant="of an alarm")
 def a_critical_failure(x):
-    victim = x.victim(1)
-    wave = x.submit(projects(60, 1, ALARMING), batch_size=1, params={"sleep_ms": 100})
-    x.dies(victim)
+    with x.nobody_leads():
+        victim = x.victim(1)
+        wave = x.submit(projects(60, 1, ALARMING), batch_size=1, params={"sleep_ms": 100})
+        x.dies(victim)
     x.worker(1)
     pauses(x, wave, 1)
 
 
 @passes("settle_to_judge_known", "judge_sent", "judge_committed", variant="of too many failures")
 def too_many_failures(x):
-    victim = x.victim(1)
-    wave = x.submit(projects(60, 3), batch_size=1, max_failures=3, params={"sleep_ms": 100})
-    x.dies(victim)
+    with x.nobody_leads():
+        victim = x.victim(1)
+        wave = x.submit(projects(60, 3), batch_size=1, max_failures=3, params={"sleep_ms": 100})
+        x.dies(victim)
     x.worker(1)
     pauses(x, wave, 3)
 
@@ -96,7 +99,7 @@ def too_many_failures(x):
 @passes("due_act_known")
 @passes("act_sent", "act_committed", variant="of a planned start")
 def a_planned_start(x):
-    wave = x.submit(8, start_at=in_time(2))
+    wave = x.submit(8, start_at=in_time(5))
     assert snapshot(x.sql, wave)["state"] == "ready"
     x.dies(x.victim())
     x.worker()
@@ -106,11 +109,10 @@ def a_planned_start(x):
 @passes("due_act_known", "act_committed", "act_to_judge_known", "hurry_unsent", variant="of a deadline")
 def a_deadline(x):
     """The leader dies while it stops the wave; the bodies that run are another worker's."""
-    wave = x.submit(12, batch_size=4, deadline_at=in_time(4), params={"sleep_ms": 30000})
-    victim = x.victim(2, WAVEFLEET_WORKER_QUEUES="another")
-    leads = lambda: [e for e in x.fleet.log_events("reconciler.leading") if e["pid"] == victim.pid]
-    wait_until(leads, 10, "the victim leading")
+    victim = x.victim(2, WAVEFLEET_WORKER_QUEUES="another", WAVEFLEET_WORKER_LEASE_MS=15000)
+    leading(x, victim)
     x.worker(4)
+    wave = x.submit(12, batch_size=4, deadline_at=in_time(4), params={"sleep_ms": 30000})
     x.running(wave, 4)
     x.dies(victim)
     x.ends(wave, "stopped")

@@ -18,9 +18,10 @@ from wavefleet import wait_until
         "pass_counts_read", "pass_waves_compared", "pass_lists_read", "pass_workers_read", "pass_delayed_read",
         "pass_delayed_put", "pass_done")
 def in_a_wave(x):
-    victim = x.victim(nth=2 if x.point.startswith(("beat", "pass")) else 1)
-    wave = x.submit(params={"sleep_ms": 60, "log_lines": 2})
-    x.dies(victim)
+    with x.nobody_leads("judge" in x.point):
+        victim = x.victim(nth=2 if x.point.startswith(("beat", "pass")) else 1)
+        wave = x.submit(params={"sleep_ms": 60, "log_lines": 2})
+        x.dies(victim)
     x.worker()
     x.ends(wave)
     assert x.sql.value("SELECT count(*) FROM migrations WHERE spent > 1") == 0, "a worker that dies spends no attempt"
@@ -62,9 +63,24 @@ def beside_another(x):
     x.worker(3)
     victim = x.victim(3)
     x.fleet.wait_worker(victim)
-    wave = x.submit(40, batch_size=6, params={"sleep_ms": 60})
+    wave = passed_in_a_wave(x, victim, 40, batch_size=6, params={"sleep_ms": 60})
     x.dies(victim)
     x.ends(wave)
+
+
+def passed_in_a_wave(x, victim, projects, **fields):
+    """One wave after the other, until the victim, which is not alone, passes the point in one; that one."""
+    def look():
+        wave = x.submit(projects, **fields)
+        over = lambda: x.passing(victim) or snapshot(x.sql, wave)["state"] == "completed"
+        wait_until(over, 20, f"{x.point} or the end of a wave")
+        return x.passing(victim) and wave
+    return wait_until(look, 20, f"{x.point} in a wave")
+
+
+def leading(x, victim):
+    leads = lambda: [e for e in x.fleet.log_events("reconciler.leading") if e["pid"] == victim.pid]
+    wait_until(leads, 20, "the victim leading")
 
 
 @passes("register_sent", "register_committed", "leader_chosen", "pass_waves_read")
@@ -79,7 +95,7 @@ def at_its_start(x):
 
 @passes("runner_job_read", "runner_begun", "runner_done", "runner_said")
 def in_a_runner(x):
-    worker = x.victim(2)
+    worker = x.victim(2, WAVEFLEET_WORKER_LEASE_MS=15000)
     wave = x.submit(8, batch_size=4, params={"sleep_ms": 30})
     x.child_dies(worker, "runner.died")
     x.ends(wave)
@@ -121,7 +137,8 @@ def an_unknown_id_in_the_list(x):
 def a_claim_whose_answer_is_lost(x):
     gate = Gate(server_address(x.fleet.place.database_url, 5432))
     try:
-        victim = x.victim(1, WAVEFLEET_DATABASE_URL=moved_to(x.fleet.place.database_url, gate.port))
+        victim = x.victim(1, WAVEFLEET_DATABASE_URL=moved_to(x.fleet.place.database_url, gate.port),
+                          WAVEFLEET_WORKER_LEASE_MS=15000)
         for _ in range(2):
             x.ends(x.submit(1))     # from here on its statements are prepared, those of a wide wave, too
         gate.lose(DOWN)
@@ -191,7 +208,7 @@ def retries_are_settled(x):
 def at_its_end(x):
     victim = x.victim(2)
     x.fleet.wait_worker(victim)
-    wave = x.submit(12, params={"sleep_ms": 100})
+    wave = x.submit(12, params={"sleep_ms": 1000})
     x.running(wave, 2)
     victim.signal(signal.SIGTERM)
     x.dies(victim)
@@ -217,7 +234,7 @@ def one_that_was_given_up(x):
     """It stood still for longer than its lease."""
     victim = x.victim(2)
     x.fleet.wait_worker(victim)
-    wave = x.submit(16, params={"sleep_ms": 300})
+    wave = x.submit(16, params={"sleep_ms": 500})
     x.running(wave, 2)
     former = x.fleet.worker_id(victim)
     x.worker()
@@ -243,7 +260,7 @@ def a_dead_worker(x, concurrency, **params):
 
 @passes("reap_sent", "reap_committed", "reap_to_judge_known", "reap_list_read")
 def while_it_reaps(x):
-    wave = a_dead_worker(x, 4, sleep_ms=400)
+    wave = a_dead_worker(x, 4, sleep_ms=3000)
     x.dies(x.victim())
     x.worker(8)
     x.ends(wave)
@@ -251,7 +268,7 @@ def while_it_reaps(x):
 
 @passes("finish_sent", "finish_told", "look_answered", variant="while it reaps")
 def while_it_tells_of_the_reaped(x):
-    wave = a_dead_worker(x, 4, sleep_ms=1500)
+    wave = a_dead_worker(x, 4, sleep_ms=3000)
     x.dies(x.victim(1))
     x.worker(8)
     x.ends(wave)
@@ -259,9 +276,9 @@ def while_it_tells_of_the_reaped(x):
 
 @passes("finish_piece")
 def more_than_a_script_takes(x):
-    wave = a_dead_worker(x, 280, sleep_ms=1000)
+    wave = a_dead_worker(x, 280, sleep_ms=3000)
     x.dies(x.victim(1, WAVEFLEET_WORKER_QUEUES="another"))
-    x.worker(60)
+    x.worker(100)
     x.ends(wave)
 
 
@@ -271,7 +288,7 @@ def more_than_a_script_takes(x):
         "rebuild_looked_again", "rebuild_freed", "rebuild_opened")
 def after_a_flush(x):
     victim = x.victim(WAVEFLEET_RECONCILER_INTERVAL_MS=300)
-    wave = x.submit(40, params={"sleep_ms": 80})
+    wave = x.submit(40, params={"sleep_ms": 400})
     wait_until(lambda: not victim.alive or snapshot(x.sql, wave)["completed"] >= 4, 20, "some completed")
     x.redis.flushdb()
     x.dies(victim)
@@ -279,15 +296,21 @@ def after_a_flush(x):
     x.ends(wave)
 
 
+TO_FAIL = """SELECT count(*) FROM migrations m JOIN waves w USING (wave_no)
+    WHERE w.wave_id = %s AND m.state IN ('pending', 'running')"""
+
+
 @passes("pass_due_missing")
 def after_a_flush_with_retries(x):
-    slow = {"WAVEFLEET_RETRY_BASE_MS": 4000, "WAVEFLEET_RETRY_CAP_MS": 4000}
-    victim = x.victim(WAVEFLEET_RECONCILER_INTERVAL_MS=300, **slow)
+    day = {"WAVEFLEET_RETRY_BASE_MS": 86400000, "WAVEFLEET_RETRY_CAP_MS": 86400000}
+    victim = x.victim(WAVEFLEET_RECONCILER_INTERVAL_MS=300, **day)
     wave = x.submit(12, batch_size=12, params=RETRIED)
     wait_until(lambda: not victim.alive or x.redis.zcard("wavefleet:delayed") >= 3, 15, "retries waiting")
     x.redis.flushdb()
     x.dies(victim)
-    x.worker(**slow)
+    x.worker(**day)
+    wait_until(lambda: not x.sql.value(TO_FAIL, wave), 20, "each to have failed once")
+    x.sql.execute("UPDATE active SET due_at = now() WHERE state = 'retrying'")
     x.ends(wave)
 
 
@@ -316,12 +339,13 @@ def the_list_of_nobody(x):
 @passes("due_to_judge_known")
 def a_wave_that_ended_unnoticed(x):
     """Its last settler died before it looked."""
-    first = x.fleet.start_worker(4, ready=False, WAVEFLEET_FAULTS="settle_to_judge_known=kill")
-    wave = x.submit(6)
-    wait_until(lambda: not first.alive, 20, "the death of the last settler")
-    first.kill()
-    x.fleet.forget(first)
-    assert snapshot(x.sql, wave)["state"] == "running"
+    with x.nobody_leads():
+        first = x.fleet.start_worker(4, ready=False, WAVEFLEET_FAULTS="settle_to_judge_known=kill")
+        wave = x.submit(6)
+        wait_until(lambda: not first.alive, 20, "the death of the last settler")
+        first.kill()
+        x.fleet.forget(first)
+        assert snapshot(x.sql, wave)["state"] == "running"
     x.dies(x.victim())
     x.worker()
     x.ends(wave)
@@ -331,7 +355,7 @@ def a_wave_that_ended_unnoticed(x):
 def redis_from_the_future(x):
     """PostgreSQL was put back to a state in which it knows an older version of the wave."""
     victim = x.victim(WAVEFLEET_RECONCILER_INTERVAL_MS=300)
-    wave = x.submit(30, params={"sleep_ms": 80})
+    wave = x.submit(30, params={"sleep_ms": 400})
     x.running(wave, 1)
     x.redis.hset(x.key(wave), mapping={"version": 99, "paused": 1})
     x.dies(victim)
@@ -371,7 +395,7 @@ def what_is_added_to_a_demand_ends_meanwhile(x):
     """Its finish was before: nobody but the reconciler itself would take it out again, and its next pass is later."""
     leader = x.victim(1, act="stop", WAVEFLEET_WORKER_QUEUES="other", WAVEFLEET_RECONCILER_INTERVAL_MS=12000,
                       WAVEFLEET_WORKER_LEASE_MS=30000)
-    wait_until(lambda: x.fleet.log_events("reconciler.leading"), 10, "the victim leading")
+    leading(x, leader)
     x.worker(1)
     wave = x.submit(1, params={"sleep_ms": 60000})
     x.running(wave, 1)
@@ -406,20 +430,13 @@ def it_stands_still(x):
     """It is the leader, too: where one of its passes has judged the wave before the point is there, it is there in another."""
     env = {"WAVEFLEET_WORKER_LEASE_MS": 2000, "WAVEFLEET_RECONCILER_INTERVAL_MS": 300}
     victim = x.victim(2, nth=3 if x.point.startswith(("beat", "pass")) else 1, act="stop", **env)
-    leads = lambda: [e for e in x.fleet.log_events("reconciler.leading") if e["pid"] == victim.pid]
-    wait_until(leads, 10, "the victim leading")
-
-    def passed_in_a_wave():
-        wave = x.submit(16, batch_size=4, params={"sleep_ms": 100})
-        over = lambda: x.passing(victim) or snapshot(x.sql, wave)["state"] == "completed"
-        wait_until(over, 20, f"{x.point} or the end of a wave")
-        return x.passing(victim) and wave
-    wave = wait_until(passed_in_a_wave, 20, f"{x.point} in a wave")
+    leading(x, victim)
+    wave = passed_in_a_wave(x, victim, 16, batch_size=4, params={"sleep_ms": 100})
     x.worker(2, **env)
     goes_on_later(x, victim, wave)
 
 
-LARGE = {"sleep_ms": 400, "result": {"pages": ["x" * 1000] * 900}}
+LARGE = {"sleep_ms": 2500, "result": {"pages": ["x" * 1000] * 900}}
 
 
 def results_gather(x, wave):
@@ -427,6 +444,9 @@ def results_gather(x, wave):
     x.running(wave, 24)
     x.sql.execute("BEGIN")
     x.sql.execute("SELECT FROM waves WHERE wave_id = %s FOR UPDATE", wave)
+    waits = """SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()
+        AND application_name = 'wavefleet-worker settle'"""
+    wait_until(lambda: x.sql.value(waits), 20, "the first settlement waiting")
     time.sleep(1)
     x.sql.execute("COMMIT")
 

@@ -5,7 +5,6 @@ import contextlib
 import os
 import pwd
 import signal
-import socket
 import subprocess
 import threading
 import time

@@ -15,7 +15,8 @@ TOO_MANY = {"status": 429, "created": False, "retry_after": "1"}
 def fleet(make_fleet, migration_server, brizy):
     fleet = make_fleet(workers=10, concurrency=2, env={
         **QUICK_REMOTE, "WAVEFLEET_MIGRATION_SERVER_URL": migration_server.url,
-        "WAVEFLEET_BRIZY_URL": brizy.url, "WAVEFLEET_BRIZY_TOKEN": fake.TOKEN})
+        "WAVEFLEET_BRIZY_URL": brizy.url, "WAVEFLEET_BRIZY_TOKEN": fake.TOKEN,
+        "WAVEFLEET_REMOTE_START_TIMEOUT_MS": "20000"})
     store_secret(fleet)
     return fleet
 

@@ -212,13 +212,16 @@ def test_nothing_passes_where_the_settlement_was_not_told_of_a_claim(place):
 def test_a_narrow_window_of_brief_bodies(make_fleet):
     """Settled and claimed by the same transactions, and never more at once than the window holds."""
     fleet = make_fleet(workers=2, concurrency=4)
-    wave = fleet.submit("narrow", names(6000), batch_size=40)
-    most = 0
-    while not fleet.sql.value("SELECT count(*) FROM waves WHERE completed_at IS NOT NULL"):
-        most = max(most, fleet.sql.value("SELECT count(*) FROM migrations WHERE state IN ('running', 'parked')"))
+    most = goes = 0
+    while not most and goes < 5:        # a machine that stands still may let a wave pass unseen
+        goes += 1
+        wave = fleet.submit(f"narrow {goes}", names(6000), batch_size=40)
+        while not fleet.sql.value("SELECT completed_at FROM waves WHERE wave_id = %s", wave):
+            most = max(most, fleet.sql.value("SELECT count(*) FROM migrations WHERE state IN ('running', 'parked')"))
+        fleet.check_wave(wave)
     assert 0 < most <= 40
-    fleet.check_wave(wave)
     together = fleet.sql.value("""SELECT count(*) FROM migrations a
         WHERE EXISTS (SELECT FROM migrations b WHERE b.finished_at = a.started_at)""")
     assert together > 0
-    assert fleet.sql.row("SELECT max(attempt) AS most, count(*) AS rows FROM attempts") == {"most": 1, "rows": 6000}
+    attempts = fleet.sql.row("SELECT max(attempt) AS most, count(*) AS rows FROM attempts")
+    assert attempts == {"most": 1, "rows": 6000 * goes}

@@ -325,7 +325,7 @@ def test_lines_are_bounded(cli, fleet):
 
 
 def test_watch_until_pause_and_for(cli, fleet):
-    wave = create(cli, "pauses", [f"p{i}" for i in range(50)], "-b", "1", "--param", "sleep_ms=200")
+    wave = create(cli, "pauses", [f"p{i}" for i in range(50)], "-b", "1", "--param", "sleep_ms=60000")
     done = cli("wave", "watch", wave, "--for", "1s")
     assert done.code == 6 and "the wave goes on" in done.err and fleet.status(wave)["status"] == "in_progress"
     cli.good("wave", "pause", wave)
@@ -376,7 +376,7 @@ def test_create_and_watch(cli):
 
 def test_watch_goes_on_when_the_api_comes_back(cli, fleet, tmp_path):
     """Behind an address that answers 503 for a while."""
-    wave = create(cli, "away", ["a"], "--param", "sleep_ms=4000")
+    wave = create(cli, "away", ["a"], "--param", "sleep_ms=60000")
     fake = FakeApi(fleet.port)
     status = f"/api/waves/{wave}/status"
     away = lambda exchange: fake.problem(exchange, 503, "unavailable", "PostgreSQL is away", [("Retry-After", "1")])
@@ -384,6 +384,7 @@ def test_watch_goes_on_when_the_api_comes_back(cli, fleet, tmp_path):
     watching.stdout.readline()
     fake.answers[("GET", status)] = away
     known = len(fake.asked(status))
+    assert fleet.http.post(f"/api/waves/{wave}/migrations/a/cancel", {}).status in (200, 202)
     wait_until(lambda: len(fake.asked(status)) > known, 20, "a question that is refused")
     del fake.answers[("GET", status)]
     out, err = watching.communicate(timeout=60 * SLOW)
@@ -423,10 +424,12 @@ def test_last_is_the_wave_that_was_asked_about(cli, fleet):
 
 
 def test_pause_and_resume(cli, fleet):
+    cli.good("queue", "pause", "default")       # so that it does not end meanwhile
     wave = create(cli, "paused", [f"a{i}" for i in range(20)], "-b", "1", "--param", "sleep_ms=50")
     assert "paused" in cli.good("wave", "pause", wave)
     assert "it is so already" in cli.good("wave", "pause", wave)
     assert json.loads(cli.good("wave", "resume", wave, "-o", "json"))["state"] == "running"
+    cli.good("queue", "resume", "default")
     assert fleet.wait_wave(wave) == "completed"
     done = cli("wave", "pause", wave)
     assert done.code == 1 and "the wave is completed" in done.err and "status 409" in done.err

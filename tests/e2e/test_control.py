@@ -2,6 +2,7 @@
 
 import pytest
 
+from held import held
 from wavefleet import assert_problem, wait_until
 
 
@@ -20,14 +21,15 @@ def states(fleet, wave):
            WHERE w.wave_id = %s GROUP BY 1""", wave)}
 
 
-def test_pause_lets_what_runs_finish_and_starts_nothing(fleet):
-    wave = fleet.submit("paused", [f"p{i}" for i in range(30)], params={"sleep_ms": 150}, batch_size=3)
-    wait_until(lambda: states(fleet, wave).get("completed", 0) >= 3, 20, "the first three")
+def test_pause_lets_what_runs_finish_and_starts_nothing(fleet, tmp_path):
+    wave = fleet.submit("paused", [f"p{i}" for i in range(30)], kind="command", batch_size=3, params=held(tmp_path))
+    wait_until(lambda: states(fleet, wave).get("running") == 3, 20, "three to run")
     reply = act(fleet, wave, "pause")
     assert reply.status == 200 and reply.data["state"] == "paused" and reply.data["changed"]
+    (tmp_path / "go").touch()
     wait_until(lambda: not states(fleet, wave).get("running"), 20, "what runs to finish")
     still = states(fleet, wave)
-    assert still["pending"] > 0 and fleet.status(wave)["status"] == "paused"
+    assert still == {"completed": 3, "pending": 27} and fleet.status(wave)["status"] == "paused"
     again = act(fleet, wave, "pause")
     assert again.status == 200 and not again.data["changed"]
     assert states(fleet, wave) == still

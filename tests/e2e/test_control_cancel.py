@@ -1,6 +1,7 @@
 """Cancelling single migrations: while they wait, run or are parked, by the wave's and by the migration's path."""
 
 import os
+import signal
 
 import pytest
 
@@ -62,10 +63,14 @@ def test_a_body_that_ignores_term_is_killed(fleet, tmp_path):
     wave = fleet.submit("stubborn", ["stubborn", "meek"], kind="command",
                         params={"argv": ["/bin/sh", "-c", STUBBORN, str(tmp_path), "{project}"]})
     pid = int(wait_until(lambda: (tmp_path / "stubborn").exists() and (tmp_path / "stubborn").read_text(), 20, "its pid"))
+    for worker in fleet.workers:        # so that it is not killed before it is asked for again
+        worker.signal(signal.SIGSTOP)
     reply = cancel(fleet, wave, "stubborn")
     assert reply.status == 202 and reply.data["state"] == "running" and reply.data["worker_id"]
     repeated = cancel(fleet, wave, "stubborn")
     assert repeated.status == 202 and repeated.data["changed"] is False
+    for worker in fleet.workers:
+        worker.signal(signal.SIGCONT)
     row = wait_until(lambda: fleet.migrations(wave)["stubborn"]["state"] == "cancelled" and fleet.migrations(wave)["stubborn"],
                      20, "it to be cancelled")
     assert "cancelled by" in row["error"] and row["class"] is None
@@ -82,13 +87,16 @@ def test_a_body_that_ignores_term_is_killed(fleet, tmp_path):
 
 def test_parked_and_its_late_webhook(fleet, migration_server):
     store_secret(fleet)
+    app, pairs = migration_server.app, [("gone", 7_700_001), ("stays", 7_700_002)]
+    app.control({"projects": {p: {"webhook": "once", "run_ms": 600_000} for p, _ in pairs}})
     wave = fleet.submit("sites", targets(["gone", "stays"], 7_700_001), "remote", workspace_id=77)
-    migration_server.app.control({"projects": {p: {"webhook": "once", "run_ms": 3_000} for p in ("gone", "stays")}})
     wait_until(lambda: set(states(fleet, wave).values()) == {"parked"}, 20, "both to be parked")
     reply = cancel(fleet, wave, "gone")
     assert reply.status == 200 and "may go on" in reply.data["message"] and reply.data["state"] == "cancelled"
     before = fleet.migrations(wave)["gone"]
     assert "may go on" in before["error"] and before["attempt"] == 1
+    for pair in pairs:
+        app.finish(pair, app.runs[pair])
     verdicts = lambda: [r["verdict"] for r in fleet.sql.rows(
         "SELECT verdict FROM webhooks WHERE migration_id = %s ORDER BY id", before["id"])]
     wait_until(lambda: verdicts() == ["late"], 20, "the late webhook")

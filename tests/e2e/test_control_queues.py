@@ -2,10 +2,10 @@
 
 import contextlib
 import threading
-import time
 
 import pytest
 
+from held import held
 from remote_setup import QUICK_REMOTE, store_secret, targets
 from stack import Sql
 from wavefleet import assert_problem, wait_until
@@ -15,7 +15,8 @@ from wavefleet import assert_problem, wait_until
 def fleet(make_fleet, migration_server):
     return make_fleet(workers=2, concurrency=4, env={
         **QUICK_REMOTE, "WAVEFLEET_MIGRATION_SERVER_URL": migration_server.url,
-        "WAVEFLEET_WORKER_QUEUES": "default,heavy,sites"})
+        "WAVEFLEET_WORKER_QUEUES": "default,heavy,sites", "WAVEFLEET_COMMAND_ALLOW": "/bin/sh",
+        "WAVEFLEET_WORKER_LEASE_MS": "6000"})       # nobody is given up because the machine stood still
 
 
 @pytest.fixture(autouse=True)
@@ -55,13 +56,15 @@ def let_beats_pass(fleet, number=3):
     wait_until(lambda: beats(fleet) >= until, 20, "renewals")
 
 
-def test_pause_and_resume(fleet):
-    wave = fleet.submit("held", [f"h{i}" for i in range(60)], params={"sleep_ms": 100}, batch_size=50, queue="heavy")
+def test_pause_and_resume(fleet, tmp_path):
+    wave = fleet.submit("held", [f"h{i}" for i in range(60)], "command", params=held(tmp_path), batch_size=50,
+                        queue="heavy")
     other = fleet.submit("free", [f"f{i}" for i in range(30)], params={"sleep_ms": 50}, batch_size=2)
-    wait_until(lambda: states(fleet, wave).get("completed", 0) >= 5, 20, "the first ones")
+    wait_until(lambda: states(fleet, wave).get("running", 0) >= 5, 20, "the first ones")
     reply = act(fleet, "heavy", "pause")
     assert reply.status == 200 and reply.data["changed"] is True and reply.data["paused"] is True
     answered = fleet.sql.value("SELECT clock_timestamp()")
+    (tmp_path / "go").touch()
     again = act(fleet, "heavy", "pause")
     assert again.status == 200 and again.data["changed"] is False and again.data["changed_at"] == reply.data["changed_at"]
     queue = shown(fleet, "heavy")
@@ -125,18 +128,20 @@ def test_the_answer_waits_for_claims_and_for_nothing_else(fleet, held):
     fleet.check_wave(wave, "completed")
 
 
-def test_flushed_while_paused(fleet):
-    wave = fleet.submit("flushed", [f"x{i}" for i in range(200)], params={"sleep_ms": 20}, batch_size=150, queue="heavy")
-    wait_until(lambda: states(fleet, wave).get("completed", 0) >= 5, 20, "the first ones")
+def test_flushed_while_paused(fleet, tmp_path):
+    wave = fleet.submit("flushed", [f"x{i}" for i in range(200)], "command", params=held(tmp_path),
+                        batch_size=150, queue="heavy")
+    wait_until(lambda: states(fleet, wave).get("running", 0) >= 5, 20, "the first ones")
     assert act(fleet, "heavy", "pause").status == 200
     answered = fleet.sql.value("SELECT clock_timestamp()")
+    (tmp_path / "go").touch()
     wait_until(lambda: set(states(fleet, wave)) == {"completed", "pending"}, 20, "what ran to finish")
     left = states(fleet, wave)["pending"]
     fleet.redis.flushdb()
     wave_no = fleet.sql.value("SELECT wave_no FROM waves WHERE wave_id = %s", wave)
     wait_until(lambda: fleet.redis.llen(f"wavefleet:wave:{wave_no}:backlog") >= left
                and fleet.redis.llen("wavefleet:queue:heavy") == 0, 20, "the backlog to be back")
-    assert fleet.redis.get("wavefleet:target:heavy") == "0"
+    wait_until(lambda: fleet.redis.get("wavefleet:target:heavy") == "0", 20, "the target to be back")
     let_beats_pass(fleet)
     assert fleet.redis.llen("wavefleet:queue:heavy") == 0 and last_start(fleet, wave) < answered
     assert act(fleet, "heavy", "resume").data["changed"] is True
@@ -144,16 +149,16 @@ def test_flushed_while_paused(fleet):
     fleet.check_wave(wave, "completed")
 
 
-def test_a_flushed_target_is_noticed_at_the_next_claim(fleet):
-    """Ids that come from a paused queue tell the worker; they do not go round until its next renewal."""
+def test_a_flushed_target_is_noticed_at_the_next_claim(make_own_fleet):
+    """Ids that come from a paused queue tell the worker; they do not go round until its next renewal (far off)."""
+    fleet = make_own_fleet(workers=2, concurrency=4, env={"WAVEFLEET_WORKER_QUEUES": "default,heavy",
+                                                          "WAVEFLEET_WORKER_LEASE_MS": "600000"})
     assert act(fleet, "heavy", "pause").status == 200
     fleet.redis.delete("wavefleet:target:heavy")
     wave = fleet.submit("noticed", [f"n{i}" for i in range(40)], queue="heavy", batch_size=40)
-    seen = beats(fleet)
     wait_until(lambda: fleet.redis.get("wavefleet:target:heavy") == "0", 20, "the target", every_s=0.005)
-    noticed = beats(fleet)
     wait_until(lambda: fleet.redis.llen("wavefleet:queue:heavy") == 0, 20, "the queue to be given back")
-    assert states(fleet, wave) == {"pending": 40} and noticed - seen <= 1
+    assert states(fleet, wave) == {"pending": 40}
     assert act(fleet, "heavy", "resume").status == 200
     assert fleet.wait_wave(wave) == "completed"
     fleet.check_wave(wave, "completed")
@@ -161,22 +166,24 @@ def test_a_flushed_target_is_noticed_at_the_next_claim(fleet):
 
 def test_polls_go_on(fleet, migration_server):
     store_secret(fleet)
-    names = ["polled", "polled-too"]
-    migration_server.app.control({"projects": {p: {"webhook": "never", "run_ms": 1_500} for p in names}})
+    names, app = ["polled", "polled-too"], migration_server.app
+    app.control({"projects": {p: {"webhook": "never", "run_ms": 600_000} for p in names}})
     wave = fleet.submit("sites", targets(names, 7_800_001), "remote", workspace_id=77, queue="sites")
     wait_until(lambda: states(fleet, wave) == {"parked": 2}, 20, "both to be parked")
     assert act(fleet, "sites", "pause").status == 200
+    for i, name in enumerate(names):
+        app.end((name, 7_800_001 + i), app.runs[name, 7_800_001 + i])
     assert fleet.wait_wave(wave) == "completed", "what is parked is asked about and ends"
     fleet.check_wave(wave, "completed")
 
 
-def test_retries_wait(fleet):
-    wave = fleet.submit("retries", [f"t{i}" for i in range(60)], queue="heavy", batch_size=4,
-                        params={"sleep_ms": 20, "fail": {"times": 1, "class": "temporary"}})
-    failures = "SELECT count(*) FROM attempts a JOIN migrations m ON m.id = a.migration_id JOIN waves w USING (wave_no) WHERE w.wave_id = %s"
-    wait_until(lambda: fleet.sql.value(failures, wave) >= 4, 20, "some failures", every_s=0.005)
+def test_retries_wait(fleet, tmp_path):
+    wave = fleet.submit("retries", [f"t{i}" for i in range(60)], "command", queue="heavy", batch_size=4,
+                        params=held(tmp_path, 'test "$2" -ge 2 || exit 75'))
+    wait_until(lambda: states(fleet, wave).get("running") == 4, 20, "some to run")
     assert act(fleet, "heavy", "pause").status == 200
     answered = fleet.sql.value("SELECT clock_timestamp()")
+    (tmp_path / "go").touch()
     wait_until(lambda: not states(fleet, wave).get("running"), 20, "what ran to end")
     let_beats_pass(fleet)
     assert last_start(fleet, wave) < answered
@@ -193,16 +200,16 @@ def test_ahead_of_its_use(fleet):
     assert act(fleet, "later", "pause").data["changed"] is True
     assert shown(fleet, "later")["paused"] is True and shown(fleet, "later")["workers"] == 0
     wave = fleet.submit("planned", ["p1", "p2"], queue="later")
-    late = fleet.start_worker(2, WAVEFLEET_WORKER_QUEUES="later")
-    id = fleet.worker_id(late)
-    before = fleet.sql.value("SELECT beat FROM workers WHERE worker_id = %s", id)
-    wait_until(lambda: fleet.sql.value("SELECT beat FROM workers WHERE worker_id = %s", id) > before + 2, 20, "renewals")
+    late = fleet.start_worker(2, WAVEFLEET_WORKER_QUEUES="later", WAVEFLEET_WORKER_LEASE_MS="600000")
+    renewals = lambda: fleet.sql.value("SELECT max(beat) FROM workers WHERE alive")
+    before = renewals()
+    wait_until(lambda: renewals() > before + 2, 20, "renewals of the others")
     assert states(fleet, wave) == {"pending": 2} and shown(fleet, "later")["runners"] == 2
-    began = time.monotonic()
     assert act(fleet, "later", "resume").data["changed"] is True
-    assert fleet.wait_wave(wave) == "completed"
-    assert time.monotonic() - began < 2, "Redis was told at once"
+    assert fleet.wait_wave(wave) == "completed", "Redis was told at once: the worker renews in two minutes"
     fleet.check_wave(wave, "completed")
+    assert late.stop() is None
+    fleet.forget(late)
 
 
 def test_workers_of_an_older_release_are_told_of(fleet):

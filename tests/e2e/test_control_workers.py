@@ -5,10 +5,11 @@ import signal
 import pytest
 
 from gate import Gate
+from held import held
 from stack import moved_to, server_address
 from wavefleet import SLOW, assert_problem, wait_until
 
-TERM_ASIDE = {"WAVEFLEET_WORKER_SHUTDOWN_GRACE_MS": "8000"}
+TERM_ASIDE = {"WAVEFLEET_WORKER_SHUTDOWN_GRACE_MS": "8000", "WAVEFLEET_COMMAND_ALLOW": "/bin/sh"}
 
 
 def drain(fleet, worker_id, **options):
@@ -50,10 +51,10 @@ def test_one_of_two_in_mid_wave(make_own_fleet):
     fleet.check_wave(wave, "completed")
 
 
-def test_what_is_shown(make_own_fleet):
+def test_what_is_shown(make_own_fleet, tmp_path):
     fleet = make_own_fleet(workers=1, concurrency=3, env=TERM_ASIDE)
     its_id = fleet.worker_id(fleet.workers[0])
-    wave = fleet.submit("shown", ["a", "b"], params={"sleep_ms": 3_000})
+    wave = fleet.submit("shown", ["a", "b"], "command", params=held(tmp_path))
     wait_until(lambda: running(fleet, its_id) == 2, 20, "both to run")
     now = shown(fleet, its_id)
     assert now["protocol"] == 2 and now["draining"] is False and now["drain_asked_by"] is None
@@ -64,30 +65,32 @@ def test_what_is_shown(make_own_fleet):
     assert now["drain_asked_by"] and now["running"] == 2
     assert drain(fleet, its_id).data == {"id": its_id, "changed": False, "draining": True,
                                          "drain_asked_by": now["drain_asked_by"], "running": 2}
+    (tmp_path / "go").touch()
     assert fleet.wait_wave(wave) == "completed"
     ends_well(fleet.workers[0])
     assert [e for e in fleet.log_events("worker.act") if e["worker"] == its_id and e["changed"]]
     fleet.check_wave(wave, "completed")
 
 
-def test_asked_for_twice_is_no_second_signal(make_own_fleet):
+def test_asked_for_twice_is_no_second_signal(make_own_fleet, tmp_path):
     """A second SIGTERM hands bodies back; asking over HTTP after the first one does not."""
     fleet = make_own_fleet(workers=1, concurrency=1, env=TERM_ASIDE)
     worker = fleet.workers[0]
     its_id = fleet.worker_id(worker)
-    wave = fleet.submit("patient", ["p"], params={"sleep_ms": 2_500})
+    wave = fleet.submit("patient", ["p"], "command", params=held(tmp_path))
     wait_until(lambda: running(fleet, its_id) == 1, 20, "it to run")
     worker.signal(signal.SIGTERM)
     wait_until(lambda: shown(fleet, its_id)["draining"], 20, "it to drain")
     for _ in range(3):
         assert drain(fleet, its_id).data["changed"] is False
+    (tmp_path / "go").touch()
     assert fleet.wait_wave(wave) == "completed"
     assert [a["outcome"] for a in fleet.attempts(fleet.migrations(wave)["p"]["id"])] == ["completed"]
     ends_well(worker)
 
 
 def test_without_redis(make_own_fleet):
-    fleet = make_own_fleet(api=False)
+    fleet = make_own_fleet(api=False, env=TERM_ASIDE)
     gate = Gate(server_address(fleet.place.redis_url, 6379))
     fleet.start_api(WAVEFLEET_REDIS_URL=moved_to(fleet.place.redis_url, gate.port))
     worker = fleet.start_worker(2)
@@ -106,7 +109,7 @@ def test_unknown(make_fleet, shared, worker_id):
 
 @pytest.fixture(scope="module")
 def shared(make_fleet):
-    return make_fleet(workers=1, concurrency=1)
+    return make_fleet(workers=1, concurrency=1, env=TERM_ASIDE)
 
 
 def test_refusals(shared):

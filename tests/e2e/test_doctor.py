@@ -39,18 +39,23 @@ def status_of(checks, *names):
 
 @pytest.fixture(scope="module")
 def fleet(make_fleet, migration_server):
-    return make_fleet(workers=1, concurrency=3, env={**QUICK_REMOTE, "WAVEFLEET_MIGRATION_SERVER_URL": migration_server.url})
+    return make_fleet(workers=1, concurrency=3, env={**QUICK_REMOTE, "WAVEFLEET_MIGRATION_SERVER_URL": migration_server.url,
+                                                     "WAVEFLEET_WORKER_LEASE_MS": "15000"})
 
 
 # ---- the doctor ----
 
 def test_a_fleet_that_is_well(fleet):
-    checks = doctor(fleet)
-    well = {n for n, c in checks.items() if c["status"] == "ok"}
-    assert {"config.public_url", "config.secret_key", "postgres.reachable", "postgres.version", "postgres.schema", "postgres.encoding",
-            "postgres.connections", "postgres.vacuum", "postgres.transactions", "postgres.wraparound", "clock.postgres", "workers.alive", "workers.heartbeat",
-            "workers.versions", "workers.lease", "queues.served", "queues.paused", "redis.reachable", "redis.version", "redis.eviction",
-            "redis.memory", "clock.redis", "migration_server.reachable", "migration_server.webhooks"} <= well, checks
+    wanted = {"config.public_url", "config.secret_key", "postgres.reachable", "postgres.version", "postgres.schema", "postgres.encoding",
+              "postgres.connections", "postgres.vacuum", "postgres.transactions", "postgres.wraparound", "clock.postgres", "workers.alive", "workers.heartbeat",
+              "workers.versions", "workers.lease", "queues.served", "queues.paused", "redis.reachable", "redis.version", "redis.eviction",
+              "redis.memory", "clock.redis", "migration_server.reachable", "migration_server.webhooks"}
+
+    def well():     # its limits are of seconds, and a machine may stand still for so long
+        checks = doctor(fleet)
+        assert wanted <= {n for n, c in checks.items() if c["status"] == "ok"}, checks
+        return checks
+    checks = wait_until(well, 20, "all to be well")
     assert checks["workers.alive"]["detail"].startswith("1 workers are alive, with 3 runners")
     # a server for tests: it keeps nothing, and says so
     assert checks["postgres.durability"]["status"] == "fail" and "fsync is off" in checks["postgres.durability"]["detail"]
@@ -108,8 +113,8 @@ def test_a_migration_server_that_cannot_reach_us(make_own_fleet, migration_serve
     fleet = make_own_fleet(api=False, env={"WAVEFLEET_MIGRATION_SERVER_URL": migration_server.url})
     fleet.env["WAVEFLEET_PUBLIC_URL"] = f"http://127.0.0.1:{free_port()}"
     fleet.start_api()
-    checks = doctor(fleet)
-    assert status_of(checks, "migration_server.reachable", "migration_server.webhooks") == ["ok", "warn"]
+    wait_until(lambda: status_of(doctor(fleet), "migration_server.reachable", "migration_server.webhooks") == ["ok", "warn"],
+               20, "the server to answer and not to reach us")
     fleet.submit("wants it", [{"project": "a", "brz_project_id": 1}], kind="remote", queue="nobody", workspace_id=1,
                  params={"mb_site_id": 1, "mb_secret": "s"})
     assert status_of(doctor(fleet), "migration_server.webhooks") == ["fail"]
@@ -122,7 +127,7 @@ def test_nobody_waits_for_a_server_that_says_nothing(make_own_fleet):
         for checks in in_parallel(*[lambda: doctor(fleet) for _ in range(8)]):
             assert checks["migration_server.reachable"]["status"] == "warn"
             assert "two seconds" in checks["migration_server.reachable"]["detail"]
-        assert time.monotonic() - began < 4 * SLOW
+        assert time.monotonic() - began < 8 * SLOW, "one after the other"
         assert fleet.http.get("/livez").status == 200
 
 
@@ -243,7 +248,8 @@ def test_what_kind_remote_needs(make_own_fleet, migration_server):
     bare = fleet.submit("bare", targets(["a", "b", "c"], 1), **later)
     checks = ready(fleet, bare)
     assert checks["remote.source"]["status"] == "fail" and checks["remote.source"]["detail"].startswith("3 projects")
-    assert status_of(checks, "remote.brizy", "migration_server.reachable", "migration_server.webhooks") == ["ok", "ok", "ok"]
+    well = lambda: status_of(ready(fleet, bare), "remote.brizy", "migration_server.reachable", "migration_server.webhooks")
+    wait_until(lambda: well() == ["ok", "ok", "ok"], 20, "the servers to answer")
     own = fleet.submit("own", [{**t, "params": {"mb_site_id": 1, "mb_secret": "x"}} if t["mb_project_uuid"] != "b" else t for t in targets(["a", "b"], 11)], **later)
     assert ready(fleet, own)["remote.source"]["detail"].startswith("1 projects")
     store_secret(fleet)

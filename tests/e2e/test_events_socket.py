@@ -23,6 +23,7 @@ def test_the_same_as_server_sent_events(fleet):
         wave = fleet.submit("both", [f"b{i}" for i in range(30)], batch_size=4)
         for listener in (socket, reader):
             listener.wait_wave(wave, "completed")
+            listener.wait(lambda r: len(r.items()) >= 60, "its migrations")
         told = [[(e["event"], e["id"], e["data"]) for e in listener.events if e["event"] == "migrations"]
                 for listener in (socket, reader)]
         assert told[0] == told[1] and told[0]
@@ -36,6 +37,7 @@ def test_a_message_of_each_length_of_frame(fleet):
         fleet.http.post("/api/queues/spare/resume", {})
         wave = fleet.submit("long", [f"{i:05}" for i in range(2000)], batch_size=500)
         socket.wait_wave(wave, "completed", 40)
+        socket.wait(lambda s: len(s.items()) >= 4000, "its migrations")
         assert len(socket.data("queue")) == 2 and len(socket.items()) == 4000
 
 
@@ -43,6 +45,7 @@ def test_resumed(fleet):
     with Ws(fleet.api) as first:
         wave = fleet.submit("again", ["a", "b"], batch_size=1)
         first.wait_wave(wave, "completed")
+        first.wait(lambda s: len(s.items()) >= 4, "its migrations")
         place = first.of("migrations")[0]["id"]
     with Ws(fleet.api, last_event_id=place) as second:
         second.wait(lambda s: len(s.of("migrations")) == len(first.of("migrations")) - 1, "the rest")
@@ -51,10 +54,12 @@ def test_resumed(fleet):
 
 
 def test_a_filter(fleet):
-    wave = fleet.submit("mine", ["a"], params={"sleep_ms": 200})
+    wave = fleet.submit("mine", ["a"], params={"sleep_ms": 200}, start_at="2999-01-01T00:00:00Z")
     with Ws(fleet.api, wave=wave) as socket:
+        assert fleet.http.post(f"/api/waves/{wave}/resume", {}).status == 200
         fleet.wave_and_wait("other", ["x"])
         socket.wait_wave(wave, "completed")
+        socket.wait(lambda s: len(s.items()) >= 2, "its migration")
         assert {d["wave_id"] for d in socket.data("migrations")} == {wave}
     with Ws(fleet.api, wave="1700000000_000000000000") as socket:
         assert socket.status == 404

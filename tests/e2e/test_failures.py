@@ -12,12 +12,14 @@ from collections import defaultdict
 import pytest
 
 from gate import Gate
+from held import held
 from invariants import snapshot
 from stack import moved_to, server_address
 from wavefleet import HERE, SLOW, assert_problem, descendants_of, wait_until
 
 FORKER = HERE / "forking_body.py"
-PYTHON = "/usr/bin/python3"
+PYTHON, SHELL = "/usr/bin/python3", "/bin/sh"
+LONG_LEASE = {"WAVEFLEET_WORKER_LEASE_MS": "15000"}     # none runs out because the machine stands still for a moment
 
 
 def names(count):
@@ -42,7 +44,7 @@ def completes(fleet, wave, deadline_s=45):
 # ---- kill -9 ----
 
 def test_kill_a_runner(make_own_fleet):
-    fleet = make_own_fleet(workers=1, concurrency=4)
+    fleet = make_own_fleet(workers=1, concurrency=4, env={**LONG_LEASE, "WAVEFLEET_RETRY_CRASH_BUDGET": "3"})
     wave = fleet.submit("runner", names(40), batch_size=4, params={"sleep_ms": 150})
     for settled in (4, 12, 20):
         wait_done(fleet, wave, settled)
@@ -56,44 +58,53 @@ def test_kill_a_runner(make_own_fleet):
 
 def test_a_poison_pill_does_not_tour_the_fleet(make_own_fleet):
     """A body that takes its runner with it each time is dead soon, with a reason."""
-    fleet = make_own_fleet(workers=1, concurrency=2)
-    wave = fleet.submit("poison", ["pill"], max_attempts=50, params={"sleep_ms": 60_000})
+    fleet = make_own_fleet(workers=1, concurrency=2, env={**LONG_LEASE, "WAVEFLEET_COMMAND_ALLOW": SHELL})
+    wave = fleet.submit("poison", ["pill"], "command", max_attempts=50, params={"argv": [SHELL, "-c", "sleep 60"]})
     row = lambda: fleet.migrations(wave)["pill"]
 
-    def kill_all():
-        if row()["state"] == "running":
-            for runner in fleet.workers[0].children():
-                try:
+    def kill_with_body():
+        for runner in fleet.workers[0].children():
+            if descendants_of(runner):
+                with contextlib.suppress(ProcessLookupError):
                     os.kill(runner, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
         return row()["state"] == "failed"
-    wait_until(kill_all, 40, "dead", every_s=0.2)
+    wait_until(kill_with_body, 40, "dead", every_s=0.2)
     assert row()["class"] == "crashed" and row()["attempt"] <= 4 and row()["error"], row()
     fleet.wait_wave(wave, until=("error",))
     fleet.check_wave(wave, "error")
 
 
 def test_kill_a_worker(make_own_fleet):
-    fleet = make_own_fleet(workers=2, concurrency=4)
-    wave = fleet.submit("worker", names(60), batch_size=8, params={"sleep_ms": 400})
+    fleet = make_own_fleet(workers=2, concurrency=4, env={**LONG_LEASE, "WAVEFLEET_COMMAND_ALLOW": SHELL})
+    lasting = fleet.submit("lasts as long as its worker", ["lasting"], "command", params=first_lasts("60"))
+    wave = fleet.submit("worker", names(60), batch_size=7, params={"sleep_ms": 400})
     wait_done(fleet, wave, 10)
-    victim = fleet.workers[0]
-    victim_id = fleet.worker_id(victim)
-    young = "SELECT count(*) FROM migrations WHERE state = 'running' AND worker_id = %s AND started_at > now() - interval '0.1 s'"
-    wait_until(lambda: fleet.sql.value(young, victim_id), 20, "a body that has just begun on it", every_s=0.005)
+    victim_id = wait_until(lambda: running_on(fleet, lasting), 20, "the lasting body")
+    victim = next(w for w in fleet.workers if fleet.worker_id(w) == victim_id)
     victim.kill()
     fleet.forget(victim)
     completes(fleet, wave)
+    completes(fleet, lasting)
     lost = fleet.sql.rows("SELECT * FROM attempts WHERE outcome = 'lost'")
     assert lost and all(a["worker_id"] == victim_id and a["class"] == "lost" for a in lost), lost
     spent = fleet.sql.value("SELECT count(*) FROM migrations WHERE spent > 1")
     assert spent == 0, "a worker that died spends no attempt"
 
 
+def first_lasts(seconds):
+    """Parameters of a body whose first attempt lasts so long."""
+    return {"argv": [SHELL, "-c", 'test "$2" -ge 2 || sleep "$1"', "sh", seconds, "{attempt}"]}
+
+
+def running_on(fleet, wave):
+    return fleet.sql.value("SELECT worker_id FROM migrations JOIN waves w USING (wave_no) "
+                           "WHERE w.wave_id = %s AND migrations.state = 'running'", wave)
+
+
 def test_kill_every_worker_and_start_one(make_own_fleet):
-    fleet = make_own_fleet(workers=2, concurrency=4)
-    wave = fleet.submit("all", names(40), batch_size=8, params={"sleep_ms": 100})
+    fleet = make_own_fleet(workers=2, concurrency=4, env={"WAVEFLEET_COMMAND_ALLOW": SHELL})
+    projects = [{"project": n, "params": {"s": "60" if i == 7 else "0.1"}} for i, n in enumerate(names(40))]
+    wave = fleet.submit("all", projects, "command", batch_size=8, params=first_lasts("{params.s}"))
     wait_done(fleet, wave, 8)
     for victim in list(fleet.workers):
         victim.kill()
@@ -103,15 +114,15 @@ def test_kill_every_worker_and_start_one(make_own_fleet):
     completes(fleet, wave)
 
 
-def test_kill_the_api(make_own_fleet):
-    fleet = make_own_fleet(workers=1)
-    wave = fleet.submit("api", names(40), batch_size=4, params={"sleep_ms": 60})
-    wait_done(fleet, wave, 5)
-    before = done(fleet, wave)
+def test_kill_the_api(make_own_fleet, tmp_path):
+    fleet = make_own_fleet(workers=1, env={"WAVEFLEET_COMMAND_ALLOW": SHELL})
+    wave = fleet.submit("api", names(40), "command", batch_size=4, params=held(tmp_path))
+    wait_until(lambda: snapshot(fleet.sql, wave)["running"] == 4, 20, "four to run")
     api = fleet.api
     api.kill()
     fleet.forget(api)
-    wait_until(lambda: done(fleet, wave) > before + 5, 20, "the workers go on without it")
+    (tmp_path / "go").touch()
+    wait_until(lambda: done(fleet, wave) > 10, 20, "the workers go on without it")
     fleet.start_api()
     completes(fleet, wave)
 
@@ -178,14 +189,18 @@ def test_old_depths_of_queues_that_others_serve(make_own_fleet):
 
 
 def test_flushall_with_retries_waiting(make_own_fleet):
-    shell = "/bin/sh"
+    """They wait up to a day: what PostgreSQL knows of it comes back to Redis, and is done when its time has come."""
+    day = "86400000"
     fleet = make_own_fleet(workers=1, concurrency=4, env={
-        "WAVEFLEET_COMMAND_ALLOW": shell, "WAVEFLEET_RETRY_BASE_MS": "2000", "WAVEFLEET_RETRY_CAP_MS": "2000"})
+        "WAVEFLEET_COMMAND_ALLOW": SHELL, "WAVEFLEET_RETRY_BASE_MS": day, "WAVEFLEET_RETRY_CAP_MS": day})
     wave = fleet.submit("retries", names(8), "command", batch_size=4,
-                        params={"argv": [shell, "-c", 'test "$1" -ge 2 || exit 75', "sh", "{attempt}"]})
+                        params={"argv": [SHELL, "-c", 'test "$1" -ge 2 || exit 75', "sh", "{attempt}"]})
     count = lambda: sum(m["state"] == "retrying" for m in fleet.migrations(wave).values())
-    wait_until(lambda: count() >= 3, 15, "retries waiting")
+    waiting = lambda: fleet.redis.zcard("wavefleet:delayed") >= 7     # a day may be short, but not for two of them
+    wait_until(lambda: count() >= 7 and waiting(), 15, "retries waiting")
     fleet.redis.flushall()
+    wait_until(waiting, 15, "them in Redis again")
+    fleet.sql.execute("UPDATE active SET due_at = now() WHERE state = 'retrying'")
     completes(fleet, wave)
 
 
@@ -297,7 +312,8 @@ def gated(make_own_fleet):
         gate.mend()
 
 
-def refuses_at_once(fleet, method, path, body=None, within_s=1.5):
+def refuses_at_once(fleet, method, path, body=None, within_s=4):
+    """Without waiting for a connection, which takes five seconds."""
     begun = time.monotonic()
     reply = fleet.http.request(method, path, body)
     took = time.monotonic() - begun
@@ -354,15 +370,16 @@ def test_server_that_stalls(gated, which):
     completes(fleet, wave)
 
 
-def test_sigterm_while_postgres_says_nothing(make_own_fleet):
+def test_sigterm_while_postgres_says_nothing(make_own_fleet, tmp_path):
     """A worker that cannot write what its bodies did, nor leave, says so and ends with 1."""
-    fleet = make_own_fleet(api=False, env={"WAVEFLEET_WORKER_LEASE_MS": "2000"})
+    fleet = make_own_fleet(api=False, env={"WAVEFLEET_WORKER_LEASE_MS": "2000", "WAVEFLEET_COMMAND_ALLOW": SHELL})
     gate = Gate(server_address(fleet.place.database_url, 5432))
     api = fleet.start_api()
     worker = fleet.start_worker(3, WAVEFLEET_DATABASE_URL=moved_to(fleet.place.database_url, gate.port))
-    wave = fleet.submit("unsettled", names(6), batch_size=3, params={"sleep_ms": 1000})
+    wave = fleet.submit("unsettled", names(6), "command", batch_size=3, params=held(tmp_path))
     wait_until(lambda: fleet.sql.value("SELECT count(*) FROM active") == 3, 20, "three to run")
     gate.stall()
+    (tmp_path / "go").touch()
     wait_until(lambda: "its lease ran out" in worker.text(), 20, "its lease to run out")
     worker.signal(signal.SIGTERM)
     assert worker.process.wait(20 * SLOW) == 1, worker.tail()
@@ -374,17 +391,18 @@ def test_sigterm_while_postgres_says_nothing(make_own_fleet):
     completes(fleet, wave, 60)
 
 
-def test_former_identities_are_given_up_at_once(make_own_fleet):
+def test_former_identities_are_given_up_at_once(make_own_fleet, tmp_path):
     """PostgreSQL was away for longer than the lease, so that a worker could not say that its former self is dead:
     it does when PostgreSQL is back, and nobody waits for a lease."""
-    fleet = make_own_fleet(api=False)
+    fleet = make_own_fleet(api=False, env={"WAVEFLEET_COMMAND_ALLOW": SHELL})
     gate = Gate(server_address(fleet.place.database_url, 5432))
     fleet.start_api()
     worker = fleet.start_worker(3, WAVEFLEET_DATABASE_URL=moved_to(fleet.place.database_url, gate.port))
-    wave = fleet.submit("outlived", names(6), batch_size=3, params={"sleep_ms": 1500})
+    wave = fleet.submit("outlived", names(6), "command", batch_size=3, params=held(tmp_path))
     wait_until(lambda: fleet.sql.value("SELECT count(*) FROM active") == 3, 20, "three to run")
-    former = fleet.worker_id(worker)
+    former = wait_until(lambda: fleet.worker_id(worker), 20, "its identity")
     gate.cut()
+    (tmp_path / "go").touch()
     wait_until(lambda: "its lease ran out" in worker.text(), 20, "its lease to run out")
     wait_until(lambda: "reap.failed" in worker.text(), 20, "it to fail to say so")
     gate.mend()
@@ -400,13 +418,14 @@ def test_a_former_identity_that_somebody_else_gave_up(make_own_fleet):
     fleet.start_api()
     worker = fleet.start_worker(3, WAVEFLEET_DATABASE_URL=moved_to(fleet.place.database_url, gate.port))
     fleet.start_worker(3)
-    former = fleet.worker_id(worker)
+    former = wait_until(lambda: fleet.worker_id(worker), 20, "its identity")
     gate.cut()
     wait_until(lambda: not fleet.sql.value("SELECT alive FROM workers WHERE worker_id = %s", former), 30, "it declared dead")
     wait_until(lambda: "reap.failed" in worker.text(), 20, "it to fail to say so itself")
     gate.mend()
     wait_until(lambda: fleet.worker_id(worker) not in (None, former), 20, "a new identity")
-    wait_until(lambda: fleet.sql.value("SELECT beat FROM workers WHERE worker_id = %s", fleet.worker_id(worker)) >= 3, 20, "renewals")
+    renewed = "SELECT count(*) FROM workers WHERE pid = %s AND alive AND beat >= 3"
+    wait_until(lambda: fleet.sql.value(renewed, worker.pid), 20, "renewals")
     worker.signal(signal.SIGTERM)
     worker.expected_exit = 0
     assert worker.process.wait(20 * SLOW) == 0, worker.tail()

@@ -44,7 +44,8 @@ class Watching(Client):
 @pytest.fixture(scope="module")
 def fleet(make_fleet, migration_server):
     made = make_fleet(workers=1, concurrency=6, watched=False, env={
-        **QUICK_REMOTE, "WAVEFLEET_MIGRATION_SERVER_URL": migration_server.url, "WAVEFLEET_AUTH_LOGIN_ATTEMPTS": "2"})
+        **QUICK_REMOTE, "WAVEFLEET_MIGRATION_SERVER_URL": migration_server.url, "WAVEFLEET_AUTH_LOGIN_ATTEMPTS": "2",
+        "WAVEFLEET_REMOTE_START_TIMEOUT_MS": "20000"})
     made.http = Watching(made.port, TOKEN, Description(made.http.get("/api/openapi.json", token=OPEN).json))
     return made
 
@@ -381,7 +382,8 @@ def walk_wave(fleet):
     assert http.post(f"{at}/stop", {}).status == 200
     assert_problem(http.post(f"{at}/pause", {}), 409)
     wait_until(lambda: fleet.sql.value("SELECT completed_at FROM waves WHERE wave_id = %s", wave), 20, "its end")
-    wait_until(lambda: http.get(f"{at}/report").data["partial"] is False, 20, "the report that was kept to be made anew")
+    whole = lambda: http.get(f"{at}/report").data["partial"] is False
+    wait_until(whole, 70, "the report that was kept, for a minute at most, to be made anew")
     assert http.post(f"{at}/reset-status", {}).status == 200
     return wave
 
@@ -502,11 +504,13 @@ def walk_events(fleet):
     quick = fleet.start_api(WAVEFLEET_EVENTS_HEARTBEAT_MS=200)
     with Sse(fleet.api) as stream, Ws(quick) as socket:
         http.seen |= {("GET", "/api/events", stream.status), ("GET", "/api/ws", socket.status)}
-        wave = fleet.submit("told", ["a", "b"], params={"log_lines": 2, "sleep_ms": 300})
+        wave = fleet.submit("told", ["a", "b"], params={"log_lines": 2, "sleep_ms": 300},
+                            start_at="2099-01-01T00:00:00Z")
         with Sse(fleet.api, wave=wave, logs=1) as lines:
             for act in ("pause", "resume"):
                 assert http.post(f"/api/queues/told/{act}", {}).status == 200
             fleet.start_worker(concurrency=1)
+            assert http.post(f"/api/waves/{wave}/resume", {}).status == 200
             for listener in (stream, socket):
                 listener.wait_wave(wave, "completed")
                 listener.wait(lambda s: {e["event"] for e in s.events} >= {"wave", "migrations", "queue", "worker"}, "all kinds of news")

@@ -31,7 +31,7 @@ needs_faults = pytest.mark.skipif(not (BIN / "wavefleet-worker").exists() or not
 def lanes(request, stack, migration_server, brizy):
     """Runs the cases whose tests were chosen."""
     chosen = [i.callspec.params["case"] for i in request.session.items if i.module is request.module and hasattr(i, "callspec")]
-    env = {**QUICK_REMOTE, "WAVEFLEET_MIGRATION_SERVER_URL": migration_server.url, "WAVEFLEET_BRIZY_URL": brizy.url,
+    env = {**QUICK_REMOTE, "WAVEFLEET_WORKER_LEASE_MS": "3000", "WAVEFLEET_MIGRATION_SERVER_URL": migration_server.url, "WAVEFLEET_BRIZY_URL": brizy.url,
            "WAVEFLEET_BRIZY_TOKEN": brizy.app.token}
     migration_server.app.control({"webhook_gaps_ms": [300, 600, 1000, 1000]})
     servers = points.Servers(migration_server.app, brizy.app)

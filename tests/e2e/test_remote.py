@@ -4,6 +4,7 @@ ten workers at once."""
 import http.client
 import json
 import signal
+import time
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -13,9 +14,10 @@ from behaviour import PRESETS, RUSSIAN_ERROR
 from http_client import OPEN
 from remote_setup import QUICK_REMOTE, SECRET, SITE, store_secret, targets
 from serving import Running
-from wavefleet import SLOW, free_port, in_parallel, wait_until
+from wavefleet import free_port, in_parallel, wait_until
 
 EACH = 2        # projects of each preset
+PATIENT = {"WAVEFLEET_REMOTE_START_TIMEOUT_MS": "20000"}
 
 # What each behaviour must come to; all others complete.
 FAILS = {p for p, rules in PRESETS.items() if rules.get("outcome") == "error"}
@@ -23,13 +25,25 @@ REFUSED = {"start400"}
 EXHAUSTED = {"start500always"}
 # The Retry-After of the first answer, in seconds, less what clocks and whole seconds may take
 RETRY_AFTER = {"start503after": 1.9, "start503date": 1.9, "start429after": 1.9}
+# How many webhooks at least
+GENUINE = {"plain": 1, "twice": 2, "late": 1, "early": 1, "extra": 1, "errorobject": 1, "nostatus": 1}
 
 
 @pytest.fixture(scope="module")
 def fleet(make_fleet, migration_server):
-    fleet = make_fleet(workers=3, concurrency=8, env={
-        **QUICK_REMOTE, "WAVEFLEET_MIGRATION_SERVER_URL": migration_server.url})
+    fleet = make_fleet(api=False, env={**QUICK_REMOTE, "WAVEFLEET_MIGRATION_SERVER_URL": migration_server.url})
+    fleet.start_api(**PATIENT)
+    fleet.start_workers(3, 8)
     migration_server.app.control({"webhook_gaps_ms": [300, 600, 1000, 1000]})
+    store_secret(fleet)
+    return fleet
+
+
+@pytest.fixture(scope="module")
+def patient(make_fleet, migration_server):
+    """Starts do not run out of time: what is parked is parked by its first attempt."""
+    fleet = make_fleet(workers=2, concurrency=8, env={
+        **QUICK_REMOTE, "WAVEFLEET_MIGRATION_SERVER_URL": migration_server.url, **PATIENT})
     store_secret(fleet)
     return fleet
 
@@ -46,7 +60,8 @@ def manners(fleet, migration_server):
     with fleet.sampling(wave, every_s=0.05):
         fleet.wait_wave(wave, 90)
     # webhooks that come late, and those refused that are tried again
-    wait_until(lambda: len(migration_server.app.report("late--0")["webhooks"]) >= 1, 15, "the late webhooks")
+    hooks = lambda preset, i: len(migration_server.app.report(f"{preset}--{i}")["webhooks"])
+    wait_until(lambda: all(hooks(p, i) >= GENUINE[p] for p in GENUINE for i in range(EACH)), 15, "the late webhooks")
     return wave
 
 
@@ -121,7 +136,7 @@ def test_forged_webhooks_are_refused_and_change_nothing(fleet, migration_server,
 
 
 def test_genuine_webhooks_are_answered_well(fleet, migration_server, manners):
-    for preset in ("plain", "twice", "late", "early", "extra", "errorobject", "nostatus"):
+    for preset in GENUINE:
         for i in range(EACH):
             report = migration_server.app.report(f"{preset}--{i}")
             assert report["webhooks"] and all(w["status"] == 200 for w in report["webhooks"]), (preset, report["webhooks"])
@@ -205,16 +220,16 @@ def test_a_token_is_good_for_its_own_project_only(fleet, migration_server, manne
     assert rows_of(fleet, manners, "never")[0]["state"] == "completed"
 
 
-def test_twenty_webhooks_at_the_same_moment(fleet, migration_server):
+def test_twenty_webhooks_at_the_same_moment(patient, migration_server):
     migration_server.app.control({"projects": {"burst": {"webhook": "never", "run_ms": 60_000}}})
-    wave = submit(fleet, "burst", ["burst"], 21_000)
-    wait_until(lambda: fleet.migrations(wave)["burst"]["state"] == "parked", 15, "parked")
+    wave = submit(patient, "burst", ["burst"], 21_000)
+    wait_until(lambda: patient.migrations(wave)["burst"]["state"] == "parked", 15, "parked")
     start = migration_server.app.report("burst")["starts"][0]
     body = {"mb_project_uuid": "burst", "brz_project_id": 21_000, "status": "completed"}
-    replies = in_parallel(*[lambda: post_webhook(fleet, start, body)] * 20)
+    replies = in_parallel(*[lambda: post_webhook(patient, start, body)] * 20)
     assert {r.status for r in replies} == {200}
-    assert fleet.wait_wave(wave) == "completed"
-    fleet.check_wave(wave, "completed")
+    assert patient.wait_wave(wave) == "completed"
+    patient.check_wave(wave, "completed")
 
 
 def posted_together(fleet, starts, bodies):
@@ -232,24 +247,25 @@ def posted_together(fleet, starts, bodies):
     return found
 
 
-def test_a_body_that_cannot_be_stored_spoils_no_other(fleet, migration_server):
+def test_a_body_that_cannot_be_stored_spoils_no_other(patient, migration_server):
     """Webhooks that wait together go to PostgreSQL together."""
     names, bad = [f"together-{i}" for i in range(12)], 7
     migration_server.app.control({"projects": {n: {"webhook": "never", "run_ms": 60_000} for n in names}})
-    wave = submit(fleet, "together", names, 30_000, batch_size=100)
-    wait_until(lambda: {r["state"] for r in fleet.migrations(wave).values()} == {"parked"}, 15, "all parked")
+    wave = submit(patient, "together", names, 30_000, batch_size=100)
+    wait_until(lambda: {r["state"] for r in patient.migrations(wave).values()} == {"parked"}, 15, "all parked")
     bodies = [json.dumps({"mb_project_uuid": n, "brz_project_id": 30_000 + i, "status": "completed"})
               for i, n in enumerate(names)]
     bodies[bad] = bodies[bad][:-1] + ', "pages": 1e-999999}'
-    answers = posted_together(fleet, [migration_server.app.report(n)["starts"][0] for n in names], bodies)
+    answers = posted_together(patient, [migration_server.app.report(n)["starts"][0] for n in names], bodies)
     assert [status for status, _ in answers] == [400 if i == bad else 200 for i in range(len(names))], answers
     assert "cannot be stored" in answers[bad][1]["error"]
-    rows = fleet.migrations(wave)
+    rows = patient.migrations(wave)
     assert [rows[n]["state"] for n in names] == ["parked" if i == bad else "completed" for i in range(len(names))]
-    kept = fleet.sql.rows("SELECT h.verdict FROM webhooks h WHERE h.migration_id = ANY(%s)", [r["id"] for r in rows.values()])
+    kept = patient.sql.rows("SELECT h.verdict FROM webhooks h WHERE h.migration_id = ANY(%s)",
+                            [r["id"] for r in rows.values()])
     assert [k["verdict"] for k in kept] == ["settled"] * (len(names) - 1)
-    assert fleet.http.post(f"/api/waves/{wave}/stop", {}).status == 200
-    fleet.wait_wave(wave)
+    assert patient.http.post(f"/api/waves/{wave}/stop", {}).status == 200
+    patient.wait_wave(wave)
 
 
 # ---- more than one start ----
@@ -284,27 +300,29 @@ def test_a_lost_worker_asks_before_it_starts_anything(make_own_fleet, migration_
     assert len(report["starts"]) == 1 and not report["double_starts"]
 
 
-def test_restart_keeps_the_target(fleet, migration_server):
+def test_restart_keeps_the_target(patient, migration_server):
     migration_server.app.control({"projects": {"again": {"outcome": "error", "error": "first time"}}})
-    wave = submit(fleet, "again", ["again"], 24_000, max_attempts=1)
-    assert fleet.wait_wave(wave) == "error"
+    wave = submit(patient, "again", ["again"], 24_000, max_attempts=1)
+    assert patient.wait_wave(wave) == "error"
     migration_server.app.control({"projects": {"again": {}}})
-    assert fleet.http.post(f"/api/waves/{wave}/migrations/again/restart", {}).status in (200, 202)
-    fleet.wait_wave(wave, until=("completed",))
-    row = fleet.migrations(wave)["again"]
+    assert patient.http.post(f"/api/waves/{wave}/migrations/again/restart", {}).status in (200, 202)
+    patient.wait_wave(wave, until=("completed",))
+    row = patient.migrations(wave)["again"]
     assert row["brz_project_id"] == 24_000 and row["error"] is None
-    assert [(a["attempt"], a["outcome"]) for a in fleet.attempts(row["id"])] == [(1, "failed"), (2, "completed")]
-    fleet.check_wave(wave, "completed", restarts=1)
+    assert [(a["attempt"], a["outcome"]) for a in patient.attempts(row["id"])] == [(1, "failed"), (2, "completed")]
+    patient.check_wave(wave, "completed", restarts=1)
 
 
 def test_parked_ones_hold_no_runner(fleet, migration_server):
     """Far more than there are runners are under way on the server at the same time."""
-    names = [f"parked--{i}" for i in range(120)]
-    migration_server.app.control({"projects": {n: {"run_ms": 4000 * SLOW} for n in names}})
+    names, server = [f"parked--{i}" for i in range(120)], migration_server.app
+    server.control({"projects": {n: {"run_ms": 600_000} for n in names}})
     wave = submit(fleet, "parked", names, 25_000, batch_size=120)
     with fleet.sampling(wave, every_s=0.05) as sampler:
+        wait_until(lambda: sampler.peak(wave, "parked") == 120, 40, "all parked")
+        for pair in [(n, 25_000 + i) for i, n in enumerate(names)]:
+            server.finish(pair, server.runs[pair])
         assert fleet.wait_wave(wave, 60) == "completed"
-    assert sampler.peak(wave, "parked") == 120
     fleet.check_wave(wave, "completed")
 
 
@@ -324,11 +342,12 @@ def test_rate_limit_of_the_fleet(make_own_fleet, migration_server):
     store_secret(fleet)
     names = [f"rate--{i}" for i in range(30)]
     migration_server.app.control({"projects": {n: {"webhook": "never", "run_ms": 3000} for n in names}})
+    begun = time.time()
     wave = submit(fleet, "rate", names, 27_000, batch_size=100)
     assert fleet.wait_wave(wave, 60) == "completed"
     times = sorted(s["at"] for n in names for s in migration_server.app.report(n)["statuses"])
-    per_5_s = max(sum(1 for u in times if t <= u < t + 5) for t in times)
-    assert per_5_s <= 5 * 10 + 10, f"{per_5_s} status calls in 5 s"
+    took_s = times[-1] - begun
+    assert len(times) <= took_s * 10 + 10, f"{len(times)} status calls in {took_s:.1f} s"
 
 
 def test_polls_that_exceed_the_limit_hold_up_nobody(make_own_fleet, migration_server):
@@ -347,15 +366,15 @@ def test_polls_that_exceed_the_limit_hold_up_nobody(make_own_fleet, migration_se
     fleet.sql.execute("UPDATE active SET due_at = now()")
     fleet.redis.zadd("wavefleet:delayed", {r["id"]: 1 for r in fleet.sql.rows("SELECT migration_id AS id FROM active")})
     asked = lambda: sum(len(migration_server.app.report(n)["statuses"]) for n in names)
-    before = asked()
+    before, begun = asked(), time.monotonic()
     fleet.start_worker(8, WAVEFLEET_REMOTE_RATE_PER_S=5)
     wait_until(lambda: asked() - before >= 5, 20, "some polls")
     quick = fleet.submit("quick", [f"quick-{i}" for i in range(16)], batch_size=16, params={"sleep_ms": 50})
-    assert fleet.wait_wave(quick, 5) == "completed"
-    assert asked() - before < 60
+    assert fleet.wait_wave(quick, 15) == "completed"
+    assert asked() - before < 5 * (time.monotonic() - begun) + 10
     assert fleet.redis.llen("wavefleet:queue:default") < 64
     now = asked()
-    wait_until(lambda: asked() - now >= 10, 10, "more polls")
+    wait_until(lambda: asked() - now >= 10, 20, "more polls")
     assert fleet.http.post(f"/api/waves/{wave}/stop", {}).status == 200
     fleet.wait_wave(wave)
 

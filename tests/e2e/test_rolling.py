@@ -8,6 +8,7 @@ import time
 import pytest
 
 import previous
+from held import held
 from invariants import snapshot
 from test_failures import assert_no_two_lived_at_once
 from wavefleet import HERE, SLOW, assert_problem, wait_until
@@ -26,7 +27,8 @@ def old():
 def fleet(make_own_fleet, tmp_path):
     tmp_path.chmod(0o777)
     return make_own_fleet(api=False, watched=False,
-                          env={"WAVEFLEET_COMMAND_ALLOW": PYTHON, "WAVEFLEET_WORKER_SHUTDOWN_GRACE_MS": str(GRACE_S * 1000)})
+                          env={"WAVEFLEET_COMMAND_ALLOW": f"{PYTHON},/bin/sh", "WAVEFLEET_WORKER_LEASE_MS": "6000",
+                               "WAVEFLEET_WORKER_SHUTDOWN_GRACE_MS": str(GRACE_S * 1000)})
 
 
 def start_new_api(fleet):
@@ -140,7 +142,8 @@ def test_a_new_release_beside_the_old_one(fleet, old, tmp_path):
     old_api = fleet.start_api(programs=old)
     old_workers = [fleet.start_worker(4, programs=old) for _ in range(2)]
     bodies = submit(old_api, "bodies that leave traces", 60, "command", batch_size=5, params=traced(tmp_path, 300))
-    long = submit(old_api, "longer than the grace", 4, batch_size=2, params={"sleep_ms": 6000})
+    long = submit(old_api, "longer than the grace", 2, batch_size=2, params={"sleep_ms": 15000})
+    wait_until(lambda: snapshot(fleet.sql, long)["running"] == 2, 20, "long bodies on old workers")
     feeder = Feeder(fleet, old_api)
     feeder.start()
     goes_on(fleet, "the start")
@@ -196,19 +199,20 @@ def test_back_to_the_old_release_on_the_newer_schema(fleet, old, tmp_path):
     fleet.http = old_api.http
     goes_on(fleet, "the new release is gone")
 
-    held = submit(old_api, "paused and resumed", 20, params={"sleep_ms": 100})
-    assert old_api.http.post(f"/api/waves/{held}/pause", {}).data["state"] == "paused"
-    assert old_api.http.post(f"/api/waves/{held}/resume", {}).data["state"] == "running"
-    halted = submit(old_api, "stopped", 20, params={"sleep_ms": 100})
+    resumed = submit(old_api, "paused and resumed", 20, "command", params=held(tmp_path))
+    assert old_api.http.post(f"/api/waves/{resumed}/pause", {}).data["state"] == "paused"
+    assert old_api.http.post(f"/api/waves/{resumed}/resume", {}).data["state"] == "running"
+    (tmp_path / "go").touch()
+    halted = submit(old_api, "stopped", 20, "command", params=held(tmp_path, go="never"))
     assert old_api.http.post(f"/api/waves/{halted}/stop", {}).status == 200
     fed = feeder.close()
-    for wave in (bodies, held, *fed):
+    for wave in (bodies, resumed, *fed):
         assert fleet.wait_wave(wave, 60) == "completed"
         check(fleet, wave)
     fleet.wait_wave(halted, until=("stopped",))
     wait_until(lambda: snapshot(fleet.sql, halted)["completed_at"], 15, "the end of the stopped wave")
     check(fleet, halted, "stopped")
-    again = old_api.http.post(f"/api/waves/{held}/restart-all", {})
+    again = old_api.http.post(f"/api/waves/{resumed}/restart-all", {})
     assert_no_two_lived_at_once(tmp_path)
     assert old_worker.alive and again.status < 500, again
 

@@ -10,7 +10,8 @@ import pytest
 from http_client import Wire
 from wavefleet import SLOW, assert_problem, in_parallel, wait_until
 
-HEADERS_S, BODY_S, IDLE_S, LIMIT = 2, 3, 3, 40
+HEADERS_S, BODY_S, IDLE_S, LIMIT = 4, 4, 4, 40
+HELD_UP_S = 3       # this machine may stand still for two; who has to wait for a slow one waits four
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ class Bystander:
         self.thread.join(20)
         if exc[0] is None:
             assert self.error is None, self.error
-            assert self.count > 5 and self.slowest < 1.0 * SLOW, f"{self.count} answers, slowest {self.slowest:.2f} s"
+            assert self.count > 5 and self.slowest < HELD_UP_S, f"{self.count} answers, slowest {self.slowest:.2f} s"
 
 
 def cut_off_in_time(fleet, first, rest, allowed_s, every_s=0.2):

@@ -63,7 +63,7 @@ def test_no_answer_is_older_than_its_question(slow_api):
 def test_everybody_is_told_that_postgres_is_away(slow_api):
     fleet, gate = slow_api
     wave = fleet.submit("away", ["p"], queue="nobody")
-    gate.slow(1, DOWN)
+    gate.stall(DOWN)
     asking = threading.Timer(0.5, gate.cut)
     asking.start()
     for reply in in_parallel(*[lambda: Client(fleet.port, TOKEN).get(f"/api/waves/{wave}/status") for _ in range(80)]):

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from held import held
 from wavefleet import assert_problem, wait_until
 
 SHELL = "/bin/sh"
@@ -47,6 +48,11 @@ def failing(*which):
     return lambda name: {"project": name, "params": {"fail": {"times": 1, "class": "data"}}} if name in which else {"project": name}
 
 
+def let_go(folder, projects):
+    for name in projects:
+        (folder / name).touch()
+
+
 def refused(fleet, status, pointer, **fields):
     body = {"name": "refused", "kind": "noop", "project_uuids": ["a", "b"], **fields}
     if "projects" in fields:
@@ -58,20 +64,22 @@ def refused(fleet, status, pointer, **fields):
 
 # ---- changed while it runs ----
 
-def test_batch_size_grows_and_shrinks_while_it_runs(fleet):
-    wave = fleet.submit("resized", names(60), batch_size=1, params={"sleep_ms": 100})
-    wait_until(lambda: states(fleet, wave).get("completed", 0) >= 2, 20, "the first two")
+def test_batch_size_grows_and_shrinks_while_it_runs(fleet, tmp_path):
+    wave = fleet.submit("resized", names(60), "command", batch_size=1, params=held(tmp_path, go="{project}"))
+    let_go(tmp_path, names(2))
+    wait_until(lambda: states(fleet, wave) == {"completed": 2, "running": 1, "pending": 57}, 20, "the first two")
     with fleet.sampling(wave) as samples:
         reply = change(fleet, wave, batch_size=6)
         assert reply.status == 200 and reply.data["changed"] and reply.data["batch_size"] == 6
         wait_until(lambda: samples.peak(wave) == 6, 20, "a window of six")
         assert not change(fleet, wave, batch_size=6).data["changed"]
         assert change(fleet, wave, batch_size=2).status == 200
-        wait_until(lambda: fleet.sql.value("SELECT sum(claimed - released) FROM wave_progress JOIN waves USING (wave_no) WHERE wave_id = %s",
-                                           wave) <= 2, 20, "no more than two")
+        let_go(tmp_path, [n for n, m in fleet.migrations(wave).items() if m["state"] == "running"])
+        wait_until(lambda: states(fleet, wave) == {"completed": 8, "running": 2, "pending": 50}, 20, "no more than two")
     assert change(fleet, wave, batch_size=8, priority=3, name="renamed").status == 200
     shown = show(fleet, wave)
     assert (shown["batch_size"], shown["priority"], shown["name"]) == (8, 3, "renamed")
+    let_go(tmp_path, names(60))
     assert fleet.wait_wave(wave) == "completed"
     fleet.check_wave(wave, "completed")
     assert_problem(change(fleet, wave, batch_size=2), 409)
@@ -84,18 +92,18 @@ def test_batch_size_grows_and_shrinks_while_it_runs(fleet):
     ({"max_failures": "none"}, 422, "#/max_failures"), ({"deadline_at": "tomorrow"}, 422, "#/deadline_at"),
     ({"name": "  "}, 422, "#/name"), ({"priority": 10}, 422, "#/priority")])
 def test_bad_changes_change_nothing(fleet, fields, status, pointer):
-    wave = fleet.submit("unchanged", names(2), params={"sleep_ms": 300})
+    wave = fleet.submit("unchanged", names(2), queue="nobody")
     before = fleet.sql.value("SELECT version FROM waves WHERE wave_id = %s", wave)
     problem = assert_problem(change(fleet, wave, **fields), status)
     assert [e["pointer"] for e in problem["errors"]] == [pointer], problem
     assert fleet.sql.value("SELECT version FROM waves WHERE wave_id = %s", wave) == before
-    fleet.wait_wave(wave)
+    assert act(fleet, wave, "stop").status == 200
 
 
 # ---- planned ----
 
 def test_a_planned_start_comes_by_itself(fleet):
-    wave = fleet.submit("planned", names(5), start_at=in_time(2.5))
+    wave = fleet.submit("planned", names(5), start_at=in_time(6))
     assert fleet.status(wave) == {"status": "pending", "state": "ready", "progress": {"total": 5, "completed": 0, "failed": 0}, "cancelled": 0}
     assert_problem(act(fleet, wave, "pause"), 409)
     assert fleet.wait_wave(wave) == "completed"
@@ -125,7 +133,7 @@ def test_start_in_the_past_is_now(fleet):
 # ---- deadline ----
 
 def test_a_deadline_stops_the_wave(fleet):
-    wave = fleet.submit("deadline", names(12), kind="command", batch_size=2, deadline_at=in_time(2),
+    wave = fleet.submit("deadline", names(12), kind="command", batch_size=2, deadline_at=in_time(6),
                         params={"argv": [SHELL, "-c", "sleep 60"]})
     wait_until(lambda: states(fleet, wave).get("running") == 2, 20, "two to run")
     assert fleet.wait_wave(wave, until=("stopped",)) == "stopped"
@@ -137,10 +145,11 @@ def test_a_deadline_stops_the_wave(fleet):
 
 # ---- canary ----
 
-def test_canary_first_then_the_rest(fleet):
-    wave = fleet.submit("canary", names(40), batch_size=10, canary=3, params={"sleep_ms": 150})
+def test_canary_first_then_the_rest(fleet, tmp_path):
+    wave = fleet.submit("canary", names(40), "command", batch_size=10, canary=3, params=held(tmp_path, go="{project}"))
     wait_until(lambda: states(fleet, wave).get("running", 0) == 3, 20, "the canary to run")
     assert show(fleet, wave)["canary_pending"]
+    let_go(tmp_path, names(40))
     assert fleet.wait_wave(wave) == "completed"
     s = fleet.check_wave(wave, "completed")
     early = fleet.sql.value("""SELECT count(*) FROM migrations r, migrations c JOIN waves w USING (wave_no)
@@ -222,9 +231,10 @@ def test_a_critical_failure_pauses_the_wave_once(fleet):
 # ---- waves that depend on waves ----
 
 def test_a_wave_waits_for_another(fleet):
-    first = fleet.submit("first", names(6), batch_size=2, params={"sleep_ms": 150})
+    first = fleet.submit("first", names(6), batch_size=2, params={"sleep_ms": 150}, start_at=in_time(3600))
     second = fleet.submit("second", names(4), depends_on=[first])
     assert fleet.status(second)["state"] == "ready" and show(fleet, second)["depends_on"] == [first]
+    assert act(fleet, first, "resume").status == 200
     assert fleet.wait_wave(second) == "completed"
     for wave in (first, second):
         fleet.check_wave(wave, "completed")
@@ -233,10 +243,11 @@ def test_a_wave_waits_for_another(fleet):
 
 
 def test_a_failed_wave_cancels_what_hangs_on_it_by_name(fleet):
-    bad = {"sleep_ms": 1500, "fail": {"times": 1, "class": "data"}}
-    first = fleet.submit("base", [{"project": "p000", "params": bad}, {"project": "p001"}])
+    bad = {"fail": {"times": 1, "class": "data"}}
+    first = fleet.submit("base", [{"project": "p000", "params": bad}, {"project": "p001"}], start_at=in_time(3600))
     second = fleet.submit("upper", names(3), depends_on=[first])
     third = fleet.submit("uppermost", names(3), depends_on=[second])
+    assert act(fleet, first, "resume").status == 200
     assert fleet.wait_wave(second) == "stopped" and fleet.wait_wave(third) == "stopped"
     for wave, on in ((second, first), (third, second)):
         fleet.check_wave(wave, "stopped")
@@ -256,9 +267,10 @@ def test_waves_to_depend_on_must_be_there(fleet):
 def test_projects_run_in_the_order_of_their_dependencies(fleet):
     projects = [{"project": "roof", "depends_on": ["walls", "chimney"]}, {"project": "walls", "depends_on": ["floor"]},
                 {"project": "chimney", "depends_on": ["floor"]}, {"project": "floor"}, {"project": "garden"}]
-    wave = fleet.submit("house", projects, batch_size=10, params={"sleep_ms": 100})
+    wave = fleet.submit("house", projects, batch_size=10, params={"sleep_ms": 100}, start_at=in_time(3600))
     waits = fleet.http.get(f"/api/waves/{wave}/migrations/roof").data
     assert [d["mb_project_uuid"] for d in waits["depends_on"]] == ["walls", "chimney"] and waits["status"] == "pending"
+    assert act(fleet, wave, "resume").status == 200
     assert fleet.wait_wave(wave) == "completed"
     fleet.check_wave(wave, "completed")
     rows = fleet.migrations(wave)
@@ -295,27 +307,30 @@ def test_a_long_chain_and_a_wide_fan(fleet):
     assert s["total"] == 261 and rows["last"]["first_started_at"] >= max(m["finished_at"] for n, m in rows.items() if n != "last")
 
 
-def test_stop_and_reset_with_blocked_projects(fleet):
-    projects = [{"project": "slow", "params": {"sleep_ms": 3000}}, *({"project": n, "depends_on": ["slow"]} for n in names(5))]
-    wave = fleet.submit("blocked", projects)
+def test_stop_and_reset_with_blocked_projects(fleet, tmp_path):
+    projects = [{"project": "slow"}, *({"project": n, "depends_on": ["slow"]} for n in names(5))]
+    wave = fleet.submit("blocked", projects, "command", params=held(tmp_path, go="{project}"))
     wait_until(lambda: states(fleet, wave) == {"running": 1, "blocked": 5}, 20, "the slow one to run")
     assert act(fleet, wave, "stop").data["cancelled"] == 5
     wait_until(lambda: states(fleet, wave) == {"cancelled": 6}, 20, "all to be cancelled")
     fleet.check_wave(wave, "stopped")
     assert act(fleet, wave, "reset-status").status == 200
     assert states(fleet, wave) == {"pending": 1, "blocked": 5}
+    let_go(tmp_path, ["slow", *names(5)])
     assert act(fleet, wave, "resume").status == 200
     assert fleet.wait_wave(wave) == "completed"
     fleet.check_wave(wave, "completed", restarts=1)
 
 
-def test_dependencies_survive_a_flushed_redis(fleet):
-    projects = [{"project": "base", "params": {"sleep_ms": 500}}, *({"project": n, "depends_on": ["base"]} for n in names(30))]
-    wave = fleet.submit("flushed graph", projects, batch_size=5, params={"sleep_ms": 60})
+def test_dependencies_survive_a_flushed_redis(fleet, tmp_path):
+    projects = [{"project": "base"}, *({"project": n, "depends_on": ["base"]} for n in names(30))]
+    wave = fleet.submit("flushed graph", projects, "command", batch_size=5, params=held(tmp_path, go="{project}"))
     wait_until(lambda: states(fleet, wave).get("running"), 20, "the base to run")
     fleet.redis.flushall()
-    wait_until(lambda: states(fleet, wave).get("completed", 0) > 5, 20, "some to complete")
+    let_go(tmp_path, ["base", *names(10)])
+    wait_until(lambda: states(fleet, wave).get("completed") == 11, 20, "some to complete")
     fleet.redis.flushall()
+    let_go(tmp_path, names(30))
     assert fleet.wait_wave(wave) == "completed"
     fleet.check_wave(wave, "completed")
 
@@ -376,7 +391,7 @@ def test_every_act_follows_the_one_table(fleet):
     def make(state):
         if state == "ready":
             return fleet.submit(state, ["x"], start_at=in_time(3600))
-        wave = fleet.submit(state, ["x"], params={"sleep_ms": 5000} if state in ("running", "paused") else
+        wave = fleet.submit(state, ["x"], params={"sleep_ms": 60_000} if state in ("running", "paused") else
                             {"fail": {"times": 1, "class": "data"}} if state == "error" else {})
         if state == "paused":
             act(fleet, wave, "pause")

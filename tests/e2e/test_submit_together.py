@@ -108,13 +108,18 @@ def test_answers_are_lost(slow_api):
     """PostgreSQL goes away while groups are under way: everybody is answered (500 where nobody
     knows whether it was done), and who is told 201 has his wave."""
     fleet, gate = slow_api
-    gate.slow(0.4, DOWN)
-    going = threading.Timer(0.7, gate.cut)
-    going.start()
-    replies = in_parallel(*[lambda: post(fleet, {"name": "lost", "project_uuids": ["p"]}) for _ in range(120)])
-    going.join()
-    told = {r.data["wave_id"] for r in replies if r.status == 201}
-    for reply in replies:
-        assert reply.status == 201 or assert_problem(reply, (503, 500))
+    for _ in range(5):      # on a busy machine all may be answered before
+        gate.mend()
+        fleet.wait_ready(fleet.api)
+        gate.slow(0.4, DOWN)
+        going = threading.Timer(0.7, gate.cut)
+        going.start()
+        replies = in_parallel(*[lambda: post(fleet, {"name": "lost", "project_uuids": ["p"]}) for _ in range(120)])
+        going.join()
+        told = {r.data["wave_id"] for r in replies if r.status == 201}
+        for reply in replies:
+            assert reply.status == 201 or assert_problem(reply, (503, 500))
+        assert told <= {r["wave_id"] for r in fleet.sql.rows("SELECT wave_id FROM waves")}
+        if len(told) < len(replies):
+            break
     assert len(told) < len(replies)
-    assert told <= {r["wave_id"] for r in fleet.sql.rows("SELECT wave_id FROM waves")}

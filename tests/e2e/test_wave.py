@@ -2,11 +2,12 @@
 restarts with history, logs while running, paging, idempotency."""
 
 import re
-import time
+import signal
 from urllib.parse import quote
 
 import pytest
 
+from held import held
 from http_client import OPEN
 from invariants import snapshot
 from wavefleet import SLOW, assert_problem, in_parallel, wait_until
@@ -52,7 +53,7 @@ def test_two_workers_settle_the_last_two_at_the_same_instant(make_own_fleet):
     and found by both at most once."""
     fleet = make_own_fleet(workers=2, concurrency=1)
     shared = []
-    for _ in range(8):          # on a busy machine few of them meet
+    for _ in range(30):         # on a busy machine few of them meet
         waves = [fleet.submit(f"twins {i}", ["left", "right"], params={"sleep_ms": 30}, batch_size=2) for i in range(40)]
         for wave in waves:
             assert fleet.wait_wave(wave) == "completed"
@@ -125,57 +126,65 @@ def test_fleet_calls_answer(fleet):
 # ---- window and turns ----
 
 def test_window_of_three_over_sixty(fleet):
-    begun = time.monotonic()
     wave = fleet.submit("window", names(60), batch_size=3, params={"sleep_ms": 40})
     with fleet.sampling(wave, every_s=0.005) as sampler:
         fleet.wait_wave(wave)
-    took = time.monotonic() - begun
     fleet.check_wave(wave, "completed")
-    assert sampler.peak(wave) == 3, f"in flight at most {sampler.peak(wave)}"
-    # 60 of 40 ms by three are 0.8 s; the next starts as soon as one ends
-    assert took < 4 * SLOW, f"took {took:.1f} s"
+    assert sampler.peak(wave) <= 3, f"in flight at most {sampler.peak(wave)}"
+    rows = fleet.migrations(wave).values()
+    starts, ends = sorted(r["started_at"] for r in rows), sorted(r["finished_at"] for r in rows)
+    assert any(start < end for start, end in zip(starts[2:], ends)), "three at once"
+    # the next starts as soon as one ends: mostly, whatever the machine does in between
+    waited = sorted((start - end).total_seconds() for start, end in zip(starts[3:], ends))
+    assert waited[len(waited) // 2] < 0.15 * SLOW, waited
 
 
 def test_five_waves_share_in_turn(fleet):
+    assert fleet.http.post("/api/queues/default/pause", {}).status == 200
     waves = [fleet.submit(f"share {i}", names(100), batch_size=100, params={"sleep_ms": 50}) for i in range(5)]
-    with fleet.sampling(*waves, every_s=0.02) as sampler:
+    with fleet.sampling(*waves, every_s=0.02):
+        assert fleet.http.post("/api/queues/default/resume", {}).status == 200
         for wave in waves:
             fleet.wait_wave(wave, 60)
     for wave in waves:
         fleet.check_wave(wave, "completed")
-    rounds = list(zip(*(sampler.samples[w] for w in waves)))
-    first_end = next(r for r in rounds if any(s["completed"] == 100 for s in r))
-    assert min(s["completed"] for s in first_end) >= 40, [s["completed"] for s in first_end]
+    ends = [[r["finished_at"] for r in fleet.migrations(wave).values()] for wave in waves]
+    first_end = min(max(of) for of in ends)
+    done = [sum(at <= first_end for at in of) for of in ends]
+    assert min(done) >= 40, done
 
 
 def test_small_wave_is_not_held_up_by_a_wide_window(fleet):
-    big = fleet.submit("wide", names(3000), batch_size=10000, params={"sleep_ms": 20})
+    big = fleet.submit("wide", names(3000), batch_size=10000, params={"sleep_ms": 200})
     wait_until(lambda: snapshot(fleet.sql, big)["completed"] > 50, 20, "the wide wave under way")
-    begun = time.monotonic()
     small = fleet.wave_and_wait("small", names(3), params={"sleep_ms": 20})
-    took = time.monotonic() - begun
     after = snapshot(fleet.sql, big)
-    assert took < 2.5 * SLOW and after["completed"] < 3000, f"small took {took:.1f} s, wide at {after['completed']}"
-    fleet.wait_wave(big, 60)
+    assert after["completed"] < 1500, f"wide at {after['completed']}"
     fleet.check_wave(small, "completed")
-    fleet.check_wave(big, "completed")
+    assert fleet.http.post(f"/api/waves/{big}/stop", {}).status == 200
+    fleet.check_wave(big, "stopped")
 
 
 # ---- progress and the end ----
 
 def test_progress_is_exact_at_every_moment(fleet):
-    wave = fleet.submit("exact", names(400), batch_size=50, params={"sleep_ms": 5})
-    seen = []
-    with fleet.sampling(wave, every_s=0.001) as sampler:
-        def ended():
-            now = fleet.status(wave)
-            seen.append(now["progress"])
-            return now["status"] == "completed"
-        wait_until(ended, 30, "the end of the wave", every_s=0.01)
-    assert len(sampler.samples[wave]) > 20
-    done = [p["completed"] for p in seen]
-    assert done == sorted(done) and done[-1] == 400 and all(p["total"] == 400 and p["failed"] == 0 for p in seen)
-    fleet.check_wave(wave, "completed")
+    looked = 0
+    for _ in range(10):         # a machine that stands still may let a wave pass unseen
+        wave = fleet.submit("exact", names(400), batch_size=50, params={"sleep_ms": 5})
+        seen = []
+        with fleet.sampling(wave, every_s=0.001) as sampler:
+            def ended():
+                now = fleet.status(wave)
+                seen.append(now["progress"])
+                return now["status"] == "completed"
+            wait_until(ended, 30, "the end of the wave", every_s=0.01)
+        done = [p["completed"] for p in seen]
+        assert done == sorted(done) and done[-1] == 400 and all(p["total"] == 400 and p["failed"] == 0 for p in seen)
+        fleet.check_wave(wave, "completed")
+        looked = len(sampler.samples[wave])
+        if looked > 20:
+            break
+    assert looked > 20
 
 
 def test_a_wave_ends_once_when_two_workers_settle_the_last_two(fleet):
@@ -251,11 +260,12 @@ def test_reset_status_then_restart(fleet, tmp_path):
     fleet.check_wave(wave, "completed", restarts=2)
 
 
-def test_what_runs_cannot_be_restarted(fleet):
-    wave = fleet.submit("busy", ["one"], params={"sleep_ms": 3000})
+def test_what_runs_cannot_be_restarted(fleet, tmp_path):
+    wave = fleet.submit("busy", ["one"], "command", params=held(tmp_path))
     wait_until(lambda: fleet.migrations(wave)["one"]["state"] == "running", 10, "a running migration")
     problem = assert_problem(fleet.http.post(f"/api/waves/{wave}/migrations/one/restart", {}), 409)
     assert "running" in problem["detail"] or "in_progress" in problem["detail"], "says which state"
+    (tmp_path / "go").touch()
     fleet.wait_wave(wave)
     assert len(fleet.attempts(fleet.migrations(wave)["one"]["id"])) == 1
     fleet.check_wave(wave, "completed")
@@ -355,12 +365,17 @@ def test_two_apis_are_one(make_own_fleet):
     fleet.check_wave(wave, "completed")
 
 
-def test_a_worker_drains_on_sigterm(make_own_fleet):
-    fleet = make_own_fleet(workers=1, concurrency=4, env={"WAVEFLEET_WORKER_SHUTDOWN_GRACE_MS": "8000"})
-    wave = fleet.submit("drain", names(12), batch_size=4, params={"sleep_ms": 600})
+def test_a_worker_drains_on_sigterm(make_own_fleet, tmp_path):
+    fleet = make_own_fleet(workers=1, concurrency=4, env={"WAVEFLEET_WORKER_SHUTDOWN_GRACE_MS": "8000",
+                                                          "WAVEFLEET_COMMAND_ALLOW": SHELL})
+    wave = fleet.submit("drain", names(12), "command", batch_size=4, params=held(tmp_path))
     wait_until(lambda: snapshot(fleet.sql, wave)["running"] == 4, 10, "four bodies running")
     worker = fleet.workers[0]
-    assert worker.stop() is None
+    worker.signal(signal.SIGTERM)
+    wait_until(lambda: "worker.drains" in worker.text(), 10, "draining")
+    (tmp_path / "go").touch()
+    worker.expected_exit = 0
+    assert worker.process.wait(20 * SLOW) == 0, worker.tail()
     fleet.forget(worker)
     s = snapshot(fleet.sql, wave)
     assert s["running"] == 0 and s["completed"] == 4, f"bodies under way finished, no other was begun: {s}"

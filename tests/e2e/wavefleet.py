@@ -11,6 +11,7 @@ Every wait has a deadline. Programs are ended by their process id, and die with
 the test process whatever happens to it.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -44,7 +45,7 @@ QUICK = {
     "WAVEFLEET_LOG_LEVEL": "info",
     "WAVEFLEET_RETRY_BASE_MS": "100",
     "WAVEFLEET_RETRY_CAP_MS": "1000",
-    "WAVEFLEET_WORKER_LEASE_MS": "3000",
+    "WAVEFLEET_WORKER_LEASE_MS": "10000",    # nobody is lost because the machine stands still for a moment
     "WAVEFLEET_WORKER_SHUTDOWN_GRACE_MS": "2000",
     "WAVEFLEET_RECONCILER_INTERVAL_MS": "1000",
     "UBSAN_OPTIONS": "print_stacktrace=1",
@@ -64,21 +65,25 @@ def wait_until(condition, deadline_s=20, what="the condition", every_s=0.03):
     """Calls until the result is true and returns it; fails with what was awaited."""
     end, last = time.monotonic() + deadline_s * SLOW, None
     while True:
+        over = time.monotonic() >= end      # before the last look, however long that takes
         try:
             last = condition()
             if last:
                 return last
         except (OSError, AssertionError) as e:
             last = e
-        if time.monotonic() >= end:
+        if over:
             raise AssertionError(f"{what} did not come within {deadline_s * SLOW} s; last: {last!r}")
         time.sleep(every_s)
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below those that connections are given, so that none takes it before a server does."""
+    while True:
+        port = 15_000 + secrets.randbelow(17_000)
+        with contextlib.suppress(OSError), socket.socket() as s:
+            s.bind(("127.0.0.1", port))
+            return port
 
 
 class Program:

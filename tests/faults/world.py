@@ -161,9 +161,11 @@ class World:
         pid = self.server_pid(name)
         if f"{self.stack.dir}/data/{name}".encode() not in command_of(pid):
             return
-        for process in (pid, *children_of(pid)):    # none that stands still must hold up the end
+        processes = (pid, *children_of(pid))
+        for process in processes:       # none that stands still must hold up the end
             send(process, signal.SIGCONT)
-        ended = lambda: not Path(f"/proc/{pid}").exists() or state_of(pid) == "Z"
+        # a server starts only when the last backend of its predecessor has gone
+        ended = lambda: all(state_of(p) in ("gone", "Z") for p in processes)
         for then in (number, signal.SIGQUIT, signal.SIGKILL):     # a shutdown may wait for a client which waits for it
             send(pid, then)
             with contextlib.suppress(AssertionError):
@@ -238,7 +240,12 @@ class World:
             patiently(lambda statement=statement: self.sql.execute(statement))
 
     def stop(self):
-        """Drains the programs; returns complaints."""
+        """Drains the programs when they are there, as one that has only just begun has no handler for SIGTERM
+        yet; returns complaints."""
+        for slot in (self.api, *self.workers):
+            if slot.alive and slot.program.expected_exit is None:
+                with contextlib.suppress(AssertionError):
+                    (self.fleet.wait_ready if slot is self.api else self.fleet.wait_worker)(slot.program)
         programs = [*self.fleet.workers, *self.fleet.apis]
         complaints = [p.stop() for p in programs]
         complaints += [self.fleet.leftovers(), self.bodies_left()]

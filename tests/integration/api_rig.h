@@ -29,7 +29,7 @@
 #define BEARER "Authorization: Bearer " TOKEN "\r\n"
 #define JSON_TYPE "Content-Type: application/json\r\n"
 
-enum { BIG_BYTES = 20000000, LATER_MS = 300 };
+enum { BIG_BYTES = 20000000, LATER_MS = 300, MUCH_LATER_MS = 3000 };
 
 /* ---- the server's side ---- */
 
@@ -86,12 +86,22 @@ static void on_later(void *arg)
         free(l);
 }
 
-static void answer_later(struct request *rq)
+static void answer_after(struct request *rq, int64_t ms)
 {
         struct later *l = xmalloc(sizeof(*l));
         l->rq = rq;
         l->timer = loop_timer_new(loop, on_later, l);
-        loop_timer_start(l->timer, LATER_MS);
+        loop_timer_start(l->timer, ms);
+}
+
+static void answer_later(struct request *rq)
+{
+        answer_after(rq, LATER_MS);
+}
+
+static void answer_much_later(struct request *rq)
+{
+        answer_after(rq, MUCH_LATER_MS);
 }
 
 static const struct route table[] = {
@@ -104,6 +114,7 @@ static const struct route table[] = {
         {"POST", "/none", ROLE_OPEN, BODY_NONE, echo_body},
         {"GET", "/big", ROLE_OPEN, BODY_NONE, show_big},
         {"GET", "/later", ROLE_OPEN, BODY_NONE, answer_later},
+        {"GET", "/much-later", ROLE_OPEN, BODY_NONE, answer_much_later},
         {"*", "/gone*", ROLE_OPEN, BODY_NONE, NULL},
 };
 

@@ -22,7 +22,7 @@
 
 #define UNUSED __attribute__((unused))
 
-enum { RIG_TIMEOUT_MS = 1000, RIG_WAIT_MS = 20000, RIG_IDS = 2000000 };
+enum { RIG_TIMEOUT_MS = 10000, RIG_WAIT_MS = 20000, RIG_IDS = 2000000 };
 enum { PER_S = 1000000 }; /* where it does not matter */
 
 struct rig {
@@ -85,12 +85,17 @@ static redisContext *rig_connect(const char *text)
         return r;
 }
 
-static struct broker *rig_broker(const char *url)
+static struct broker *rig_broker_with(const char *url, int64_t timeout_ms)
 {
-        struct broker_opts opts = {.url = url, .prefix = "wavefleet:", .timeout_ms = RIG_TIMEOUT_MS};
+        struct broker_opts opts = {.url = url, .prefix = "wavefleet:", .timeout_ms = timeout_ms};
         struct broker_events events = {
                 .on_up = rig_on_up, .on_down = rig_on_down, .on_other_server = rig_on_other};
         return broker_new(rig.loop, &opts, &events);
+}
+
+static struct broker *rig_broker(const char *url)
+{
+        return rig_broker_with(url, RIG_TIMEOUT_MS);
 }
 
 static UNUSED void rig_start(void)
@@ -168,6 +173,17 @@ static UNUSED void rig_do(const char *fmt, ...)
         va_start(ap, fmt);
         freeReplyObject(rig_reply(fmt, ap));
         va_end(ap);
+}
+
+/* Turns the loop until so many are lined up in queue q: many are lined up in steps. */
+static UNUSED void rig_until_lined_up(long long n)
+{
+        int64_t end_ms = clock_mono_ms() + RIG_WAIT_MS;
+        while (rig_int("LLEN wavefleet:queue:q") < n) {
+                ck_assert_int_lt(clock_mono_ms(), end_ms);
+                loop_turn(rig.loop, 5);
+        }
+        ck_assert_int_eq(rig_int("LLEN wavefleet:queue:q"), n);
 }
 
 /* ---- operations ---- */

@@ -30,6 +30,25 @@ static inline void wait_ms(int64_t ms)
         usleep((useconds_t)ms * 1000);
 }
 
+/* Whether a run of the project is under way there. */
+static inline bool runs(const char *project)
+{
+        const struct json *pair = json_first(json_get(ledger(project), "under_way"));
+        for (; pair; pair = json_next(pair))
+                if (strcmp(json_str(json_first(pair)), project) == 0)
+                        return true;
+        return false;
+}
+
+static inline void wait_for_the_end(const char *project)
+{
+        int64_t end_ms = clock_mono_ms() + 20000;
+        while (runs(project)) {
+                ck_assert_int_lt(clock_mono_ms(), end_ms);
+                wait_ms(50);
+        }
+}
+
 static inline const char *memo_word(const struct run *r, const char *name)
 {
         struct json *v = r->memo ? json_parse(r->memo, strlen(r->memo), NULL) : NULL;

@@ -1,4 +1,5 @@
 /* The server and those who are slow, too many, or gone. */
+#include <dirent.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -8,14 +9,14 @@
 
 static void expect_cut_off(const char *begin, const char *dribble, int status)
 {
-        int fd = rawhttp_connect(port);
         int64_t begun = clock_mono_ms();
+        int fd = rawhttp_connect(port);
         rawhttp_send(fd, begin);
         struct pollfd p = {.fd = fd, .events = POLLIN};
         while (poll(&p, 1, 50) == 0 && clock_mono_ms() - begun < 5000)
                 rawhttp_send(fd, dribble);
         int64_t took = clock_mono_ms() - begun;
-        ck_assert_msg(took >= 350 && took < 2000, "cut off after %d ms", (int)took);
+        ck_assert_msg(took >= 350 && took < 5000, "cut off after %d ms", (int)took);
         if (status) {
                 rawhttp_read(fd, &r);
                 expect_problem(status, "request_timeout");
@@ -50,11 +51,11 @@ START_TEST(a_second_more_for_every_64_kib)
 {
         opts.body_timeout_ms = 400;
         restart();
-        autofree char *data = letters(70000);
+        autofree char *data = letters(5 * 70000);
         int fd = rawhttp_connect(port);
-        rawhttp_send(fd, "POST /body HTTP/1.1\r\n" HOST "Content-Length: 70001\r\n\r\n");
-        rawhttp_sendn(fd, data, 70000);
-        usleep(800000);
+        rawhttp_send(fd, "POST /body HTTP/1.1\r\n" HOST "Content-Length: 350001\r\n\r\n");
+        rawhttp_sendn(fd, data, 5 * 70000);
+        usleep(2400000);
         rawhttp_send(fd, "x");
         ck_assert_int_eq(rawhttp_read(fd, &r), 200);
         close(fd);
@@ -66,12 +67,12 @@ START_TEST(idle_connections_end)
         opts.idle_timeout_ms = 400;
         restart();
         int fd = rawhttp_connect(port);
+        int64_t begun = clock_mono_ms();
         rawhttp_send(fd, "GET /p/a HTTP/1.1\r\n" HOST "\r\n");
         ck_assert_int_eq(rawhttp_read(fd, &r), 200);
-        int64_t begun = clock_mono_ms();
         expect_end(fd);
         int64_t took = clock_mono_ms() - begun;
-        ck_assert_msg(took >= 350 && took < 2000, "ended after %d ms", (int)took);
+        ck_assert_msg(took >= 350, "ended after %d ms", (int)took);
 }
 END_TEST
 
@@ -92,14 +93,40 @@ static long used_ms(void)
         return ticks * 1000 / sysconf(_SC_CLK_TCK);
 }
 
+/* That the server has. */
+static int sockets(void)
+{
+        char path[64], target[64];
+        int n = 0;
+        snprintf(path, sizeof(path), "/proc/%d/fd", (int)child);
+        DIR *d = opendir(path);
+        for (struct dirent *e; (e = readdir(d));) {
+                ssize_t len = readlinkat(dirfd(d), e->d_name, target, sizeof(target));
+                n += len > 7 && strncmp(target, "socket:", 7) == 0;
+        }
+        closedir(d);
+        return n;
+}
+
+static void until_sockets(int n)
+{
+        int64_t end_ms = clock_mono_ms() + 10000;
+        while (sockets() != n) {
+                ck_assert_msg(clock_mono_ms() < end_ms, "%d sockets, not %d", sockets(), n);
+                usleep(5000);
+        }
+}
+
 START_TEST(who_does_not_read_is_cut_off)
 {
         opts.body_timeout_ms = 400;
         restart();
+        int before = sockets();
         int fd = rawhttp_connect(port), small = 100000;
         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
         rawhttp_send(fd, "GET /big HTTP/1.1\r\n" HOST "\r\n");
-        usleep(1200000);
+        until_sockets(before + 1);
+        until_sockets(before);
         ck_assert_int_eq(rawhttp_read(fd, &r), 0); /* not whole */
         close(fd);
 }
@@ -127,6 +154,16 @@ END_TEST
 
 /* ---- many clients ---- */
 
+/* Once the server has noticed that somebody has gone. */
+static void until_let_in(void)
+{
+        int64_t end_ms = clock_mono_ms() + 10000;
+        while (rawhttp_once(port, "GET /p/a HTTP/1.1\r\n" HOST "\r\n", &r) != 200) {
+                ck_assert_int_lt(clock_mono_ms(), end_ms);
+                usleep(20000);
+        }
+}
+
 START_TEST(too_many_connections)
 {
         opts.connections_max = 3;
@@ -144,8 +181,7 @@ START_TEST(too_many_connections)
         ck_assert_str_eq(reply_header(&r, "Retry-After"), "1");
         expect_end(fd);
         close(fds[0]);
-        usleep(100000);
-        ck_assert_int_eq(rawhttp_once(port, "GET /p/a HTTP/1.1\r\n" HOST "\r\n", &r), 200);
+        until_let_in();
         close(fds[1]);
         close(fds[2]);
 }
@@ -182,16 +218,18 @@ START_TEST(out_of_descriptors)
         rawhttp_send(fds[0], "GET /p/a HTTP/1.1\r\n" HOST "\r\n");
         ck_assert_int_eq(rawhttp_read(fds[0], &r), 200);
         int told = 0;
-        for (int i = 1; i < MANY; i++) {
-                struct pollfd p = {.fd = fds[i], .events = POLLIN};
-                if (poll(&p, 1, 0) == 1 && rawhttp_read(fds[i], &r) == 503)
-                        told++;
-        }
+        int64_t end_ms = clock_mono_ms() + 10000;
+        do {
+                for (int i = 1; i < MANY; i++) {
+                        struct pollfd p = {.fd = fds[i], .events = POLLIN};
+                        if (poll(&p, 1, 0) == 1 && rawhttp_read(fds[i], &r) == 503)
+                                told++;
+                }
+        } while (told == 0 && clock_mono_ms() < end_ms);
         ck_assert_int_ge(told, 1);
         for (int i = 0; i < MANY; i++)
                 close(fds[i]);
-        usleep(500000);
-        ck_assert_int_eq(rawhttp_once(port, "GET /p/a HTTP/1.1\r\n" HOST "\r\n", &r), 200);
+        until_let_in();
 }
 END_TEST
 
@@ -229,12 +267,15 @@ START_TEST(stopping_finishes_what_has_begun)
             slow = rawhttp_connect(port);
         rawhttp_send(idle, "GET /p/a HTTP/1.1\r\n" HOST "\r\n");
         ck_assert_int_eq(rawhttp_read(idle, &r), 200);
-        rawhttp_send(busy, "GET /later HTTP/1.1\r\n" HOST "\r\n");
-        rawhttp_send(slow, "POST /body HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\na");
-        usleep(50000);
+        rawhttp_send(busy, "GET /much-later HTTP/1.1\r\n" HOST "\r\n");
+        rawhttp_send(slow, "POST /body HTTP/1.1\r\n" HOST "Expect: 100-continue\r\n"
+                           "Content-Length: 3\r\n\r\n");
+        ck_assert_int_eq(rawhttp_read_head(slow, &r), 100); /* the busy one came before */
+        rawhttp_send(slow, "a");
         kill(child, SIGTERM);
-        usleep(20000);
-        ck_assert_int_eq(rawhttp_connect(port), -1);
+        int64_t end_ms = clock_mono_ms() + 10000;
+        for (int fd; (fd = rawhttp_connect(port)) >= 0; close(fd))
+                ck_assert_int_lt(clock_mono_ms(), end_ms);
         rawhttp_send(slow, "bc");
         ck_assert_int_eq(rawhttp_read(slow, &r), 200);
         ck_assert_str_eq(reply_header(&r, "Connection"), "close");

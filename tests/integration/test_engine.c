@@ -302,7 +302,7 @@ static void setup(void)
         cfg.database_url = xstrdup(s->database_url);
         cfg.redis_url = xstrdup(s->redis_url);
         cfg.retry_base_ms = 20;
-        cfg.worker_lease_ms = 1500;
+        cfg.worker_lease_ms = 15000; /* none is lost but where a test means it */
         cfg.worker_concurrency = 8;
         cfg.reconciler_interval_ms = 300;
         db = pg_sync_open(&o, &e);
@@ -390,6 +390,7 @@ START_TEST(a_dead_worker_is_reaped)
         until(both, 1, "SELECT (count(*) = 4)::int FROM wavefleet.active WHERE state = 'running'",
               10000);
         stop(&a); /* without a goodbye */
+        script("UPDATE wavefleet.workers SET lease_ms = 1500");
         fake_start(&b, 4, 5);
         until(both + 1, 1, ALL_ENDED, 20000);
         ck_assert_int_eq(count("completed"), 12);

@@ -76,10 +76,13 @@ END_TEST
 START_TEST(where_nobody_takes_it_ends_and_does_not_come_again)
 {
         line_up("other", 1, 3);
+        clock_drive(clock_mono_ms(), clock_wall_ms()); /* the second in which it does not lasts */
         begin();
-        is_over();
+        rig_until(&ends, 1);
         rest_begin(rest);
         ck_assert(!rest_on(rest));
+        clock_release();
+        is_over();
         no_more();
 }
 END_TEST

@@ -108,6 +108,14 @@ static void tend(struct load *l, int64_t ms)
         }
 }
 
+/* Until more than so many are done. */
+static void tend_until(struct load *l, unsigned done)
+{
+        for (int i = 0; i < 400 && l->by_code[ERR_OK] <= done; i++)
+                tend(l, 50);
+        ck_assert_uint_gt(l->by_code[ERR_OK], done);
+}
+
 struct presence {
         struct load *load;
         unsigned found;
@@ -159,7 +167,7 @@ START_TEST(restart_under_load)
         l.pool = pg_pool_new(loop, &opts, _i == 0 ? 1 : 4, NULL, NULL);
         for (int round = 0; round < 2; round++) {
                 tend(&l, 500);
-                ck_assert_uint_gt(l.by_code[ERR_OK], 100);
+                tend_until(&l, 100);
                 unsigned before = l.by_code[ERR_OK];
                 pid_t pid = restart_server(restarts[_i]);
                 while (waitpid(pid, &status, WNOHANG) == 0)
@@ -168,7 +176,7 @@ START_TEST(restart_under_load)
                 for (int i = 0; i < 20 && !pg_pool_up(l.pool); i++)
                         tend(&l, 500);
                 tend(&l, 500);
-                ck_assert_uint_gt(l.by_code[ERR_OK], before);
+                tend_until(&l, before);
         }
         l.stopping = true;
         ck_assert(turn_until(loop, &l.ends, l.next, 20000));
@@ -201,7 +209,9 @@ static void on_change(bool up, void *arg)
 static pid_t backend_of(struct pg *pg)
 {
         struct answer a = run(pg, one("pid", "SELECT pg_backend_pid()"), 5000);
-        return (pid_t)strtol(a.first, NULL, 10);
+        pid_t pid = (pid_t)strtol(a.first, NULL, 10);
+        ck_assert_int_gt(pid, 0);
+        return pid;
 }
 
 START_TEST(a_terminated_backend_is_replaced)
@@ -216,7 +226,10 @@ START_TEST(a_terminated_backend_is_replaced)
                  (int)backend_of(pg));
         pg_send(pg, one("sleep", "SELECT pg_sleep(5)"), on_answer, &busy);
         pg_send(pg, one("one", "SELECT 1"), on_answer, &behind);
-        loop_turn(loop, 100);
+        for (int i = 0; i < 200 && sql_int("SELECT count(*) FROM pg_stat_activity WHERE query = "
+                                           "'SELECT pg_sleep(5)' AND wait_event = 'PgSleep'") == 0;
+             i++)
+                loop_turn(loop, 20);
         sql(terminate);
         ck_assert(turn_until(loop, &behind.calls, 1, 5000));
         ck_assert_uint_eq(busy.calls, 1);
@@ -248,11 +261,10 @@ START_TEST(a_backend_that_stands_still_is_given_up)
         int64_t begin_ms = clock_mono_ms();
         pg_send(pg, one("one", "SELECT 1"), on_answer, &a);
         pg_send(pg, one("two", "SELECT 2"), on_answer, &b);
-        ck_assert(turn_until(loop, &b.calls, 1, 8000));
+        ck_assert(turn_until(loop, &b.calls, 1, 10000)); /* not one after the other */
         int64_t took_ms = clock_mono_ms() - begin_ms;
         kill(backend, SIGCONT);
         ck_assert_int_ge(took_ms, 5000);
-        ck_assert_int_le(took_ms, 6500);
         ck_assert_uint_eq(a.calls, 1);
         ck_assert_int_eq(b.code, ERR_UNAVAILABLE); /* it was never sent */
         ck_assert(turn_until_up(loop, pg, 5000));
@@ -366,11 +378,12 @@ START_TEST(without_a_server_the_answer_comes_at_once)
         struct pg_opts opts = test_opts();
         struct watcher w = {0};
         opts.url = url;
+        opts.connect_timeout_ms = 60000;
         struct pg *pg = pg_new(loop, &opts, on_change, &w);
-        struct answer a = run(pg, one("one", "SELECT 1"), 1000); /* while it connects */
+        struct answer a = run(pg, one("one", "SELECT 1"), 10000); /* while it connects */
         ck_assert_int_eq(a.code, ERR_UNAVAILABLE);
         for (int i = 0; i < 200 && !strstr(a.text, rows[_i].reason); i++)
-                a = run(pg, one("one", "SELECT 1"), 1000), loop_turn(loop, 50);
+                a = run(pg, one("one", "SELECT 1"), 10000), loop_turn(loop, 50);
         ck_assert_msg(strstr(a.text, rows[_i].reason) != NULL, "%s", a.text);
         ck_assert_uint_eq(w.ups + w.downs, 0);
         pg_free(pg);
@@ -459,6 +472,12 @@ static unsigned grow_to(struct pg_pool *pool, int64_t wanted, struct answer *a)
         return sent;
 }
 
+static int64_t waiting_for_99(void)
+{
+        return sql_int("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 99"
+                       " AND NOT granted");
+}
+
 START_TEST(the_pool_grows_and_spreads)
 {
         const struct pg_opts opts = pool_opts();
@@ -473,15 +492,24 @@ START_TEST(the_pool_grows_and_spreads)
         unsigned sent = grow_to(pool, 4, &a);
         ck_assert(turn_until(loop, &a.calls, sent, 20000));
         ck_assert_int_eq(a.code, ERR_OK);
-        /* four that take a second each, at once, and nobody more */
-        int64_t begin_ms = clock_mono_ms();
+        /* four that wait for the same, at once, and nobody more */
+        struct err e = ERR_INIT;
+        const struct pg_opts patient = test_opts();
+        struct pg_sync *holder = pg_sync_open(&patient, &e);
+        ck_assert_msg(holder != NULL, "%s", e.text);
+        ck_assert_int_eq(pg_sync_script(holder, "SELECT pg_advisory_lock(99)", &e), 0);
         for (int i = 0; i < 4; i++)
-                pg_pool_send(pool, one("second", "SELECT pg_sleep(1)"), on_answer, &a);
-        while (pg_pool_oldest_ms(pool) <= 50 && clock_mono_ms() - begin_ms < 900)
+                pg_pool_send(pool, one("held", "SELECT pg_advisory_xact_lock_shared(99)"),
+                             on_answer, &a);
+        int64_t begin_ms = clock_mono_ms();
+        while ((pg_pool_oldest_ms(pool) <= 50 || waiting_for_99() < 4) &&
+               clock_mono_ms() - begin_ms < 4000)
                 loop_turn(loop, 10);
         ck_assert_int_gt(pg_pool_oldest_ms(pool), 50);
+        ck_assert_int_eq(waiting_for_99(), 4);
+        pg_sync_close(holder);
         ck_assert(turn_until(loop, &a.calls, sent + 4, 10000));
-        ck_assert_int_le(clock_mono_ms() - begin_ms, 1900);
+        ck_assert_int_eq(a.code, ERR_OK);
         ck_assert_int_eq(connections(), 4);
         ck_assert_uint_eq(w.ups, 1);
         ck_assert_uint_eq(w.downs, 0);
@@ -502,8 +530,11 @@ START_TEST(the_pool_is_up_while_one_is)
         for (int i = 0; i < 10; i++)
                 loop_turn(loop, 10);
         ck_assert_uint_eq(w.downs, 0);
-        terminate_connections(10);
-        ck_assert(turn_until(loop, &w.downs, 1, 5000));
+        int64_t end_ms = clock_mono_ms() + 20000;
+        do /* again where a new one has come while the others were ended */
+                terminate_connections(10);
+        while (!turn_until(loop, &w.downs, 1, 1000) && clock_mono_ms() < end_ms);
+        ck_assert_uint_ge(w.downs, 1);
         ck_assert(turn_until(loop, &w.ups, 2, 5000));
         pg_pool_send(pool, one("one", "SELECT 1"), on_answer, &a);
         ck_assert(turn_until(loop, &a.calls, sent + 1, 5000));
@@ -556,7 +587,7 @@ START_TEST(a_pool_that_is_freed_answers_everything)
         u.pool = pg_pool_new(loop, &opts, 3, on_change, &w);
         ck_assert(turn_until(loop, &w.ups, 1, 5000));
         for (int i = 0; i < 10; i++) {
-                pg_pool_send(u.pool, one("slow", "SELECT pg_sleep(2)"), on_end_of_pool, &u);
+                pg_pool_send(u.pool, one("slow", "SELECT pg_sleep(9)"), on_end_of_pool, &u);
                 loop_turn(loop, 10);
         }
         pg_pool_free(u.pool);

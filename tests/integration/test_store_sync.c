@@ -162,7 +162,7 @@ START_TEST(a_server_that_stands_still_costs_a_timeout)
         a = run(c, tx);
         kill(backend, SIGCONT);
         ck_assert_int_ge(clock_mono_ms() - begin_ms, 500);
-        ck_assert_int_le(clock_mono_ms() - begin_ms, 2000);
+        ck_assert_int_le(clock_mono_ms() - begin_ms, 4000); /* else it would be 5200 */
         ck_assert_int_eq(a.code, ERR_UNAVAILABLE);
         a = run(c, one("one", "SELECT 1"));
         ck_assert_int_eq(a.code, ERR_UNAVAILABLE);

@@ -7,6 +7,7 @@
 START_TEST(started_parked_and_polled_to_its_end)
 {
         struct run r;
+        behave("never--plain", "{\"run_ms\":3000}");
         run_init(&r, "never--plain", server, NULL);
         run_start(&r);
         expect_parked(&r);
@@ -19,7 +20,7 @@ START_TEST(started_parked_and_polled_to_its_end)
         ck_assert_ptr_nonnull(r.progress);
         expect_text(r.progress, "\"total\":20,");
         ck_assert_str_eq(memo_word(&r, "seen_running"), "true");
-        wait_ms(350);
+        wait_for_the_end("never--plain");
         run_poll(&r);
         expect_completed(&r);
         ck_assert_str_eq(r.out.domain, "project-7.brizy.example");
@@ -119,7 +120,7 @@ END_TEST
 START_TEST(a_later_attempt_takes_over_what_runs)
 {
         struct run r;
-        behave("never--adopt", "{\"run_ms\":600}");
+        behave("never--adopt", "{\"run_ms\":3000}");
         run_init(&r, "never--adopt", server, NULL);
         run_start(&r);
         expect_parked(&r);
@@ -143,7 +144,7 @@ START_TEST(a_worker_that_dies_once_the_memo_is_on_disk_starts_no_second_run)
         ck_assert(!r.settled);
         ck_assert_str_eq(memo_word(&r, "start"), "sent");
         /* The start may have been on its way all the same. */
-        behave("never--dies", "{\"run_ms\":1000}");
+        behave("never--dies", "{\"run_ms\":3000}");
         fake_call(server,
                   "/?mb_project_uuid=never--dies&brz_project_id=7&mb_site_id=1&mb_secret=x&"
                   "webhook_url=http://127.0.0.1:1/&webhook_mb_project_uuid=never--dies&"
@@ -163,7 +164,7 @@ END_TEST
 START_TEST(somebody_elses_run_is_waited_for)
 {
         struct run other, r;
-        behave("never--foreign", "{\"run_ms\":1200}");
+        behave("never--foreign", "{\"run_ms\":3000}");
         run_init(&other, "never--foreign", server, NULL);
         run_start(&other);
         expect_parked(&other);
@@ -172,7 +173,7 @@ START_TEST(somebody_elses_run_is_waited_for)
         expect_failed(&r, CLASS_DEPENDENCY);
         ck_assert_int_ge(r.out.due_in_ms, 90);
         ck_assert_ptr_null(r.memo);
-        wait_ms(1300);
+        wait_for_the_end("never--foreign");
         run_claim(&r, 0);
         run_start(&r); /* its completion is not ours */
         expect_parked(&r);
@@ -189,7 +190,7 @@ START_TEST(an_end_that_nobody_was_told_of_counts)
         run_init(&r, "never--ended", server, NULL);
         run_start(&r);
         expect_parked(&r);
-        wait_ms(400);
+        wait_for_the_end("never--ended");
         run_claim(&r, 0); /* the worker was lost */
         run_start(&r);
         expect_completed(&r);
@@ -210,7 +211,7 @@ START_TEST(an_error_is_reported_once_and_then_started_anew)
         run_init(&r, "nevererror--once", server, NULL);
         run_start(&r);
         expect_parked(&r);
-        wait_ms(400);
+        wait_for_the_end("nevererror--once");
         run_claim(&r, 0); /* the worker was lost, nobody knows of the error */
         run_start(&r);
         expect_failed(&r, CLASS_TEMPORARY);
@@ -220,7 +221,7 @@ START_TEST(an_error_is_reported_once_and_then_started_anew)
         run_claim(&r, 1);
         run_start(&r);
         expect_parked(&r);
-        wait_ms(400);
+        wait_for_the_end("nevererror--once");
         run_claim(&r, 2); /* a webhook has told of it: the attempt was counted */
         run_start(&r);
         expect_parked(&r);
@@ -286,7 +287,7 @@ END_TEST
 START_TEST(hundred_percent_is_not_the_end)
 {
         struct run r;
-        behave("hundred--x", "{\"run_ms\":800}");
+        behave("hundred--x", "{\"run_ms\":3000}");
         run_init(&r, "hundred--x", server, NULL);
         run_start(&r);
         run_poll(&r);
@@ -312,11 +313,12 @@ START_TEST(polls_grow_rarer_up_to_the_time_out)
                 ck_assert_int_gt(r.out.due_in_ms, before);
                 before = r.out.due_in_ms;
         }
-        r.job.started_ms -= r.job.timeout_ms - 600;
+        r.cfg.remote_poll_initial_ms = r.cfg.remote_poll_cap_ms = 60000;
+        r.job.started_ms -= r.job.timeout_ms - 5000;
         run_poll(&r);
         expect_parked(&r);
-        ck_assert_int_le(r.out.due_in_ms, 800); /* behind the time-out, not long behind it */
-        r.job.started_ms -= 1000;
+        ck_assert_int_le(r.out.due_in_ms, 5200); /* behind the time-out, not long behind it */
+        r.job.started_ms -= 6000;
         run_poll(&r);
         expect_failed(&r, CLASS_TIMED_OUT);
         expect_text(r.out.error, "not ended after 100 s");

@@ -265,7 +265,7 @@ static void work(int number, const char *locks)
         struct run r;
         run_init(&r, arena_printf(arena, "never--many%d", number / 2), server, brizy);
         r.lock_dir = locks;
-        for (int i = 0; i < 30; i++) {
+        for (int i = 0; i < 200; i++) {
                 run_start(&r);
                 /* Two have the same project: one gets the target. */
                 if (r.out.kind == OUTCOME_PARKED)

@@ -38,6 +38,7 @@ enum { SANITIZED = 1 };
 enum { SANITIZED = 0 };
 #endif
 enum { MOST = 1000, LEASE_MS = 2000, DEADLINE_MS = 20000, TURN_MS = 20, RUNNER_PIPE = 3 };
+enum { TRIES = 5 }; /* of what must be quick once: the machine may stand still for a moment */
 
 /* ---- the engine ---- */
 

@@ -1,6 +1,6 @@
 // The fleet: queues paused and resumed, what each slot does, a worker that is drained.
 import { strict as assert } from 'node:assert';
-import { slow, until } from '../driver.mjs';
+import { median, slow, until } from '../driver.mjs';
 
 const queue = async (d, name) => (await d.api('GET', '/api/queues')).find((q) => q.name === name);
 
@@ -21,6 +21,8 @@ export async function what_waits_and_what_each_slot_does_is_seen(d) {
 
 export async function a_queue_is_paused_after_a_question_and_resumed(d) {
   const id = await d.wave({ name: 'Held by its queue', project_uuids: ['held-1', 'held-2'], queue: 'side', params: {} }); // nobody serves it
+  // On their way to Redis they are counted twice, or not at all.
+  await until(async () => (await queue(d, 'side')).ready === 2, 'both lined up');
   const page = await d.as('oleg', { path: '/fleet' });
   const row = page.getByRole('row', { name: /^side/ });
   await row.getByText('Nobody serves it').waitFor();
@@ -43,18 +45,22 @@ export async function a_pause_by_another_is_seen_within_300_ms(d) {
   const page = await d.as('vera', { path: '/fleet' });
   await page.getByRole('row', { name: /^default/ }).getByText('Open', { exact: true }).waitFor();
   await page.locator('.nav .flow[data-flow=live]').waitFor();
-  await page.waitForTimeout(300);
-  await page.evaluate(() => {
-    window.paused = new Promise((resolve) => {
-      new MutationObserver(() => document.querySelector('main table')?.innerText.includes('Paused') && resolve(Date.now()))
-        .observe(document.body, { subtree: true, childList: true, characterData: true });
+  const took = [];
+  for (let i = 0; i < 5; i++) {
+    await page.waitForTimeout(300);
+    await page.evaluate(() => {
+      window.paused = new Promise((resolve) => {
+        new MutationObserver(() => document.querySelector('main table')?.innerText.includes('Paused') && resolve(Date.now()))
+          .observe(document.body, { subtree: true, childList: true, characterData: true });
+      });
     });
-  });
-  await d.api('POST', '/api/queues/default/pause', {});
-  const committed = Date.now();
-  const took = (await page.evaluate(() => window.paused)) - committed;
-  await d.api('POST', '/api/queues/default/resume', {});
-  assert.ok(took <= 300 * slow, `${took} ms`);
+    await d.api('POST', '/api/queues/default/pause', {});
+    const committed = Date.now();
+    took.push((await page.evaluate(() => window.paused)) - committed);
+    await d.api('POST', '/api/queues/default/resume', {});
+    await page.getByRole('row', { name: /^default/ }).getByText('Open', { exact: true }).waitFor();
+  }
+  assert.ok(median(took) <= 300 * slow, `median of ${took} ms`);
 }
 
 /** The harness keeps a worker of two slots for this. */

@@ -39,7 +39,7 @@ export async function a_session_that_ended_elsewhere_leads_to_sign_in(d) {
 }
 
 export async function a_reload_keeps_the_session_and_its_right_to_act(d) {
-  const id = await d.wave({ name: 'To be paused after a reload', project_uuids: ['a', 'b', 'c'], batch_size: 1, params: { sleep_ms: 3000 } });
+  const id = await d.wave({ name: 'To be paused after a reload', project_uuids: ['a', 'b', 'c'], batch_size: 1, params: { sleep_ms: 60_000 } });
   const page = await d.as('oleg');
   await page.goto(`${new URL(page.url()).origin}/wave/${id}`);
   await page.getByRole('button', { name: 'Pause', exact: true }).click();
@@ -73,7 +73,7 @@ export async function a_token_signs_in_for_this_tab(d) {
 }
 
 export async function a_viewer_sees_and_cannot_act(d) {
-  const id = await d.wave({ name: 'Seen by a viewer', project_uuids: ['one', 'two'], batch_size: 1, params: { sleep_ms: 5000 } });
+  const id = await d.wave({ name: 'Seen by a viewer', project_uuids: ['one', 'two'], batch_size: 1, params: { sleep_ms: 60_000 } });
   const page = await d.as('vera');
   await page.getByRole('link', { name: 'Seen by a viewer' }).waitFor();
   assert.equal(await page.getByRole('button', { name: 'New wave' }).count(), 0);

@@ -85,15 +85,18 @@ export async function everything_by_keyboard(d) {
   await page.getByRole('dialog').waitFor({ state: 'detached' });
   assert.equal(await focused(page), 'second'); // back where it came from
 
-  await page.keyboard.press('g');
-  await page.keyboard.press('f');
-  await page.getByRole('heading', { name: 'Fleet', level: 1 }).waitFor(); // the address is there before the page is
+  const goTo = (letter, title) => until(async () => { // again where the machine stood still between the two
+    await page.keyboard.press('g');
+    await page.keyboard.press(letter);
+    const heading = page.getByRole('heading', { name: title, level: 1 }); // the address is there before the page is
+    return heading.waitFor({ timeout: 3000 * slow }).then(() => true, () => false);
+  }, title);
+
+  await goTo('f', 'Fleet');
   await page.keyboard.press('?');
   await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
   await page.keyboard.press('Escape');
-  await page.keyboard.press('g');
-  await page.keyboard.press('w');
-  await page.getByRole('heading', { name: 'Waves', level: 1 }).waitFor();
+  await goTo('w', 'Waves');
   await page.keyboard.press('/');
   await page.keyboard.type('keyboard');
   await until(() => page.url().includes('q=keyboard'), 'the search');

@@ -1,18 +1,11 @@
 // Waves: created, watched, steered.
 import { strict as assert } from 'node:assert';
-import { origin, slow, tunnel, until } from '../driver.mjs';
+import { callsOf, median, origin, slow, tunnel, until } from '../driver.mjs';
 
 const names = (n, prefix = 'project') => Array.from({ length: n }, (_, i) => `${prefix}-${i}`);
 const main = (page) => page.getByRole('main');
 const status = (page, text) => page.locator('.title .badge', { hasText: text }).waitFor();
 const open = (page, id) => page.goto(`${origin}/wave/${id}`);
-
-/** Counts what the page asks of the API from now on, but for the stream of events. */
-function countCalls(page) {
-  const calls = [];
-  page.on('request', (r) => r.url().includes('/api/') && !r.url().includes('/api/events') && calls.push(r.url()));
-  return calls;
-}
 
 export async function a_pasted_list_becomes_a_wave_that_moves_by_itself(d) {
   const page = await d.as('oleg');
@@ -24,8 +17,8 @@ export async function a_pasted_list_becomes_a_wave_that_moves_by_itself(d) {
   await dialog.getByText('2 duplicates left out').waitFor();
   await dialog.getByText('Line 13 repeats line 4: project-3').waitFor();
   await dialog.getByRole('button', { name: 'Trial' }).click();
-  await dialog.getByLabel('Takes (ms)').fill('1000');
-  await dialog.getByLabel('Batch size').fill('2');
+  await dialog.getByLabel('Takes (ms)').fill('500');
+  await dialog.getByLabel('Batch size').fill('1');
   await dialog.getByRole('button', { name: 'Create with 12 projects' }).click();
   await page.getByRole('heading', { name: 'Pasted by Oleg' }).waitFor();
   await page.evaluate(() => (window.sameDocument = true));
@@ -35,13 +28,13 @@ export async function a_pasted_list_becomes_a_wave_that_moves_by_itself(d) {
   await until(async () => {
     seen.add(await done());
     return (await done()) === 12;
-  }, 'all twelve');
+  }, 'all twelve', 30_000);
   assert.ok(seen.size >= 4, `it moved in steps: ${[...seen]}`);
   await status(page, 'Completed');
   assert.ok(await page.evaluate(() => window.sameDocument));
   const id = new URL(page.url()).pathname.split('/').at(-1);
   const wave = (await d.api('GET', `/api/waves/${id}`)).wave;
-  assert.deepEqual([wave.kind, wave.batch_size, wave.progress.total, wave.created_by], ['noop', 2, 12, 'oleg']);
+  assert.deepEqual([wave.kind, wave.batch_size, wave.progress.total, wave.created_by], ['noop', 1, 12, 'oleg']);
 }
 
 /** Pasted, and sent before the page has had the time to judge the list. */
@@ -228,10 +221,15 @@ export async function a_search_is_made_while_everything_moves(d) {
   let renders = 0;
   await page.exposeFunction('rendered', () => renders++);
   await page.evaluate(() => new MutationObserver(() => window.rendered()).observe(document.querySelector('tbody'), { subtree: true, childList: true, attributes: true, characterData: true }));
-  const begun = Date.now();
-  await page.getByRole('searchbox').fill('ing-7');
-  await until(() => page.url().includes('q=ing-7'), 'the search', 2000);
-  console.log(`the search was in the address after ${Date.now() - begun} ms and ${renders} changes of the table`);
+  const took = [];
+  for (const text of ['ing-7', 'ing-8', 'ing-9']) {
+    const begun = Date.now();
+    await page.getByRole('searchbox').fill(text);
+    await until(() => page.url().includes(`q=${text}`), 'the search');
+    took.push(Date.now() - begun);
+  }
+  console.log(`searches were in the address after ${took} ms and ${renders} changes of the table`);
+  assert.ok(median(took) < 2000 * slow, `median of ${took} ms`);
   await page.getByRole('link', { name: 'Moving-6' }).first().waitFor({ state: 'detached' });
   await Promise.all(moving.map((id) => d.api('POST', `/api/waves/${id}/stop`, {}).catch(() => undefined))); // or they have ended
 }
@@ -239,11 +237,11 @@ export async function a_search_is_made_while_everything_moves(d) {
 export async function changes_arrive_within_300_ms_and_without_asking(d) {
   const id = await d.wave({ name: 'Watched by two', project_uuids: names(500), batch_size: 2, params: { sleep_ms: 300 } });
   const page = await d.as('vera');
+  const calls = callsOf(page);
   await page.getByRole('link', { name: 'Watched by two' }).waitFor();
   const row = page.getByRole('row', { name: /Watched by two/ });
   await page.locator('.nav .flow[data-flow=live]').waitFor();
-  await page.waitForTimeout(800); // what is asked at the beginning has been
-  const calls = countCalls(page);
+  await calls.quiet();
   const took = [];
   for (const [verb, word] of [['pause', 'Paused'], ['resume', 'Running'], ['pause', 'Paused'], ['resume', 'Running'], ['pause', 'Paused']]) {
     await page.evaluate((text) => {
@@ -259,10 +257,9 @@ export async function changes_arrive_within_300_ms_and_without_asking(d) {
     await page.waitForTimeout(250);
   }
   await row.waitFor();
-  took.sort((a, b) => a - b);
   console.log(`from the answer to an act to the change on the screen: ${took} ms`);
-  assert.ok(took[2] <= 300 * slow, `median of ${took} ms`);
-  assert.deepEqual(calls, []);
+  assert.ok(median(took) <= 300 * slow, `median of ${took} ms`);
+  assert.deepEqual(calls.asked, []);
   await d.api('POST', `/api/waves/${id}/stop`, {});
 }
 
@@ -274,10 +271,14 @@ export async function without_events_it_asks_every_three_seconds(d) {
   await open(page, id);
   await page.locator('.nav .flow[data-flow=polling]').waitFor();
   await status(page, 'Running');
-  await d.api('POST', `/api/waves/${id}/pause`, {});
-  const begin = Date.now();
-  await status(page, 'Paused');
-  assert.ok(Date.now() - begin < 4500 * slow);
+  const took = [];
+  for (const [verb, word] of [['pause', 'Paused'], ['resume', 'Running'], ['pause', 'Paused']]) {
+    await d.api('POST', `/api/waves/${id}/${verb}`, {});
+    const begin = Date.now();
+    await status(page, word);
+    took.push(Date.now() - begin);
+  }
+  assert.ok(median(took) < 4500 * slow, `median of ${took} ms`);
   await d.api('POST', `/api/waves/${id}/stop`, {});
 }
 
@@ -353,19 +354,25 @@ export async function a_hundred_thousand_rows_scroll(d) {
   });
   const table = page.getByRole('table', { name: 'Migrations of the wave' });
   assert.equal(await table.getAttribute('aria-rowcount'), '100001');
-  for (let i = 0; i < 30; i++) {
-    await table.evaluate((box, n) => box.scrollBy(0, n), 900);
-    await page.waitForTimeout(16);
-  }
-  for (const part of [0.25, 0.5, 0.75, 1]) {
-    await table.evaluate((box, p) => (box.scrollTop = (box.scrollHeight - box.clientHeight) * p), part);
-    await until(async () => (await page.locator('.vbody .vrow:not(.waiting)').count()) > 5, 'rows', 2000);
+  const to = (part) => table.evaluate((box, p) => (box.scrollTop = (box.scrollHeight - box.clientHeight) * p), part);
+  const rounds = []; // each in a part of the list that was not read yet
+  for (const above of [0.04, 0.02, 0]) {
+    await to(above);
+    for (let i = 0; i < 30; i++) {
+      await table.evaluate((box, n) => box.scrollBy(0, n), 900);
+      await page.waitForTimeout(16);
+    }
+    for (const part of [0.25, 0.5, 0.75, 1]) {
+      await to(part - above);
+      await until(async () => (await page.locator('.vbody .vrow:not(.waiting)').count()) > 5, 'rows');
+    }
+    rounds.push(await page.evaluate(() => window.long.splice(0)));
   }
   await page.getByRole('button', { name: 'project-99999', exact: true }).waitFor();
   assert.ok((await page.getByRole('row').count()) < 80);
-  const long = await page.evaluate(() => window.long);
-  console.log(`longest stalls while scrolling: ${long.sort((a, b) => b - a).slice(0, 3).map(Math.round)} ms`);
-  assert.ok(Math.max(0, ...long) < 200 * slow, `longest stalls: ${long.sort((a, b) => b - a).slice(0, 5)} ms`);
+  const longest = rounds.map((long) => Math.round(Math.max(0, ...long)));
+  console.log(`longest stalls while scrolling: ${longest} ms`);
+  assert.ok(median(longest) < 200 * slow, `longest stalls: ${longest} ms`);
   await page.getByRole('searchbox').fill('project-4711');
   await page.getByRole('button', { name: 'project-47110', exact: true }).waitFor();
   await page.getByRole('button', { name: 'project-4711', exact: true }).waitFor();
