@@ -1,6 +1,7 @@
 """A private PostgreSQL and Redis for one test session (scripts/stack), and a
 `Place` in them for each test module: a fresh database and a flushed Redis."""
 
+import collections
 import contextlib
 import itertools
 import os
@@ -17,6 +18,7 @@ import psycopg2.extras
 import redis
 
 ROOT = Path(__file__).resolve().parents[2]
+REDIS_DATABASES = 16
 
 
 class Stack:
@@ -26,6 +28,7 @@ class Stack:
         self.dir = tempfile.mkdtemp(prefix="wf-e2e.")
         os.chmod(self.dir, 0o755)
         self.numbers = itertools.count(1)
+        self.redis_numbers = collections.deque(range(1, REDIS_DATABASES))     # those that no place has
         try:
             self.script("up", "--fast")
             found = self.environment()
@@ -62,13 +65,13 @@ class Place:
     """One database and one Redis database of the stack."""
 
     def __init__(self, stack, name):
-        number = next(stack.numbers)
-        self.stack = stack
-        self.database = f"wf_{name}_{number}".lower()[:60]
+        assert stack.redis_numbers, f"more than {REDIS_DATABASES - 1} places at once"
+        self.stack, self.redis_number = stack, stack.redis_numbers.popleft()
+        self.database = f"wf_{name}_{next(stack.numbers)}".lower()[:60]
         self.admin = Sql(stack.database_url)
         self.admin.execute(f'CREATE DATABASE "{self.database}"')
         self.database_url = with_database(stack.database_url, self.database)
-        self.redis_url = with_redis_number(stack.redis_url, 1 + number % 15)
+        self.redis_url = with_redis_number(stack.redis_url, self.redis_number)
         self.sql = Sql(self.database_url)
         self.redis = redis.Redis.from_url(self.redis_url, decode_responses=True)
         self.redis.flushdb()
@@ -86,6 +89,7 @@ class Place:
         self.sql.close()
         self.redis.flushdb()
         self.redis.close()
+        self.stack.redis_numbers.append(self.redis_number)
         self.drop_database(self.database)
         self.admin.close()
 
