@@ -41,7 +41,7 @@ class Lanes:
         for item in cases.items():
             self.waiting.put(item)
         self.errors = []
-        number = min(number or 2 * (os.cpu_count() or 1) + 2, len(cases), 12)
+        number = min(number or 2 * (os.cpu_count() or 1) + 2, len(cases), len(stack.redis_numbers))
         self.threads = [threading.Thread(target=self.run, args=(i,), daemon=True) for i in range(number)]
 
     def __enter__(self):

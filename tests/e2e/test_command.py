@@ -15,7 +15,7 @@ SHELL, ECHO, MISSING = "/bin/sh", "/bin/echo", "/opt/there/is/no/such/program"
 def fleet(make_fleet):
     return make_fleet(workers=1, concurrency=6, env={
         "WAVEFLEET_COMMAND_ALLOW": f"{SHELL},{ECHO},{MISSING}", "WAVEFLEET_WORKER_KILL_GRACE_MS": "500",
-        "WAVEFLEET_WORKER_LEASE_MS": "15000", "SECRET_OF_THE_WORKER": "must not leak"})
+        "SECRET_OF_THE_WORKER": "must not leak"})
 
 
 def run(fleet, *argv, project="p", deadline_s=30, params=None, project_params=None, **fields):

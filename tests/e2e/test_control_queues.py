@@ -15,8 +15,7 @@ from wavefleet import assert_problem, wait_until
 def fleet(make_fleet, migration_server):
     return make_fleet(workers=2, concurrency=4, env={
         **QUICK_REMOTE, "WAVEFLEET_MIGRATION_SERVER_URL": migration_server.url,
-        "WAVEFLEET_WORKER_QUEUES": "default,heavy,sites", "WAVEFLEET_COMMAND_ALLOW": "/bin/sh",
-        "WAVEFLEET_WORKER_LEASE_MS": "6000"})       # nobody is given up because the machine stood still
+        "WAVEFLEET_WORKER_QUEUES": "default,heavy,sites", "WAVEFLEET_COMMAND_ALLOW": "/bin/sh"})
 
 
 @pytest.fixture(autouse=True)

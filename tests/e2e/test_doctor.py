@@ -39,8 +39,7 @@ def status_of(checks, *names):
 
 @pytest.fixture(scope="module")
 def fleet(make_fleet, migration_server):
-    return make_fleet(workers=1, concurrency=3, env={**QUICK_REMOTE, "WAVEFLEET_MIGRATION_SERVER_URL": migration_server.url,
-                                                     "WAVEFLEET_WORKER_LEASE_MS": "15000"})
+    return make_fleet(workers=1, concurrency=3, env={**QUICK_REMOTE, "WAVEFLEET_MIGRATION_SERVER_URL": migration_server.url})
 
 
 # ---- the doctor ----

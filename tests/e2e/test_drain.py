@@ -26,8 +26,7 @@ def ends_when_it_drains(worker):
 
 
 def fleet_with_grace(make_own_fleet, grace_ms, **how):
-    env = {"WAVEFLEET_COMMAND_ALLOW": SHELL, "WAVEFLEET_WORKER_SHUTDOWN_GRACE_MS": str(grace_ms),
-           **how.pop("env", {})}
+    env = {"WAVEFLEET_COMMAND_ALLOW": SHELL, "WAVEFLEET_WORKER_SHUTDOWN_GRACE_MS": str(grace_ms), **how.pop("env", {})}
     return make_own_fleet(env=env, **how)
 
 

@@ -123,8 +123,7 @@ def test_children_that_outlive_the_body(fleet, tmp_path):
 def test_a_body_that_takes_its_worker_with_it(make_own_fleet):
     """It is lost with each, spends no attempt, and is quarantined after its small budget: one worker is
     left of four, and does the rest."""
-    fleet = make_own_fleet(workers=4, concurrency=1, env={
-        "WAVEFLEET_COMMAND_ALLOW": SHELL, "WAVEFLEET_WORKER_LEASE_MS": "15000"})
+    fleet = make_own_fleet(workers=4, concurrency=1, env={"WAVEFLEET_COMMAND_ALLOW": SHELL})
     pill = shell(fleet, "kill -9 $(awk '{print $4}' /proc/$PPID/stat); sleep 60", max_attempts=50)
     wait_until(lambda: sum(not w.alive for w in fleet.workers) == 3, 40, "three workers dead")
     row = row_of(fleet, pill, until=("error",))

@@ -174,7 +174,7 @@ def test_clocks_of_programs_jump(make_own_fleet, clock, jump):
     a request may be repeated; the others' stay."""
     shell = "/bin/sh"
     fleet = make_own_fleet(api=False, env={"WAVEFLEET_COMMAND_ALLOW": shell, "WAVEFLEET_RETRY_BASE_MS": "1500",
-                                           "WAVEFLEET_RETRY_CAP_MS": "1500", "WAVEFLEET_WORKER_LEASE_MS": "15000"})
+                                           "WAVEFLEET_RETRY_CAP_MS": "1500"})
     fleet.start_api(**clock.env)
     fleet.start_worker(3, **clock.env)
     fleet.start_worker(3)

@@ -19,7 +19,6 @@ from wavefleet import HERE, SLOW, assert_problem, descendants_of, wait_until
 
 FORKER = HERE / "forking_body.py"
 PYTHON, SHELL = "/usr/bin/python3", "/bin/sh"
-LONG_LEASE = {"WAVEFLEET_WORKER_LEASE_MS": "15000"}     # none runs out because the machine stands still for a moment
 
 
 def names(count):
@@ -44,7 +43,7 @@ def completes(fleet, wave, deadline_s=45):
 # ---- kill -9 ----
 
 def test_kill_a_runner(make_own_fleet):
-    fleet = make_own_fleet(workers=1, concurrency=4, env={**LONG_LEASE, "WAVEFLEET_RETRY_CRASH_BUDGET": "3"})
+    fleet = make_own_fleet(workers=1, concurrency=4, env={"WAVEFLEET_RETRY_CRASH_BUDGET": "3"})
     wave = fleet.submit("runner", names(40), batch_size=4, params={"sleep_ms": 150})
     for settled in (4, 12, 20):
         wait_done(fleet, wave, settled)
@@ -58,7 +57,7 @@ def test_kill_a_runner(make_own_fleet):
 
 def test_a_poison_pill_does_not_tour_the_fleet(make_own_fleet):
     """A body that takes its runner with it each time is dead soon, with a reason."""
-    fleet = make_own_fleet(workers=1, concurrency=2, env={**LONG_LEASE, "WAVEFLEET_COMMAND_ALLOW": SHELL})
+    fleet = make_own_fleet(workers=1, concurrency=2, env={"WAVEFLEET_COMMAND_ALLOW": SHELL})
     wave = fleet.submit("poison", ["pill"], "command", max_attempts=50, params={"argv": [SHELL, "-c", "sleep 60"]})
     row = lambda: fleet.migrations(wave)["pill"]
 
@@ -75,7 +74,7 @@ def test_a_poison_pill_does_not_tour_the_fleet(make_own_fleet):
 
 
 def test_kill_a_worker(make_own_fleet):
-    fleet = make_own_fleet(workers=2, concurrency=4, env={**LONG_LEASE, "WAVEFLEET_COMMAND_ALLOW": SHELL})
+    fleet = make_own_fleet(workers=2, concurrency=4, env={"WAVEFLEET_COMMAND_ALLOW": SHELL})
     lasting = fleet.submit("lasts as long as its worker", ["lasting"], "command", params=first_lasts("60"))
     wave = fleet.submit("worker", names(60), batch_size=7, params={"sleep_ms": 400})
     wait_done(fleet, wave, 10)
