@@ -1,9 +1,12 @@
-/* inspect.c - INFO and TIME, one behind the other. */
+/* inspect.c - how the server is (INFO and TIME, one behind the other), and who uses it. */
 #include "broker/inner.h"
 
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "broker/keys.h"
+
+enum { NAMES_MAX = 10, GONE_MS = 5000 };
 
 struct inspection {
         broker_look_fn fn;
@@ -48,4 +51,36 @@ void broker_inspect(struct broker *b, broker_look_fn fn, void *arg)
         i->arg = arg;
         call_send(call_plain(b, "INFO"), on_info, i);
         call_send(call_list(b, "TIME"), on_time, i);
+}
+
+/* ---- who uses it ---- */
+
+struct question {
+        broker_names_fn fn;
+        void *arg;
+};
+
+static void on_installations(struct broker *b, const redisReply *reply, const struct err *e,
+                             void *arg)
+{
+        struct question q = *(struct question *)arg;
+        const char *names[NAMES_MAX];
+        size_t n = 0;
+        (void)b;
+        free(arg);
+        for (size_t i = 0; reply && i < reply->elements && n < NAMES_MAX; i++)
+                if (reply->element[i]->type == REDIS_REPLY_STRING)
+                        names[n++] = reply->element[i]->str;
+        q.fn(names, n, e, q.arg);
+}
+
+void broker_installations(struct broker *b, const char *name, broker_names_fn fn, void *arg)
+{
+        struct question *q = xmalloc(sizeof(*q));
+        struct call *c = call_script(b, LUA_INSTALLATIONS, 1);
+        *q = (struct question){fn, arg};
+        cmd_key(&c->cmd, key_installations(b->prefix));
+        cmd_str(&c->cmd, name);
+        cmd_int(&c->cmd, GONE_MS);
+        call_send(c, on_installations, q);
 }

@@ -77,6 +77,11 @@ struct key key_guard(const char *prefix)
         return text_key(prefix, "guard", "");
 }
 
+struct key key_installations(const char *prefix)
+{
+        return text_key(prefix, "installations", "");
+}
+
 struct key key_events(const char *prefix)
 {
         return text_key(prefix, "events", "");

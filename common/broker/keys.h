@@ -28,6 +28,7 @@ struct key key_window(const char *prefix, int64_t wave_no);
 struct key key_processing(const char *prefix, int64_t worker);
 struct key key_delayed(const char *prefix);
 struct key key_guard(const char *prefix);
+struct key key_installations(const char *prefix);
 struct key key_events(const char *prefix);
 struct key key_events_lines(const char *prefix); /* is there while log lines are asked for */
 struct key key_control(const char *prefix, int64_t worker); /* a channel */

@@ -1,7 +1,7 @@
 /*
  * reconcile.c - the leader: takes the lock, looks what the clock asks of waves, runs a pass at its interval
- * or at once when Redis is another one, renews the depths that monitoring reads, and keeps house in
- * PostgreSQL once an hour.
+ * or at once when Redis is another one, renews the depths that monitoring reads, looks who else uses our keys, and keeps
+ * house in PostgreSQL once an hour.
  */
 #include "engine/reconcile.h"
 
@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/due.h"
+#include "engine/sharers.h"
 
 enum { LOOK_MS = 1000, UPKEEP_MS = 3600 * 1000 };
 
@@ -22,6 +23,7 @@ struct reconcile {
         bool leader, asking, passing, closing;
         int64_t pass_at_ms, depths_at_ms, upkeep_at_ms;
         struct due *due;
+        struct sharers *sharers;
         int64_t *wave_nos; /* the open waves of the last pass or look, by queue */
         struct wave_view *waves;
         size_t nwaves;
@@ -37,6 +39,7 @@ struct reconcile *reconcile_new(struct engine_worker *w)
 
         r->w = w;
         r->due = due_new(w);
+        r->sharers = sharers_new(w);
         r->timer = loop_timer_new(w->loop, tick, r);
         loop_timer_start(r->timer, 0);
         return r;
@@ -74,6 +77,7 @@ void reconcile_free(struct reconcile *r)
                 return;
         loop_timer_free(r->timer);
         due_free(r->due);
+        sharers_free(r->sharers);
         r->closing = true;
         closing(r);
 }
@@ -242,6 +246,7 @@ static void lead(struct reconcile *r)
         if (now >= r->upkeep_at_ms)
                 upkeep(r);
         due_look(r->due);
+        sharers_look(r->sharers);
         if (now >= r->depths_at_ms) {
                 r->depths_at_ms = now + r->w->cfg->monitoring_interval_s * 1000 - LOOK_MS / 2;
                 look_at_depths(r);

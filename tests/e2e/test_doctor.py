@@ -48,7 +48,7 @@ def test_a_fleet_that_is_well(fleet):
     wanted = {"config.public_url", "config.secret_key", "postgres.reachable", "postgres.version", "postgres.schema", "postgres.encoding",
               "postgres.connections", "postgres.vacuum", "postgres.transactions", "postgres.wraparound", "clock.postgres", "workers.alive", "workers.heartbeat",
               "workers.versions", "workers.lease", "queues.served", "queues.paused", "redis.reachable", "redis.version", "redis.eviction",
-              "redis.memory", "clock.redis", "migration_server.reachable", "migration_server.webhooks"}
+              "redis.memory", "redis.installations", "clock.redis", "migration_server.reachable", "migration_server.webhooks"}
 
     def well():     # its limits are of seconds, and a machine may stand still for so long
         checks = doctor(fleet)
@@ -178,6 +178,31 @@ def test_a_redis_that_tells_nothing_of_itself(make_own_fleet, tmp_path):
         assert status_of(checks, "redis.reachable", "redis.rights", "redis.eviction", "clock.redis") == ["ok", "warn", None, "ok"]
     finally:
         server.close()
+
+
+def test_two_installations_on_the_same_keys(make_own_fleet):
+    """Each would take ids of the other: both are told, in their logs, too, until one of them is gone."""
+    one = make_own_fleet(workers=1)
+    assert "WAVEFLEET_REDIS_PREFIX" not in one.env
+    other = make_own_fleet(api=False)
+    other.env["WAVEFLEET_REDIS_URL"] = one.place.redis_url
+    other.start_api()
+    other.start_workers(1)
+
+    def about(fleet):
+        return doctor(fleet)["redis.installations"]
+
+    for me, whom in ((one, other), (other, one)):
+        database = whom.sql.value("SELECT current_database()")
+        shared = wait_until(lambda: about(me) if about(me)["status"] == "fail" else None, 20, "the doctor to see it")
+        assert f" {database} " in shared["detail"] and "wavefleet:" in shared["detail"] and "redis.prefix" in shared["mend"], shared
+        told = wait_until(lambda: me.log_events("redis.shared"), 20, "the log to tell it")
+        assert told[0]["with"].startswith(f"{database} ") and told[0]["prefix"] == "wavefleet:"
+    time.sleep(2)
+    assert [len(f.log_events("redis.shared")) for f in (one, other)] == [1, 1], "told again and again"
+    other.workers[0].stop()
+    other.forget(other.workers[0])
+    wait_until(lambda: about(one)["status"] == "ok" and one.log_events("redis.alone"), 20, "it to be over")
 
 
 def test_check_tells_the_same(fleet):

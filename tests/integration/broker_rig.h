@@ -36,6 +36,7 @@ struct rig {
         int64_t *ids;
         size_t n;
         int64_t count;
+        char names[256]; /* "a, b, c" */
         struct wave_counts counts[300];
         struct queue_facts queues[8];
         bool freed;
@@ -224,6 +225,16 @@ static UNUSED void rig_queue_facts(const struct queue_facts *v, size_t n, const 
 {
         if (n > 0)
                 memcpy(rig.queues, v, n * sizeof(*v));
+        rig.n = n;
+        rig_answer(e);
+}
+static UNUSED void rig_names(const char *const *v, size_t n, const struct err *e, void *arg UNUSED)
+{
+        size_t len = 0;
+        rig.names[0] = '\0';
+        for (size_t i = 0; i < n; i++)
+                len += (size_t)snprintf(rig.names + len, sizeof(rig.names) - len, "%s%s",
+                                        len ? ", " : "", v[i]);
         rig.n = n;
         rig_answer(e);
 }

@@ -473,7 +473,7 @@ END_TEST
 
 START_TEST(everything_under_way_gets_its_error_once)
 {
-        enum { ASKED = 17 };
+        enum { ASKED = 18 };
         struct wave_facts f = wave(1, 2);
         static const char *const queues[] = {"q"};
         struct delivery d[250] = {{.id = 1, .wave_no = 1}};
@@ -505,6 +505,7 @@ START_TEST(everything_under_way_gets_its_error_once)
                 broker_set_depth(rig.b, "q", nos, 200, 0, rig_count, NULL);
                 broker_queues(rig.b, queues, 1, rig_queue_facts, NULL);
                 broker_rate(rig.b, "x", 5, 5, rig_count, NULL);
+                broker_installations(rig.b, "x", rig_names, NULL);
                 broker_control_send(rig.b, 7, "x");
                 ck_assert_uint_eq(rig.answers, ASKED * (unsigned)round);
                 if (round == 0) {

@@ -200,6 +200,32 @@ START_TEST(a_rate_is_shared)
 }
 END_TEST
 
+/* ---- installations ---- */
+
+START_TEST(installations_know_each_other)
+{
+        OK(broker_installations(rig.b, "", rig_names, NULL));
+        ck_assert_str_eq(rig.names, "");
+        ck_assert_int_eq(rig_int("EXISTS wavefleet:installations"), 0); /* who only looks is none */
+        OK(broker_installations(rig.b, "here 1/2", rig_names, NULL));
+        ck_assert_str_eq(rig.names, "here 1/2");
+        OK(broker_installations(rig.b, "there 3/4", rig_names, NULL));
+        ck_assert_str_eq(rig.names, "here 1/2, there 3/4");
+        OK(broker_installations(rig.b, "here 1/2", rig_names, NULL));
+        ck_assert_str_eq(rig.names, "here 1/2, there 3/4");
+        ck_assert_int_gt(rig_int("PTTL wavefleet:installations"), 0);
+        /* One that was heard of an hour ago is gone; of many, the latest ten are told. */
+        rig_do("ZINCRBY wavefleet:installations -3600000 %s", "there 3/4");
+        OK(broker_installations(rig.b, "", rig_names, NULL));
+        ck_assert_str_eq(rig.names, "here 1/2");
+        for (int i = 0; i < 12; i++) {
+                autofree char *name = xasprintf("x%02d", i);
+                OK(broker_installations(rig.b, name, rig_names, NULL));
+        }
+        ck_assert_uint_eq(rig.n, 10);
+}
+END_TEST
+
 int main(void)
 {
         const TTest *const tests[] = {a_lost_turn_is_found_again,
@@ -210,6 +236,7 @@ int main(void)
                                       counts_of_waves,
                                       what_stands_where,
                                       depths_and_queues,
-                                      a_rate_is_shared};
+                                      a_rate_is_shared,
+                                      installations_know_each_other};
         return rig_main("broker repair", tests, COUNT_OF(tests));
 }

@@ -1,0 +1,107 @@
+/* sharers.c - see sharers.h. */
+#include "engine/sharers.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+/* After PostgreSQL has not told our name. */
+enum { ASK_AGAIN_MS = 60000 };
+
+struct sharers {
+        struct engine_worker *w;
+        bool busy, closing;
+        char *name; /* ours; NULL: not known yet */
+        int64_t not_before_ms;
+        char told[256]; /* the others, as the log says */
+};
+
+struct sharers *sharers_new(struct engine_worker *w)
+{
+        struct sharers *s = xcalloc(1, sizeof(*s));
+
+        s->w = w;
+        return s;
+}
+
+void sharers_free(struct sharers *s)
+{
+        if (!s)
+                return;
+        s->closing = true;
+        if (s->busy)
+                return;
+        free(s->name);
+        free(s);
+}
+
+/* The last answer that is owed frees it. */
+static bool closing(struct sharers *s)
+{
+        bool was = s->closing;
+
+        s->busy = false;
+        if (was)
+                sharers_free(s);
+        return was;
+}
+
+static void tell(struct sharers *s, const char *others)
+{
+        if (strcmp(others, s->told) == 0)
+                return;
+        snprintf(s->told, sizeof(s->told), "%s", others);
+        if (*others)
+                log_warn("redis.shared", LS("with", others), LS("prefix", s->w->cfg->redis_prefix),
+                         LS("mend", "give each installation a database of Redis (redis.url) or a "
+                                    "redis.prefix of its own"));
+        else
+                log_info("redis.alone", LS("prefix", s->w->cfg->redis_prefix));
+}
+
+static void seen(const char *const *names, size_t n, const struct err *e, void *arg)
+{
+        struct sharers *s = arg;
+        char others[sizeof(s->told)] = "";
+        size_t len = 0;
+
+        if (closing(s) || e)
+                return;
+        for (size_t i = 0; i < n && len < sizeof(others); i++)
+                if (strcmp(names[i], s->name) != 0)
+                        len += (size_t)snprintf(others + len, sizeof(others) - len, "%s%s",
+                                                len ? ", " : "", names[i]);
+        tell(s, others);
+}
+
+static void named(const struct pg_result *r, const struct err *e, void *arg)
+{
+        struct sharers *s = arg;
+
+        if (closing(s))
+                return;
+        if (e)
+                s->not_before_ms = clock_mono_ms() + ASK_AGAIN_MS;
+        else
+                s->name = xstrdup(pg_text(r, 0, 0, 0));
+}
+
+void sharers_look(struct sharers *s)
+{
+        struct pg_tx *tx;
+
+        if (s->busy || clock_mono_ms() < s->not_before_ms)
+                return;
+        s->busy = true;
+        if (s->name) {
+                broker_installations(s->w->broker, s->name, seen, s);
+                return;
+        }
+        tx = pg_tx_new();
+        pg_stmt(tx, SQL_INSTALLATION);
+        pg_send(s->w->look, tx, named, s);
+}
