@@ -162,6 +162,7 @@ static const char *answer_of(const struct run *r)
 static void on_submitted(const struct pg_result *res, const struct err *e, void *arg)
 {
         struct run *r = arg;
+        struct app *app = request_app(r->rq);
         size_t at = idempotency_statements(&r->key);
         if (e && r->key.given && e->code == ERR_IN_PROGRESS) {
                 idempotency_find(r->rq, &r->key, true, NULL, NULL);
@@ -174,7 +175,8 @@ static void on_submitted(const struct pg_result *res, const struct err *e, void 
         struct submitted w;
         FAULT_POINT(run_committed);
         submission_read_wave(res, at, &r->s, &w);
-        engine_enqueue(request_app(r->rq)->engine, &w);
+        engine_enqueue(app->engine, &w);
+        broker_flush(app->broker); /* Redis hears of it before the client does */
         metric_add(METRIC_WAVES_SUBMITTED, 1, NULL);
         metric_add(METRIC_MIGRATIONS_SUBMITTED, 1, NULL);
         log_info("migration.run", LS("wave", r->s.wave_id), LS("request_id", request_id(r->rq)));

@@ -109,12 +109,29 @@ export async function a_form_begins_with_its_field(d) {
 const streamOf = (page, ref) =>
   page.waitForResponse((r) => r.url().includes('/api/events') && r.url().endsWith(`logs=${ref}`));
 
+const AWAY = { status: 503, contentType: 'application/problem+json', body: '{"detail":"PostgreSQL does not answer"}' };
+
+export async function a_log_that_could_not_be_read_comes_by_itself(d) {
+  const { wave, ref } = await one(d, 'away-1', { params: { log_lines: 3 } });
+  await d.ended(wave); // so no event comes that would make it be read
+  const page = await d.page();
+  const logs = `**/api/migrations/${ref}/logs*`;
+  await page.route(logs, (route) => route.fulfill(AWAY));
+  await d.signIn(page, 'vera');
+  await open(page, ref);
+  await page.locator('.nav .flow[data-flow=live]').waitFor();
+  await page.getByText('PostgreSQL does not answer').waitFor();
+  await page.unroute(logs);
+  await page.getByText('line 1 of 3', { exact: true }).waitFor();
+  assert.equal(await page.getByText('PostgreSQL does not answer').count(), 0);
+}
+
 export async function a_log_that_could_not_be_read_has_no_gap(d) {
   const { wave, ref } = await one(d, 'gap-1', { params: { log_lines: 3, fail: { times: 1, class: 'data' } } });
   await d.ended(wave);
   const page = await d.page();
   const logs = `**/api/migrations/${ref}/logs*`;
-  await page.route(logs, (route) => route.fulfill({ status: 503, contentType: 'application/problem+json', body: '{"detail":"PostgreSQL does not answer"}' }));
+  await page.route(logs, (route) => route.fulfill(AWAY));
   await d.signIn(page, 'vera');
   const calls = callsOf(page);
   const carried = streamOf(page, ref);

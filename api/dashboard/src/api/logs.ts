@@ -1,4 +1,5 @@
-// The log lines of one migration: read from the beginning, then carried on by events, or asked for every 3 s.
+// The log lines of one migration: read from the beginning, then carried on by events, or asked for every 3 s where none
+// come, and until a read that failed has been made good.
 import { useEffect, useRef, useState } from 'react';
 import { get } from './client';
 import { useEvent, useFlow, useInterest } from './events';
@@ -65,7 +66,7 @@ export function useLogs({ path, migration, wave }: LogSource) {
     void readOn();
   }, [path]);
   useEffect(() => {
-    if (flow === 'live') return undefined;
+    if (flow === 'live' && !error) return undefined;
     const timer = setInterval(() => void readOn(), ASK_MS);
     return () => clearInterval(timer);
   });

@@ -40,7 +40,7 @@ function Details({ m }: { m: MigrationDetails }) {
   return (
     <section className="card migration-details" aria-label={t('details')}>
       <Tabs label={t('details')} value={tab as TabKey} onChange={setTab} tabs={tabs.map((key) => ({ key, label: t(`tab.${key}`) }))}>
-        {tab === 'log' && <LogView path={`/api/migrations/${m.ref}/logs`} migration={m.ref} wave={m.wave.id} running={!isOver(m)} />}
+        {tab === 'log' && <LogView key={m.ref} path={`/api/migrations/${m.ref}/logs`} migration={m.ref} wave={m.wave.id} running={!isOver(m)} />}
         {tab === 'attempts' && <Attempts m={m} />}
         {tab === 'result' && <JsonView value={m.result?.result_json} label={t('tab.result')} />}
         {tab === 'webhook' && <WebhookPanel m={m} />}

@@ -105,7 +105,7 @@ export function Drawer({ wave, project, onClose }: Props) {
         <>
           <Summary m={m} />
           <Tabs label={t('one.tabs')} value={tab} onChange={setTab} tabs={tabs.map((key) => ({ key, label: t(`one.${key}Tab`) }))}>
-            {tab === 'logs' && <LogView path={`${path}/logs`} migration={`m${m.id}`} wave={wave.id} running={!isOver(m)} />}
+            {tab === 'logs' && <LogView key={m.id} path={`${path}/logs`} migration={`m${m.id}`} wave={wave.id} running={!isOver(m)} />}
             {tab === 'attempts' && <Timeline attempts={m.history} />}
             {tab === 'result' && <JsonView value={m.result_data} label={t('one.resultTab')} />}
           </Tabs>
