@@ -75,7 +75,7 @@ void broker_inspect(struct broker *b, broker_look_fn fn, void *arg);
 
 /*
  * Which installations use these keys, ours included, with the one `name` that says so now; "": only looks. Who has said
- * nothing for five seconds is gone. Two on the same keys drop each other's ids: each finds them in no row of its own.
+ * nothing for ten seconds is gone. Two on the same keys drop each other's ids: each finds them in no row of its own.
  */
 typedef void (*broker_names_fn)(const char *const *names, size_t n, const struct err *e, void *arg);
 void broker_installations(struct broker *b, const char *name, broker_names_fn fn, void *arg);

@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "broker/keys.h"
 
-enum { NAMES_MAX = 10, GONE_MS = 5000 };
+enum { NAMES_MAX = 10, GONE_MS = 10000 };
 
 struct inspection {
         broker_look_fn fn;

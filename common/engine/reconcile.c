@@ -92,6 +92,7 @@ void reconcile_now(struct reconcile *r)
 void reconcile_forget_lock(struct reconcile *r)
 {
         r->leader = false;
+        sharers_forget_name(r->sharers);
 }
 
 /* ---- depths ---- */

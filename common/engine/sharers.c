@@ -39,6 +39,13 @@ void sharers_free(struct sharers *s)
         free(s);
 }
 
+void sharers_forget_name(struct sharers *s)
+{
+        free(s->name);
+        s->name = NULL;
+        s->not_before_ms = 0;
+}
+
 /* The last answer that is owed frees it. */
 static bool closing(struct sharers *s)
 {
@@ -69,7 +76,7 @@ static void seen(const char *const *names, size_t n, const struct err *e, void *
         char others[sizeof(s->told)] = "";
         size_t len = 0;
 
-        if (closing(s) || e)
+        if (closing(s) || e || !s->name)
                 return;
         for (size_t i = 0; i < n && len < sizeof(others); i++)
                 if (strcmp(names[i], s->name) != 0)
@@ -86,7 +93,7 @@ static void named(const struct pg_result *r, const struct err *e, void *arg)
                 return;
         if (e)
                 s->not_before_ms = clock_mono_ms() + ASK_AGAIN_MS;
-        else
+        else if (!s->name)
                 s->name = xstrdup(pg_text(r, 0, 0, 0));
 }
 

@@ -12,6 +12,8 @@ struct sharers;
 struct sharers *sharers_new(struct engine_worker *w);
 /* What is under way comes to its end by itself. */
 void sharers_free(struct sharers *s);
+/* PostgreSQL may be another one now: our name is asked anew. */
+void sharers_forget_name(struct sharers *s);
 /* Says so, and looks. Nothing while the last look is under way. */
 void sharers_look(struct sharers *s);
 

@@ -202,7 +202,7 @@ def test_two_installations_on_the_same_keys(make_own_fleet):
     assert [len(f.log_events("redis.shared")) for f in (one, other)] == [1, 1], "told again and again"
     other.workers[0].stop()
     other.forget(other.workers[0])
-    wait_until(lambda: about(one)["status"] == "ok" and one.log_events("redis.alone"), 20, "it to be over")
+    wait_until(lambda: about(one)["status"] == "ok" and one.log_events("redis.alone"), 40, "it to be over")
 
 
 def test_check_tells_the_same(fleet):
