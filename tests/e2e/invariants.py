@@ -155,11 +155,11 @@ def members(redis, key):
 
 def fingerprint(sql, redis):
     """Everything that a refused request must leave as it was. `workers` beats by
-    itself, `tokens` notes its last use and `depth:*` is renewed every second: they do not count."""
+    itself, `tokens` notes its last use, `depth:*` and `installations` are renewed every second: they do not count."""
     tables = [r["t"] for r in sql.rows("""SELECT table_name AS t FROM information_schema.tables
         WHERE table_schema = 'wavefleet' AND table_type = 'BASE TABLE' AND table_name NOT IN ('workers', 'tokens')""")]
     rows = {t: sql.value(f'SELECT md5(string_agg(x::text, chr(10) ORDER BY x::text)) FROM wavefleet."{t}" x') for t in tables}
-    keys = {k: redis.dump(k) for k in redis.scan_iter("*", count=500) if ":depth:" not in k}
+    keys = {k: redis.dump(k) for k in redis.scan_iter("*", count=500) if ":depth:" not in k and not k.endswith(":installations")}
     return rows, keys
 
 

@@ -24,7 +24,7 @@ LEADER = re.search(r"lock\((\d+)\)", (ROOT / "common/store/sql/leader_try.sql").
 SCENARIOS = {}      # name of the case -> (point, function)
 
 # What may stand in Redis when nothing is to be done.
-KEPT = re.compile(r"wavefleet:(guard|target:.*|rate:.*|depth:.*)$")
+KEPT = re.compile(r"wavefleet:(guard|installations|target:.*|rate:.*|depth:.*)$")
 
 
 def passes(*points, variant=None):
