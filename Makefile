@@ -298,7 +298,7 @@ wrap = $(patsubst %,-Wl$(comma)--wrap=%,$(1))
 comma = ,
 $(BUILD)/tests/fuzz/fuzz_worker_brizy: LDFLAGS += $(call wrap,http_call remote_wait)
 $(BUILD)/tests/fuzz/fuzz_api_calls: LDFLAGS += $(call wrap,pg_pool_send pg_pool_up broker_up \
-	health_problem broker_inspect broker_installations broker_trouble engine_act engine_act_many engine_shard migration_find upstream_status upstream_log \
+	health_problem broker_inspect broker_trouble engine_act engine_act_many engine_shard migration_find upstream_status upstream_log \
 	upstream_health upstream_handshake upstream_forget)
 $(BUILD)/tests/fuzz/fuzz_api_socket: LDFLAGS += $(call wrap,stream_say)
 # With libFuzzer's main, or with one that only replays.

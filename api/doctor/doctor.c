@@ -36,7 +36,7 @@ struct doctor {
         const char *redis_trouble;
         int64_t redis_ms;
         const char *installation; /* ours; NULL: not known */
-        const char **sharers; /* the installations that use our keys, NULL-ended; NULL: not known */
+        const char *others;       /* installations on our keys; NULL: not known */
         enum neighbour_state neighbour;
         const char *neighbour_text;
 };
@@ -270,29 +270,16 @@ static void judge_faults(struct findings *f, const struct server_facts *r)
         }
 }
 
-/* Others than ours that use our keys. */
-static const char *others_of(const struct doctor *d)
-{
-        const char *others = "";
-        for (const char **name = d->sharers; *name; name++)
-                if (strcmp(*name, d->installation) != 0)
-                        others = arena_printf(request_arena(d->rq), "%s%s%s", others,
-                                              *others ? ", " : "", *name);
-        return others;
-}
-
 static void judge_installations(struct findings *f, const struct doctor *d)
 {
-        if (!d->installation || !d->sharers)
+        const char *others = d->others;
+        if (!others)
                 return;
-        const struct config *c = request_app(d->rq)->config;
-        const char *others = others_of(d);
-        found(f, *others ? FOUND_FAIL : FOUND_OK, "redis.installations",
-              "give each installation a database of Redis (redis.url) or a redis.prefix of its own",
+        found(f, *others ? FOUND_FAIL : FOUND_OK, "redis.installations", BROKER_OTHERS_MEND,
               *others ? "keys with the prefix %s are used by another one: %s; each takes ids of "
                         "the other, and drops them"
                       : "no other installation uses keys with the prefix %s%s",
-              c->redis_prefix, others);
+              request_app(d->rq)->config->redis_prefix, others);
 }
 
 static void judge_redis(struct findings *f, const struct doctor *d)
@@ -383,25 +370,27 @@ static void on_redis(const struct server_facts *server, int64_t wall_ms, const s
         arrived(d);
 }
 
-static void on_installation(const struct pg_result *r, const struct err *e, void *arg)
+static void on_installations(const char *const *names, size_t n, const struct err *e, void *arg)
 {
         struct doctor *d = arg;
-        if (!e)
-                d->installation = arena_strdup(request_arena(d->rq), pg_text(r, 0, 0, 0));
+        char others[BROKER_OTHERS_SIZE];
+        if (!e) {
+                broker_others(names, n, d->installation, others);
+                d->others = arena_strdup(request_arena(d->rq), others);
+        }
         arrived(d);
 }
 
-static void on_sharers(const char *const *names, size_t n, const struct err *e, void *arg)
+/* Whether others use our keys can be asked when our own name is known. */
+static void on_name(const struct pg_result *r, const struct err *e, void *arg)
 {
         struct doctor *d = arg;
-        struct arena *a = request_arena(d->rq);
-        if (!e) {
-                d->sharers = arena_alloc(a, (n + 1) * sizeof(*d->sharers));
-                for (size_t i = 0; i < n; i++)
-                        d->sharers[i] = arena_strdup(a, names[i]);
-                d->sharers[n] = NULL;
+        if (e) {
+                arrived(d);
+                return;
         }
-        arrived(d);
+        d->installation = arena_strdup(request_arena(d->rq), pg_text(r, 0, 0, 0));
+        broker_installations(request_app(d->rq)->broker, "", on_installations, d);
 }
 
 static void on_neighbour(enum neighbour_state state, const char *said, void *arg)
@@ -416,15 +405,14 @@ void doctor_show(struct request *rq)
 {
         struct app *app = request_app(rq);
         struct doctor *d = ARENA_NEW(request_arena(rq), struct doctor);
-        *d = (struct doctor){.rq = rq, .waiting = 5, .begun_ms = clock_wall_ms()};
+        *d = (struct doctor){.rq = rq, .waiting = 4, .begun_ms = clock_wall_ms()};
         struct pg_tx *tx = pg_tx_new();
         pg_stmt(tx, SQL_DOCTOR);
         pg_arg_int(tx, app->config->worker_lease_ms);
         pg_pool_send(app->pg, tx, on_postgres, d);
         tx = pg_tx_new();
         pg_stmt(tx, SQL_INSTALLATION);
-        pg_pool_send(app->pg, tx, on_installation, d);
+        pg_pool_send(app->pg, tx, on_name, d);
         broker_inspect(app->broker, on_redis, d);
-        broker_installations(app->broker, "", on_sharers, d);
         neighbour_ask(app->neighbour, on_neighbour, d);
 }

@@ -79,6 +79,13 @@ void broker_inspect(struct broker *b, broker_look_fn fn, void *arg);
  */
 typedef void (*broker_names_fn)(const char *const *names, size_t n, const struct err *e, void *arg);
 void broker_installations(struct broker *b, const char *name, broker_names_fn fn, void *arg);
+/* Of these, those that are not ours, as "a, b"; "": none. Cut off where `out` ends. */
+enum { BROKER_OTHERS_SIZE = 256 };
+void broker_others(const char *const *names, size_t n, const char *ours,
+                   char out[BROKER_OTHERS_SIZE]);
+/* How that is mended, for people. */
+#define BROKER_OTHERS_MEND                                                                         \
+        "give each installation a database of Redis (redis.url) or a redis.prefix of its own"
 
 /* ---- words ---- */
 

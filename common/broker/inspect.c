@@ -1,7 +1,9 @@
 /* inspect.c - how the server is (INFO and TIME, one behind the other), and who uses it. */
 #include "broker/inner.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "broker/keys.h"
@@ -83,4 +85,15 @@ void broker_installations(struct broker *b, const char *name, broker_names_fn fn
         cmd_str(&c->cmd, name);
         cmd_int(&c->cmd, GONE_MS);
         call_send(c, on_installations, q);
+}
+
+void broker_others(const char *const *names, size_t n, const char *ours,
+                   char out[BROKER_OTHERS_SIZE])
+{
+        size_t len = 0;
+        out[0] = '\0';
+        for (size_t i = 0; i < n && len < BROKER_OTHERS_SIZE; i++)
+                if (strcmp(names[i], ours) != 0)
+                        len += (size_t)snprintf(out + len, BROKER_OTHERS_SIZE - len, "%s%s",
+                                                len ? ", " : "", names[i]);
 }

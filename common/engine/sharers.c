@@ -17,7 +17,7 @@ struct sharers {
         bool busy, closing;
         char *name; /* ours; NULL: not known yet */
         int64_t not_before_ms;
-        char told[256]; /* the others, as the log says */
+        char told[BROKER_OTHERS_SIZE]; /* the others, as the log says */
 };
 
 struct sharers *sharers_new(struct engine_worker *w)
@@ -64,8 +64,7 @@ static void tell(struct sharers *s, const char *others)
         snprintf(s->told, sizeof(s->told), "%s", others);
         if (*others)
                 log_warn("redis.shared", LS("with", others), LS("prefix", s->w->cfg->redis_prefix),
-                         LS("mend", "give each installation a database of Redis (redis.url) or a "
-                                    "redis.prefix of its own"));
+                         LS("mend", BROKER_OTHERS_MEND));
         else
                 log_info("redis.alone", LS("prefix", s->w->cfg->redis_prefix));
 }
@@ -73,15 +72,11 @@ static void tell(struct sharers *s, const char *others)
 static void seen(const char *const *names, size_t n, const struct err *e, void *arg)
 {
         struct sharers *s = arg;
-        char others[sizeof(s->told)] = "";
-        size_t len = 0;
+        char others[BROKER_OTHERS_SIZE];
 
         if (closing(s) || e || !s->name)
                 return;
-        for (size_t i = 0; i < n && len < sizeof(others); i++)
-                if (strcmp(names[i], s->name) != 0)
-                        len += (size_t)snprintf(others + len, sizeof(others) - len, "%s%s",
-                                                len ? ", " : "", names[i]);
+        broker_others(names, n, s->name, others);
         tell(s, others);
 }
 

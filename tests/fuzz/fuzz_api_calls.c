@@ -151,17 +151,6 @@ void __wrap_broker_inspect(struct broker *b, broker_look_fn fn, void *arg)
         fn(&server, 1700000000000, NULL, arg);
 }
 
-/* And so is the name of whoever else uses it. */
-void __wrap_broker_installations(struct broker *b, const char *name, broker_names_fn fn, void *arg);
-void __wrap_broker_installations(struct broker *b, const char *name, broker_names_fn fn, void *arg)
-{
-        char *text = xstrndup(said, said_len);
-        (void)b;
-        (void)name;
-        fn((const char *const[]){text}, 1, NULL, arg);
-        free(text);
-}
-
 const char *__wrap_health_problem(const struct app *a);
 const char *__wrap_health_problem(const struct app *a)
 {
