@@ -19,6 +19,7 @@
 #include "engine/claim.h"
 #include "engine/follow.h"
 #include "engine/judge.h"
+#include "engine/lasting.h"
 #include "engine/look.h"
 #include "engine/pace.h"
 #include "engine/publish.h"
@@ -64,6 +65,7 @@ struct batch {
         bool judged_later; /* of outcomes: whether a wave is to be judged is not asked right behind it */
         bool passes; /* its claims may be in slots that its outcomes free: these are told to claim_lock_many */
         bool fresh; /* the claim is claim_fresh or claim_many, which leave ids for claim */
+        bool notes; /* its last statement is claim_note */
         bool done;  /* its transaction was answered */
         bool early; /* the question behind it was answered first: a deadlock had sent it back */
         struct touched touched; /* what its outcomes are of, for that question */
@@ -91,7 +93,8 @@ struct exchange {
         unsigned careful; /* claims to go that are made by the statement that knows everything */
         unsigned caution; /* how many these were the last time */
         struct unjudged *unjudged;
-        int64_t gathers_ms; /* since when outcomes are held; 0: they are not */
+        struct lasting *lasting; /* NULL for the API */
+        int64_t gathers_ms;      /* since when outcomes are held; 0: they are not */
         struct loop_timer *again;
         struct loop_timer *soon;
 };
@@ -152,6 +155,7 @@ struct exchange *exchange_new(const struct exchange_opts *o)
         x->o = *o;
         x->follow = o->on_ids ? make_follow(x) : NULL;
         x->rest = o->on_ids ? make_rest(x) : NULL;
+        x->lasting = o->on_ids ? lasting_new(o->loop, again, x) : NULL;
         list_init(&x->outcomes);
         x->most = CLAIMS_MAX;
         x->again = loop_timer_new(o->loop, again, x);
@@ -184,6 +188,7 @@ void exchange_free(struct exchange *x)
         unjudged_free(x->unjudged);
         follow_free(x->follow);
         rest_free(x->rest);
+        lasting_free(x->lasting);
         free(x->claims);
         free(x);
 }
@@ -195,6 +200,7 @@ void exchange_renew(struct exchange *x, int64_t worker, int shard)
         x->busy = NULL;
         follow_renew(x->follow);
         rest_renew(x->rest);
+        lasting_renew(x->lasting);
         x->o.worker = worker;
         x->o.shard = shard;
 }
@@ -588,9 +594,20 @@ static void size_up(struct exchange *x, size_t given, size_t claimed)
                 x->most *= 2;
 }
 
+/* Where the statements of its claim begin, and where the claim itself is. */
+static size_t claim_begins(const struct batch *b)
+{
+        return b->has_settle ? 2 : 0;
+}
+
+static size_t claim_at(const struct batch *b)
+{
+        return claim_begins(b) + (b->fresh ? 1 : 2);
+}
+
 static void read_claimed(struct exchange *x, struct batch *b, const struct pg_result *r)
 {
-        size_t lock = b->has_settle ? 2 : 0, claim = lock + (b->fresh ? 1 : 2);
+        size_t lock = claim_begins(b), claim = claim_at(b);
         char shut[QUEUE_NAME_MAX + 1] = "";
         size_t claimed = 0;
 
@@ -690,6 +707,9 @@ static void batch_done(const struct pg_result *r, const struct err *e, void *arg
                 }
                 if (!e && b->has_claim && !batch_stale(b))
                         read_claimed(b->x, b, r);
+                if (b->notes && !batch_stale(b))
+                        lasting_read(b->x->lasting, e ? NULL : r,
+                                     b->has_claim ? claim_at(b) + 1 : claim_begins(b));
                 publish(b->x->o.broker, &b->after.news);
         }
         if (b->early)
@@ -799,6 +819,8 @@ static void add_claim(struct exchange *x, struct batch *b, struct pg_tx *tx)
         b->fresh = !x->careful;
         if (x->careful)
                 x->careful--;
+        if (b->fresh && b->nids >= CLAIMS_MANY)
+                lasting_claims(x->lasting);
         x->o.paces(&known, x->o.arg);
         claim_add(tx, b->ids, b->nids,
                   &(struct claim_by){.worker = x->o.worker,
@@ -862,6 +884,9 @@ static void send_batch(struct exchange *x)
                 exchange_unclaim(x, b->ids, b->nids);
                 add_claim(x, b, tx);
         }
+        b->notes = lasting_due(x->lasting);
+        if (b->notes)
+                lasting_add(x->lasting, tx, x->o.worker);
         x->busy = b;
         x->followed = false;
         bool alone = !b->has_settle || b->judged_later;
@@ -904,7 +929,8 @@ void exchange_kick(struct exchange *x)
         if (follow_pending(x->follow) && !(x->busy && x->nbrief)) /* for all that gather at once */
                 follow_ask(x->follow, x->o.worker,
                            rest_on(x->rest) || holds_few(x, 0) ? 0 : room_to_follow(x));
-        if (x->busy || follow_waits(x->follow) || (!claims_to_send(x) && list_empty(&x->outcomes)))
+        if (x->busy || follow_waits(x->follow) ||
+            (!claims_to_send(x) && list_empty(&x->outcomes) && !lasting_due(x->lasting)))
                 return;
         send_batch(x);
 }

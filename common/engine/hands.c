@@ -131,7 +131,7 @@ static bool finishes_soon(struct engine_worker *w)
 
 void hands_want(struct engine_worker *w)
 {
-        bool wanted = w->id && !w->dead && !w->draining && settings_known(w->settings) &&
+        bool wanted = w->id && w->fence_ms && !w->draining && settings_known(w->settings) &&
                       w->idle > exchange_claiming(w->exchange) && !finishes_soon(w) &&
                       !exchange_rests(w->exchange);
 

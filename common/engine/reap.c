@@ -142,7 +142,7 @@ static void marked(const struct pg_result *res, const struct err *e, void *arg)
                 /* this process ends: another one empties its list */
         } else if (e) {
                 log_warn("reap.failed", LI("worker", m->worker), LE(e));
-        } else if (pg_rows(res, MARK) > 0) {
+        } else if (pg_rows(res, MARK) > 0 || pg_rows(res, SETTLE) > 0) {
                 FAULT_POINT(reap_committed);
                 after_init(&a);
                 settle_read(res, SETTLE, &a);
@@ -211,7 +211,13 @@ static struct peer *peer_of(struct reap *r, int64_t id)
         return p;
 }
 
-/* Columns of worker_peers: worker_id, beat, alive, boot_id, pid_ns, pid, pid_started, lease_ms, … */
+static void reap_one(struct reap *r, struct peer *p, int64_t beat, const char *why)
+{
+        p->reaping = true;
+        mark(r, p->id, beat, why);
+}
+
+/* Columns of worker_peers: worker_id, beat, alive, boot_id, pid_ns, pid, pid_started, lease_ms, …, left_over. */
 static void peer_seen(struct reap *r, const struct pg_result *res, size_t s, int row)
 {
         struct peer *p = peer_of(r, pg_int(res, s, row, 0));
@@ -226,6 +232,8 @@ static void peer_seen(struct reap *r, const struct pg_result *res, size_t s, int
         if (!p->alive) {
                 map_remove(r->former, p->id); /* somebody else has marked it */
                 empty_list(r->w, p->id);
+                if (pg_bool(res, s, row, 11) && !p->reaping)
+                        reap_one(r, p, -1, "left_over");
                 return;
         }
         if (map_get(r->former, p->id))
@@ -319,7 +327,6 @@ static void look_at_peers(void *arg)
                 const char *why = why_dead(r, p, now);
                 if (!why)
                         continue;
-                p->reaping = true;
-                mark(r, p->id, strcmp(why, "lease") == 0 ? p->beat : -1, why);
+                reap_one(r, p, strcmp(why, "lease") == 0 ? p->beat : -1, why);
         }
 }

@@ -105,8 +105,9 @@ def check_attempts(sql, wave_no):
             OR (m.state = 'completed' AND count(*) FILTER (WHERE a.outcome::text = 'completed') < 1)
         LIMIT 5""", wave_no)
     assert not wrong, f"attempts do not tell each number once: {wrong}"
-    left = sql.value("SELECT count(*) FROM active WHERE wave_no = %s", wave_no) if has_table(sql, "active") else 0
-    assert left == 0, f"{left} rows of an ended wave are still in active"
+    for table in ("active", "under_way"):       # the second one has come with 0.9.0
+        left = sql.value(f"SELECT count(*) FROM {table} WHERE wave_no = %s", wave_no) if has_table(sql, table) else 0
+        assert left == 0, f"{left} rows of an ended wave are still in {table}"
 
 
 def check_witness(sql, wave_no, restarts):

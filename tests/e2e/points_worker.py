@@ -57,6 +57,21 @@ def with_short_bodies(x):
     x.ends(wave)
 
 
+@passes("claim_sent", "claim_committed", "note_sent", "note_committed", "settle_sent", "settle_committed", "beat_committed",
+        variant="of many brief bodies")
+def some_of_many_last(x):
+    """What is claimed at once has one row of `claims`; four of it last, and get rows of their own a second later."""
+    projects = names(400)
+    wave = x.submit(projects, batch_size=400)
+    x.sql.execute("""UPDATE migrations SET params = '{"sleep_ms": 2500}' WHERE project = ANY (%s)""", projects[300:304])
+    claims = x.point in ("claim_sent", "claim_committed", "settle_sent", "settle_committed")
+    victim = x.victim(4, nth=6 if claims else 1)
+    x.dies(victim)
+    x.worker(4)
+    x.ends(wave)
+    wait_until(lambda: x.sql.value("SELECT count(*) FROM claims") == 0, 20, "no claim is left behind")
+
+
 @passes("pop_taken", "claim_sent", "outcome_read", "settle_sent", "settle_committed", "finish_sent", variant="with others around")
 def beside_another(x):
     """The other worker takes part all the time, and the window is full."""

@@ -111,7 +111,7 @@ l AS (
 started AS MATERIALIZED (
     SELECT CASE WHEN $2::text[] IS NULL AND w.state = 'ready' AND NOT n.filtered
                 THEN w.total - s.completed - s.failed - s.cancelled
-                     - (SELECT count(*) FROM active a WHERE a.wave_no = w.wave_no)
+                     - (SELECT count(*) FROM under_way u WHERE u.wave_no = w.wave_no)
                 ELSE 0 END AS pending
       FROM w, sums s, narrow n),
 refused AS MATERIALIZED (

@@ -21,8 +21,11 @@ ended AS (
     SELECT id, attempt, worker_id, started_at, 'cancelled', error FROM c WHERE was = 'parked'
         ON CONFLICT (migration_id, attempt) DO NOTHING),
 asked AS (
-    UPDATE active a SET cancel = 'cancel', cancel_note = concat('the wave was stopped by ', $3::text)
-      FROM w WHERE a.wave_no = w.wave_no AND a.state = 'running' AND a.cancel IS NULL
+    INSERT INTO active AS a (migration_id, wave_no, state, worker_id, attempt, cancel, cancel_note)
+    SELECT migration_id, wave_no, state, worker_id, attempt, 'cancel', concat('the wave was stopped by ', $3::text)
+      FROM under_way u
+     WHERE u.wave_no = (SELECT wave_no FROM w) AND u.state = 'running' AND u.cancel IS NULL
+        ON CONFLICT (migration_id) DO UPDATE SET cancel = excluded.cancel, cancel_note = excluded.cancel_note
     RETURNING a.worker_id),
 counts AS MATERIALIZED (
     SELECT count(*) AS cancelled, count(*) FILTER (WHERE was = 'parked') AS parked,

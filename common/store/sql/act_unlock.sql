@@ -12,9 +12,12 @@ judged AS MATERIALIZED (
                ELSE true END AS ok
       FROM w LEFT JOIN m ON true),
 asked AS (
-    UPDATE active a SET cancel = coalesce(a.cancel, 'reset'), cancel_note = coalesce(a.cancel_note, $4::text)
-      FROM judged j
-     WHERE j.ok AND j.state = 'running' AND a.migration_id = j.id
+    INSERT INTO active AS a (migration_id, wave_no, state, worker_id, attempt, cancel, cancel_note)
+    SELECT m.id, m.wave_no, m.state, m.worker_id, m.attempt, 'reset', $4::text
+      FROM judged j JOIN m USING (id)
+     WHERE j.ok AND j.state = 'running'
+        ON CONFLICT (migration_id) DO UPDATE
+       SET cancel = coalesce(a.cancel, excluded.cancel), cancel_note = coalesce(a.cancel_note, excluded.cancel_note)
     RETURNING a.migration_id AS id, a.worker_id),
 freed AS (
     UPDATE migrations t SET state = 'pending', worker_id = NULL, updated_at = now()

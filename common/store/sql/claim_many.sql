@@ -37,9 +37,28 @@ claimed AS (
        AND m.state = 'pending'
     RETURNING m.id, m.wave_no, m.attempt, m.project, m.brz_project_id, m.spent, m.params, m.memo,
               m.first_started_at),
+-- what is known to be short is noted in one row of `claims`
+together AS MATERIALIZED (
+    SELECT wave_no FROM w
+     WHERE short AND NOT EXISTS (SELECT FROM workers WHERE slot IS NOT NULL AND protocol < 3)),
 noted AS (
     INSERT INTO active (migration_id, wave_no, state, worker_id, attempt)
-    SELECT id, wave_no, 'running', $3::bigint, attempt FROM claimed),
+    SELECT id, wave_no, 'running', $3::bigint, attempt FROM claimed
+     WHERE wave_no <> ALL (ARRAY(SELECT wave_no FROM together))),
+held AS (
+    INSERT INTO claims (worker_id, first_ids, last_ids)
+    SELECT $3::bigint, $1::bigint[], $2::bigint[]
+     WHERE EXISTS (SELECT FROM claimed WHERE wave_no = ANY (ARRAY(SELECT wave_no FROM together)))),
+-- looked at when most has ended, so that few are looked at twice
+over AS (
+    DELETE FROM claims c
+     WHERE c.worker_id = $3::bigint AND c.at < now() - interval '100 milliseconds'
+       AND NOT EXISTS (
+           SELECT FROM unnest(c.first_ids, c.last_ids) AS r (first, last)
+            CROSS JOIN LATERAL (
+                  SELECT state, worker_id, started_at FROM migrations
+                   WHERE id BETWEEN r.first AND r.last ORDER BY id LIMIT r.last - r.first + 1) m
+            WHERE m.state = 'running' AND m.worker_id = c.worker_id AND m.started_at = c.at)),
 counted AS (
     INSERT INTO wave_progress AS p (wave_no, shard, claimed)
     SELECT wave_no, $4::smallint, count(*) FROM claimed GROUP BY wave_no ORDER BY wave_no

@@ -7,7 +7,7 @@ SELECT 'queue', queue, 0::bigint
 UNION ALL
 SELECT 'migrations', s.state::text, count(a.migration_id)
   FROM unnest('{running,parked,retrying}'::migration_state[]) s(state)
-  LEFT JOIN active a ON a.state = s.state
+  LEFT JOIN under_way a ON a.state = s.state
  GROUP BY s.state
 UNION ALL
 SELECT 'migrations', 'dead', count(*) FROM dead WHERE discarded_at IS NULL

@@ -35,8 +35,9 @@ ok AS MATERIALIZED (
                                        'it is set to failed)', id, was))
            ELSE true END),
 asked AS (
-    UPDATE active a SET cancel = ok.wish, cancel_note = ok.note
-      FROM ok WHERE a.migration_id = ok.id AND ok.live AND ok.changes),
+    INSERT INTO active (migration_id, wave_no, state, worker_id, attempt, cancel, cancel_note)
+    SELECT id, wave_no, was, worker_id, attempt, wish, note FROM ok WHERE live AND changes
+        ON CONFLICT (migration_id) DO UPDATE SET cancel = excluded.cancel, cancel_note = excluded.cancel_note),
 u AS (
     UPDATE migrations m
        SET state = $5::migration_state, finished_at = now(), updated_at = now(), class = NULL,

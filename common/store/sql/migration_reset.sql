@@ -28,8 +28,9 @@ ok AS MATERIALIZED (
                                        'cancelled', id, cause))
            ELSE true END),
 asked AS (
-    UPDATE active a SET cancel = 'reset', cancel_note = ok.note
-      FROM ok WHERE a.migration_id = ok.id AND ok.live),
+    INSERT INTO active (migration_id, wave_no, state, worker_id, attempt, cancel, cancel_note)
+    SELECT id, wave_no, was, worker_id, attempt, 'reset', note FROM ok WHERE live
+        ON CONFLICT (migration_id) DO UPDATE SET cancel = excluded.cancel, cancel_note = excluded.cancel_note),
 u AS (
     UPDATE migrations m
        SET state = CASE WHEN ok.live THEN m.state ELSE ok.becomes END, spent = 0, crashes = 0,

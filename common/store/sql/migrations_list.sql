@@ -58,7 +58,7 @@ picked AS (
         AND w.last_id - w.first_id >= w.total
       ORDER BY n.id DESC LIMIT $5::int)
     UNION ALL
-    (SELECT a.migration_id FROM active a
+    (SELECT a.migration_id FROM under_way a
       WHERE (SELECT way FROM want) = 'in_progress' AND a.migration_id < $4::bigint
       ORDER BY a.migration_id DESC LIMIT $5::int)
     UNION ALL

@@ -18,7 +18,7 @@ WITH d AS (
              AS d (id, attempt, outcome, class, error, result, memo, due_in_ms, target, poll, took)
     UNION ALL
     SELECT a.migration_id, a.attempt, 'failed', 'lost', 'its worker died', NULL, NULL, -1, 0, 0, 0
-      FROM active a
+      FROM under_way a
      WHERE $16::bigint <> 0 AND a.worker_id = $16::bigint AND a.state = 'running'
        AND NOT EXISTS (SELECT FROM workers WHERE worker_id = $16::bigint AND alive)),
 f AS (
@@ -91,14 +91,18 @@ gone AS (
     DELETE FROM active a
      WHERE a.migration_id = ANY (ARRAY(SELECT id FROM u WHERE state NOT IN ('parked', 'retrying')))),
 kept AS (
-    UPDATE active a
-       SET state = u.state, attempt = u.attempt, worker_id = NULL,
-           polls = CASE WHEN u.was = 'parked' THEN a.polls + 1 ELSE 0 END,
-           due_at = now() + u.wait_ms * interval '1 ms',
-           progress = CASE WHEN u.state = 'parked' THEN a.progress END
-      FROM u
-     WHERE a.migration_id = ANY (ARRAY(SELECT id FROM u WHERE state IN ('parked', 'retrying')))
-       AND a.migration_id = u.id AND u.state IN ('parked', 'retrying')),
+    INSERT INTO active AS a (migration_id, wave_no, state, attempt, polls, due_at)
+    SELECT id, wave_no, state, attempt, (was = 'parked')::int, now() + wait_ms * interval '1 ms'
+      FROM u WHERE state IN ('parked', 'retrying')
+        ON CONFLICT (migration_id) DO UPDATE
+       SET state = excluded.state, attempt = excluded.attempt, worker_id = NULL, due_at = excluded.due_at,
+           polls = CASE WHEN excluded.polls > 0 THEN a.polls + 1 ELSE 0 END,
+           progress = CASE WHEN excluded.state = 'parked' THEN a.progress END),
+-- nothing of a dead worker's runs any more
+let_go AS (
+    DELETE FROM claims
+     WHERE $16::bigint <> 0 AND worker_id = $16::bigint
+       AND NOT EXISTS (SELECT FROM workers WHERE worker_id = $16::bigint AND alive)),
 ended AS (
     INSERT INTO attempts (migration_id, attempt, worker_id, started_at, outcome, class, error)
     SELECT id, attempt, ran_on, started_at,

@@ -1,5 +1,5 @@
 -- How many migrations of a wave are in which state. What has ended and what is blocked is read from its
--- progress, what is under way from `active`; the rest is pending.
+-- progress, what is under way as rows; the rest is pending.
 -- $1 wave_id
 -- Answer: JSON (no row: no such wave).
 SELECT json_build_object(
@@ -20,5 +20,5 @@ SELECT json_build_object(
        SELECT count(*) AS n, count(*) FILTER (WHERE state = 'running') AS running,
               count(*) FILTER (WHERE state = 'parked') AS parked,
               count(*) FILTER (WHERE state = 'retrying') AS retrying
-         FROM active a WHERE a.wave_no = w.wave_no) a
+         FROM under_way WHERE wave_no = w.wave_no) a
  WHERE w.wave_id = $1::text

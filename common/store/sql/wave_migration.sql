@@ -17,7 +17,7 @@ SELECT w.wave_no,
            'params', CASE WHEN m.params ? 'mb_secret'
                           THEN m.params || '{"mb_secret": "********"}' ELSE m.params END,
            'spent', m.spent, 'max_attempts', w.max_attempts, 'started_at', m.started_at,
-           'updated_at', m.updated_at, 'worker_id', a.worker_id, 'due_at', a.due_at,
+           'updated_at', m.updated_at, 'worker_id', CASE WHEN m.state = 'running' THEN m.worker_id END, 'due_at', a.due_at,
            'polls', a.polls, 'progress', a.progress, 'cancel', a.cancel,
            'depends_on', (
                SELECT coalesce(json_agg(json_build_object('mb_project_uuid', o.project, 'state', o.state)

@@ -1,5 +1,5 @@
 -- Migrations of a wave in the order in which they were submitted. What failed or is under way is read
--- from `dead` and `active`, the rest from the wave's range of ids, or where more rows of others lie in
+-- from `dead` and `under_way`, the rest from the wave's range of ids, or where more rows of others lie in
 -- it than its own, by its number. By the beginning of a name: the next rows are enough for one that many
 -- have, else the index.
 -- $1 wave_id   $2 status (null: any)   $3 text[] its states (null: any)
@@ -57,7 +57,8 @@ pick AS MATERIALIZED (
                             ELSE lower(m.project COLLATE "default") END, (SELECT lowered FROM part)) > 0)
       ORDER BY d.migration_id LIMIT $6::int OFFSET (SELECT skip FROM w))
     UNION ALL
-    (SELECT m.id FROM active a JOIN migrations m ON m.id = a.migration_id
+    (SELECT m.id FROM under_way a
+      CROSS JOIN LATERAL (SELECT id, project FROM migrations WHERE id = a.migration_id OFFSET 0) m
       WHERE (SELECT way FROM want) = 'in_progress'
         AND a.migration_id > (SELECT after FROM w) AND a.migration_id <= (SELECT last_id FROM w)
         AND a.wave_no + 0 = (SELECT wave_no FROM w)

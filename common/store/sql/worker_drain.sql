@@ -17,7 +17,7 @@ u AS (
 SELECT json_build_object(
            'id', worker_id, 'changed', changes, 'draining', draining,
            'drain_asked_by', CASE WHEN changes THEN $2::text ELSE drain_asked_by END,
-           'running', (SELECT count(*) FROM active a
+           'running', (SELECT count(*) FROM under_way a
                         WHERE a.worker_id = ok.worker_id AND a.state = 'running'))::text,
        changes
   FROM ok

@@ -1,7 +1,9 @@
--- The other workers that count as alive, for whoever watches them; and those that died lately, whose
--- processing lists may still get an id.
+-- The other workers that count as alive, for whoever watches them; those that died lately, whose processing lists may
+-- still get an id; and any dead one of which a claim is left, which a worker of protocol 2 does not end when it marks it.
 -- $1 worker_id
 SELECT worker_id, beat, alive, boot_id, pid_ns, pid, pid_started, lease_ms, concurrency,
-       array_to_string(queues, ',') AS queues, draining
+       array_to_string(queues, ',') AS queues, draining,
+       NOT alive AND worker_id = ANY (ARRAY(SELECT worker_id FROM claims)) AS left_over
   FROM workers
- WHERE worker_id <> $1::bigint AND (alive OR ended_at > now() - interval '10 minutes')
+ WHERE worker_id <> $1::bigint
+   AND (alive OR ended_at > now() - interval '10 minutes' OR worker_id = ANY (ARRAY(SELECT worker_id FROM claims)))

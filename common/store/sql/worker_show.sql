@@ -7,7 +7,7 @@ SELECT json_build_object(
            'drain_asked_by', k.drain_asked_by, 'protocol', k.protocol, 'version', k.version,
            'lease_ms', k.lease_ms, 'beat', k.beat, 'started_at', k.started_at,
            'alive', k.alive, 'ended_at', k.ended_at, 'end_reason', k.end_reason,
-           'running', (SELECT count(*) FROM active a
+           'running', (SELECT count(*) FROM under_way a
                         WHERE a.worker_id = k.worker_id AND a.state = 'running'),
            'runs', (SELECT coalesce(json_agg(json_build_object(
                                'ref', 'm' || r.id, 'wave_id', w.wave_id, 'wave_name', w.name, 'kind', w.kind,
@@ -16,7 +16,8 @@ SELECT json_build_object(
                                'ending', r.ending) ORDER BY r.started_at, r.id), '[]'::json)
                       FROM (SELECT m.id, m.wave_no, m.project, m.brz_project_id, a.attempt, m.started_at,
                                    a.progress, a.cancel IS NOT NULL AS ending
-                              FROM active a JOIN migrations m ON m.id = a.migration_id
+                              FROM under_way a
+                             CROSS JOIN LATERAL (SELECT * FROM migrations WHERE id = a.migration_id OFFSET 0) m
                              WHERE a.worker_id = k.worker_id AND a.state = 'running'
                              ORDER BY m.started_at, m.id LIMIT $2::int) r
                       JOIN waves w USING (wave_no)))::text
