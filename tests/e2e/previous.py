@@ -10,7 +10,7 @@ import pytest
 
 from stack import ROOT
 
-RELEASE = "6393fe91b55ccc3ad624db8a1bc7d44cbdc2d045"             # the previous one, 0.7.0
+RELEASE = "954b51fac4805a37bd55f88be7012088509001c5"             # the previous one, 0.8.0
 BEFORE_STEERING = "5268685af7548d3f678db8dc692d6663b6f40364"     # 0.1.0
 CACHE = ROOT / "build/previous"
 

@@ -109,7 +109,8 @@ class Campaign:
             body["projects"] = [{"project": p["project"], "params": {"plan": p["plan"]}, **depends(p)}
                                 for p in wave["projects"]]
         elif wave["kind"] == "noop":
-            body.update(params=wave["params"], projects=[{"project": p["project"], **depends(p)} for p in wave["projects"]])
+            body.update(params=wave["params"], projects=[{k: v for k, v in p.items() if k in ("project", "params", "depends_on")}
+                                                          for p in wave["projects"]])
         else:
             self.world.fake.control({"projects": {p["project"]: {"preset": p["manner"], "run_ms": p["run_ms"]}
                                                   for p in wave["projects"]}})
@@ -261,6 +262,7 @@ class Campaign:
             steps=sql.rows("SELECT * FROM watch.steps ORDER BY seq"), strange=sql.rows("SELECT * FROM watch.strange"),
             wave_steps=sql.rows("SELECT * FROM watch.wave_steps ORDER BY seq"),
             wave_ends=sql.rows("SELECT * FROM watch.wave_ends"), breaches=sql.rows("SELECT * FROM watch.breaches"),
+            under_way=sql.rows("SELECT migration_id, state::text AS state FROM under_way"),
             dependencies=[(r["migration_id"], r["on_id"]) for r in sql.rows("SELECT * FROM dependencies")],
             wave_dependencies=[(r["wave_no"], r["on_wave_no"]) for r in sql.rows("SELECT * FROM wave_dependencies")],
             revived=[r["migration_id"] for r in sql.rows("SELECT migration_id FROM webhooks WHERE verdict = 'revived'")],

@@ -32,6 +32,7 @@ class History:
     wave_dependencies: list = field(default_factory=list)   # (wave_no, on which)
     wave_ends: list = field(default_factory=list)       # wave_no, run_no
     breaches: list = field(default_factory=list)
+    under_way: list = field(default_factory=list)       # rows of that view, when all is over
     widths: dict = field(default_factory=dict)          # wave_no -> the largest batch_size it ever had
     revived: list = field(default_factory=list)         # migrations that a genuine webhook completed after they had failed
     redis: dict = field(default_factory=dict)           # key -> members, or a string's value
@@ -168,6 +169,11 @@ def window_of_lives(h):
                     break
             else:
                 alive.pop(run.run, None)
+
+
+def nothing_is_under_way(h):
+    for row in h.under_way:
+        yield f"m{row['migration_id']} is under way as {row['state']} when all is over"
 
 
 def waves_end(h):
@@ -334,7 +340,7 @@ def programs_behave(h):
     yield from h.complaints
 
 
-RULES = (nothing_lost, settled_once, steps_are_known, no_overlap, window_at_claims, window_of_lives, waves_end, attempts_once,
+RULES = (nothing_lost, settled_once, steps_are_known, no_overlap, window_at_claims, window_of_lives, nothing_is_under_way, waves_end, attempts_once,
          ledger_fits_attempts, outcomes_are_true, verdicts, in_order, redis_is_clean, effects_once, programs_behave)
 
 

@@ -99,11 +99,21 @@ def body_plan(r, ms, poisoned):
 
 
 def noops(r, number):
+    if r.random() < 0.4:
+        return brief_noops(r, number)
     params = {"sleep_ms": r.choice((0, 5, 50))}
     if r.random() < 0.3:
         params["fail"] = {"times": 1, "class": "temporary"}
     return {"batch_size": r.choice((1, 4, 20, 50)), "params": params,
             "projects": [{"project": f"n{number}-{i}"} for i in range(r.randint(1, 200))]}
+
+
+def brief_noops(r, number):
+    """So many that they are claimed dozens at once; a few of them last, or fail once."""
+    odd = ({"sleep_ms": 1500}, {"sleep_ms": 4000}, {"fail": {"times": 1, "class": "temporary"}})
+    projects = [{"project": f"n{number}-{i}", **({"params": r.choice(odd)} if r.random() < 0.01 else {})}
+                for i in range(r.randint(300, 800))]
+    return {"batch_size": r.choice((100, 800)), "params": {}, "projects": projects}
 
 
 def remotes(r, number):

@@ -160,6 +160,10 @@ def wave_never_ended(h):
     h["wave_ends"].pop()
 
 
+def something_is_under_way(h):
+    h["under_way"] = [{"migration_id": 4, "state": "running"}]
+
+
 def progress_is_short(h):
     h["progress"][1]["completed"] = 2
 
@@ -283,6 +287,7 @@ CASES = [
     (overlap_with_next_attempt, "no_overlap"), (overlap_of_a_child, "no_overlap"), (overlap_within, "no_overlap"),
     (window_breached_at_a_claim, "window_at_claims"), (three_bodies_at_once, "window_of_lives"),
     (wave_runs_on, "waves_end"), (wave_ends_as_another, "waves_end"), (wave_ends_twice, "waves_end"),
+    (something_is_under_way, "nothing_is_under_way"),
     (wave_never_ended, "waves_end"), (progress_is_short, "waves_end"), (progress_keeps_a_slot, "waves_end"),
     (attempt_missing, "attempts_once"), (attempt_number_skipped, "attempts_once"),
     (attempt_began_twice, "ledger_fits_attempts"), (attempt_of_another_worker, "ledger_fits_attempts"),
