@@ -89,10 +89,12 @@ def spread_polls(fleet, interval_ms):
 
 
 def polls_per_s(outside, seconds):
-    """Status calls a second that arrive, from now on."""
-    before, begun = len(outside.ask("/_calls")["statuses"]), time.monotonic()
+    """Status calls a second that arrive, from now on; where the machine stands still, until there is one."""
+    arrived = lambda: len(outside.ask("/_calls")["statuses"])
+    before, begun = arrived(), time.monotonic()
     time.sleep(seconds)
-    return (len(outside.ask("/_calls")["statuses"]) - before) / (time.monotonic() - begun)
+    wait_until(lambda: arrived() > before, 20, "a poll")
+    return (arrived() - before) / (time.monotonic() - begun)
 
 
 def polled(bench, fleet, outside, count, seen):

@@ -25,6 +25,7 @@ asked AS (
     SELECT migration_id, wave_no, state, worker_id, attempt, 'cancel', concat('the wave was stopped by ', $3::text)
       FROM under_way u
      WHERE u.wave_no = (SELECT wave_no FROM w) AND u.state = 'running' AND u.cancel IS NULL
+     ORDER BY u.migration_id -- as claim_note, which may add the same rows at this moment
         ON CONFLICT (migration_id) DO UPDATE SET cancel = excluded.cancel, cancel_note = excluded.cancel_note
     RETURNING a.worker_id),
 counts AS MATERIALIZED (

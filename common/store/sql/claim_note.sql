@@ -17,6 +17,7 @@ noted AS (
            SELECT id, wave_no, state, worker_id, attempt, started_at FROM migrations
             WHERE id BETWEEN r.first AND r.last ORDER BY id LIMIT r.last - r.first + 1) m
      WHERE m.state = 'running' AND m.worker_id = $1::bigint AND m.started_at = old.at
+     ORDER BY m.id
         ON CONFLICT (migration_id) DO NOTHING),
 gone AS (
     DELETE FROM claims c USING old WHERE c.worker_id = $1::bigint AND c.at = old.at)
