@@ -129,6 +129,7 @@ static bool finishes_soon(struct engine_worker *w)
         return true;
 }
 
+/* Not before a renewal is confirmed: what is claimed until then may not run, and would have to be handed back. */
 void hands_want(struct engine_worker *w)
 {
         bool wanted = w->id && w->fence_ms && !w->draining && settings_known(w->settings) &&

@@ -18,12 +18,12 @@ HELD = """SELECT m.id, m.project FROM migrations m JOIN under_way u ON u.migrati
     WHERE m.project LIKE 'long%%' AND NOT EXISTS (SELECT FROM active a WHERE a.migration_id = m.id) ORDER BY m.id"""
 
 
-def wave_of(fleet, longs=8, lasts_ms=LONG, behind=100, **params):
+def wave_of(fleet, lasts_ms=LONG, more="{}"):
     """A wave of brief bodies; in their middle there are some that last."""
-    projects = names(QUICK) + [f"long{i}" for i in range(longs)] + [f"q{i:03d}" for i in range(behind)]
+    projects = names(QUICK) + [f"long{i}" for i in range(8)] + [f"q{i:03d}" for i in range(100)]
     wave = fleet.submit("brief", projects, batch_size=len(projects))
     fleet.sql.execute("UPDATE migrations SET params = jsonb_build_object('sleep_ms', %s::int) || %s::jsonb WHERE project LIKE 'long%%'",
-                      lasts_ms, params.get("more", "{}"))
+                      lasts_ms, more)
     return wave
 
 
@@ -34,7 +34,7 @@ def agrees(fleet):
 
 
 def held(fleet):
-    """Long bodies that a claim of many holds. None where the machine stood still for a second."""
+    """Long bodies that a claim of many holds; none where the machine stood still for a second."""
     def look():
         agrees(fleet)
         found = fleet.sql.rows(HELD)

@@ -53,12 +53,7 @@ held AS (
 over AS (
     DELETE FROM claims c
      WHERE c.worker_id = $3::bigint AND c.at < now() - interval '100 milliseconds'
-       AND NOT EXISTS (
-           SELECT FROM unnest(c.first_ids, c.last_ids) AS r (first, last)
-            CROSS JOIN LATERAL (
-                  SELECT state, worker_id, started_at FROM migrations
-                   WHERE id BETWEEN r.first AND r.last ORDER BY id LIMIT r.last - r.first + 1) m
-            WHERE m.state = 'running' AND m.worker_id = c.worker_id AND m.started_at = c.at)),
+       AND NOT EXISTS (SELECT FROM claim_runs(c))),
 counted AS (
     INSERT INTO wave_progress AS p (wave_no, shard, claimed)
     SELECT wave_no, $4::smallint, count(*) FROM claimed GROUP BY wave_no ORDER BY wave_no

@@ -3,7 +3,7 @@
 -- $1 worker_id
 SELECT worker_id, beat, alive, boot_id, pid_ns, pid, pid_started, lease_ms, concurrency,
        array_to_string(queues, ',') AS queues, draining,
-       NOT alive AND worker_id = ANY (ARRAY(SELECT worker_id FROM claims)) AS left_over
-  FROM workers
+       NOT alive AND worker_id = ANY (claiming) AS left_over
+  FROM workers CROSS JOIN (SELECT ARRAY(SELECT worker_id FROM claims) AS claiming OFFSET 0) c
  WHERE worker_id <> $1::bigint
-   AND (alive OR ended_at > now() - interval '10 minutes' OR worker_id = ANY (ARRAY(SELECT worker_id FROM claims)))
+   AND (alive OR ended_at > now() - interval '10 minutes' OR worker_id = ANY (claiming))
