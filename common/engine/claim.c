@@ -5,7 +5,8 @@
 
 #include "base/mem.h"
 
-/* Columns of claim.sql, in order; of claim_fresh.sql and claim_many.sql the first ones. */
+/* Columns of claim.sql, in order; of claim_fresh.sql and claim_many.sql the first ones. In that of claim_many, waves have
+ * rows of their own, before all others, without an id: STARTED_MS and BODY_US stand there only. */
 enum {
         C_ID,
         C_CLAIMED,
@@ -145,13 +146,29 @@ bool claim_alive(const struct pg_result *r, size_t lock, size_t claim)
         return pg_rows(r, lock) > 0 || pg_rows(r, claim) == 0;
 }
 
+/* How many rows are of waves. */
+static int wave_rows(const struct pg_result *r, size_t claim)
+{
+        int n = 0;
+
+        while (n < pg_rows(r, claim) && pg_is_null(r, claim, n, C_ID))
+                n++;
+        return n;
+}
+
+size_t claim_answers(const struct pg_result *r, size_t claim)
+{
+        return (size_t)(pg_rows(r, claim) - wave_rows(r, claim));
+}
+
 size_t claim_lacks(const struct pg_result *r, size_t claim, int64_t *ids, size_t n)
 {
-        size_t rows = (size_t)pg_rows(r, claim), left = 0;
+        size_t rows = claim_answers(r, claim), left = 0;
+        int from = wave_rows(r, claim);
         autofree int64_t *known = xreallocarray(NULL, rows + 1, sizeof(*known));
 
         for (size_t i = 0; i < rows; i++)
-                known[i] = pg_int(r, claim, (int)i, C_ID);
+                known[i] = pg_int(r, claim, from + (int)i, C_ID);
         qsort(known, rows, sizeof(*known), by_id);
         for (size_t i = 0; i < n; i++)
                 if (!bsearch(&ids[i], known, rows, sizeof(*known), by_id))
@@ -159,10 +176,11 @@ size_t claim_lacks(const struct pg_result *r, size_t claim, int64_t *ids, size_t
         return left;
 }
 
-static int lock_row(const struct pg_result *r, size_t lock, int64_t wave_no)
+/* The first of the rows that are of this wave, or -1. */
+static int row_of(const struct pg_result *r, size_t s, int rows, int col, int64_t wave_no)
 {
-        for (int i = 0; i < pg_rows(r, lock); i++)
-                if (pg_int(r, lock, i, L_WAVE_NO) == wave_no)
+        for (int i = 0; i < rows; i++)
+                if (pg_int(r, s, i, col) == wave_no)
                         return i;
         return -1;
 }
@@ -184,20 +202,30 @@ static void read_delivery(const struct pg_result *r, size_t s, int row, struct c
         out->shut = d->end == END_PENDING && pg_bool(r, s, row, C_SHUT);
 }
 
-/* poll: a parked one, whose attempt goes on. */
-static void read_job(const struct pg_result *r, size_t lock, int l, size_t s, int row, bool poll,
-                     struct claim_row *out)
+/* A column that stands in the wave's row where it has one. */
+static int64_t of_wave(const struct claim_cursor *c, int row, int col)
 {
+        return pg_int(c->r, c->claim, c->wave_row < 0 ? row : c->wave_row, col);
+}
+
+/* poll: a parked one, whose attempt goes on. */
+static void read_job(const struct claim_cursor *c, int row, bool poll, struct claim_row *out)
+{
+        const struct pg_result *r = c->r;
+        size_t s = c->claim, lock = c->lock;
+        int l = c->lock_row;
         struct job *j = &out->job;
 
         j->id = out->id;
-        j->wave_no = pg_int(r, s, row, C_WAVE_NO);
+        j->wave_no = c->wave_no;
         j->poll = poll;
         j->attempt = (int32_t)pg_int(r, s, row, poll ? C_ATTEMPT : C_CLAIMED);
         j->spent = (int32_t)pg_int(r, s, row, C_SPENT);
         j->polls = poll ? (int32_t)pg_int(r, s, row, C_POLLS) : 0;
-        j->started_ms = pg_int(r, s, row, C_STARTED_MS);
-        j->first_started_ms = pg_int(r, s, row, C_FIRST_STARTED_MS);
+        j->started_ms = of_wave(c, row, C_STARTED_MS);
+        j->first_started_ms = pg_is_null(r, s, row, C_FIRST_STARTED_MS)
+                                      ? j->started_ms
+                                      : pg_int(r, s, row, C_FIRST_STARTED_MS);
         j->brz_project_id = pg_int(r, s, row, C_TARGET);
         j->project = pg_text(r, s, row, C_PROJECT);
         j->project_params = pg_text(r, s, row, C_PARAMS);
@@ -216,35 +244,61 @@ static void read_job(const struct pg_result *r, size_t lock, int l, size_t s, in
                 j->options = "{\"mgr_manual\":1}";
 }
 
-bool claim_read(const struct pg_result *r, size_t lock, size_t claim, int row,
-                struct claim_row *out, struct wave_facts *facts, bool *ended)
+void claim_first(struct claim_cursor *c, const struct pg_result *r, size_t lock, size_t claim)
 {
-        int64_t wave_no = pg_int(r, claim, row, C_WAVE_NO);
-        int l = lock_row(r, lock, wave_no);
-        bool poll = false;
+        *c = (struct claim_cursor){.r = r,
+                                   .lock = lock,
+                                   .claim = claim,
+                                   .row = wave_rows(r, claim),
+                                   .wave_no = -1,
+                                   .lock_row = -1,
+                                   .wave_row = -1};
+}
 
+static void enter(struct claim_cursor *c, int64_t wave_no)
+{
+        c->entered = wave_no != c->wave_no;
+        if (!c->entered)
+                return;
+        c->wave_no = wave_no;
+        c->wave_row = row_of(c->r, c->claim, wave_rows(c->r, c->claim), C_WAVE_NO, wave_no);
+        c->lock_row = row_of(c->r, c->lock, pg_rows(c->r, c->lock), L_WAVE_NO, wave_no);
+        c->entered = c->lock_row >= 0;
+        c->ended = c->entered && pg_bool(c->r, c->lock, c->lock_row, L_ENDED);
+        if (c->entered)
+                facts_read(c->r, c->lock, c->lock_row, &lock_cols, &c->facts);
+}
+
+bool claim_next(struct claim_cursor *c, struct claim_row *out)
+{
+        const struct pg_result *r = c->r;
+        size_t claim = c->claim;
+        bool poll = false;
+        int row = c->row;
+
+        if (row >= pg_rows(r, claim))
+                return false;
+        c->row++;
+        enter(c, pg_int(r, claim, row, C_WAVE_NO));
         memset(out, 0, sizeof(*out));
         out->id = pg_int(r, claim, row, C_ID);
         out->delivery.id = out->id;
-        out->delivery.wave_no = wave_no;
+        out->delivery.wave_no = c->wave_no;
         out->claimed = !pg_is_null(r, claim, row, C_CLAIMED);
-        out->body_us = pg_is_null(r, claim, row, C_BODY_US) ? -1 : pg_int(r, claim, row, C_BODY_US);
+        out->body_us = pg_is_null(r, claim, c->wave_row < 0 ? row : c->wave_row, C_BODY_US)
+                               ? -1
+                               : of_wave(c, row, C_BODY_US);
         if (!out->claimed) {
                 const char *state = pg_text(r, claim, row, C_STATE);
                 out->twin = pg_bool(r, claim, row, C_TWIN);
                 poll = state && !strcmp(state, "parked") && pg_bool(r, claim, row, C_DUE);
                 out->claimed = poll;
         }
-        *ended = l >= 0 && pg_bool(r, lock, l, L_ENDED);
-        if (l < 0) {
+        if (c->lock_row < 0)
                 out->claimed = false;
-                read_delivery(r, claim, row, out);
-                return false;
-        }
         if (out->claimed)
-                read_job(r, lock, l, claim, row, poll, out);
+                read_job(c, row, poll, out);
         else
                 read_delivery(r, claim, row, out);
-        facts_read(r, lock, l, &lock_cols, facts);
         return true;
 }

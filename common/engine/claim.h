@@ -30,13 +30,25 @@ void claim_add(struct pg_tx *tx, const int64_t *ids, size_t n, const struct clai
  * statement claim_lock in the same answer. Not for fresh claims.
  */
 bool claim_alive(const struct pg_result *r, size_t lock, size_t claim);
-/* Leaves of the ids those for which there is no row, in their order, and returns how many these are. */
+/* How many of the ids have an answer. */
+size_t claim_answers(const struct pg_result *r, size_t claim);
+/* Leaves of the ids those for which there is none, in their order, and returns how many these are. */
 size_t claim_lacks(const struct pg_result *r, size_t claim, int64_t *ids, size_t n);
-/*
- * Reads one row. `*ended`: its wave is over.
- * Returns whether `facts` was filled.
- */
-bool claim_read(const struct pg_result *r, size_t lock, size_t claim, int row,
-                struct claim_row *out, struct wave_facts *facts, bool *ended);
+
+/* Goes through the answers. */
+struct claim_cursor {
+        const struct pg_result *r;
+        size_t lock, claim;
+        int row;         /* the next one */
+        int64_t wave_no; /* of the answer that was read last, */
+        int lock_row,
+                wave_row; /* and where it is in the answers of lock and claim; -1: not there */
+        bool entered;     /* it is another one than that before, and these are known of it: */
+        struct wave_facts facts;
+        bool ended; /* the wave is over */
+};
+void claim_first(struct claim_cursor *c, const struct pg_result *r, size_t lock, size_t claim);
+/* The texts of *out live as long as the answer. False: there is no more. */
+bool claim_next(struct claim_cursor *c, struct claim_row *out);
 
 #endif

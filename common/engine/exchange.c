@@ -62,6 +62,7 @@ struct batch {
         int64_t *ids; /* claims */
         size_t nids;
         bool has_settle, has_claim, failed;
+        bool completed; /* all of its outcomes are `completed`, and are settled by settle_completed */
         bool judged_later; /* of outcomes: whether a wave is to be judged is not asked right behind it */
         bool passes; /* its claims may be in slots that its outcomes free: these are told to claim_lock_many */
         bool fresh; /* the claim is claim_fresh or claim_many, which leave ids for claim */
@@ -273,7 +274,7 @@ void exchange_claim(struct exchange *x, int64_t id)
 }
 
 /* Before all others. */
-static void claim_first(struct exchange *x, const int64_t *ids, size_t n)
+static void put_first(struct exchange *x, const int64_t *ids, size_t n)
 {
         room_for_claims(x, n);
         memmove(x->claims + n, x->claims, x->nclaims * sizeof(*ids));
@@ -524,32 +525,42 @@ void exchange_look(struct exchange *x, const int64_t *ids, size_t n, int64_t lis
 
 enum { SETTLE_AT = 1 };
 
+/* The outcomes of a batch, in its order. */
+static size_t rows_of(const struct batch *b, struct settle_row *rows)
+{
+        size_t n = 0;
+
+        LIST_EACH(l, &b->items)
+        {
+                const struct item *it = CONTAINER_OF(l, struct item, link);
+                rows[n++] = (struct settle_row){it->of.id, it->of.number, it->of.poll, &it->o};
+        }
+        return n;
+}
+
 static void read_settled(struct exchange *x, struct batch *b, const struct pg_result *r)
 {
+        struct settle_row rows[SETTLE_MAX];
+        const char *states[SETTLE_MAX];
         int64_t refused[SETTLE_MAX];
-        bool told[SETTLE_MAX] = {false}; /* of the same outcome that came twice, one is settled */
-        size_t nrefused = 0;
-        int next = 0;
+        size_t n = rows_of(b, rows), nrefused = 0;
         struct list *l;
 
         FAULT_POINT(settle_committed);
-        settle_read(r, SETTLE_AT, &b->after);
-        while ((l = list_pop_front(&b->items))) {
+        if (b->completed)
+                settle_read_completed(r, SETTLE_AT, rows, n, states, &b->after);
+        else
+                settle_read(r, SETTLE_AT, rows, n, states, &b->after);
+        for (size_t i = 0; (l = list_pop_front(&b->items)); i++) {
                 struct item *it = CONTAINER_OF(l, struct item, link);
-                int row = settle_find(r, SETTLE_AT, next, it->of.id, it->of.number);
-                if (row >= 0 && told[row])
-                        row = -1;
-                if (row >= 0) {
-                        told[row] = true;
-                        next = row + 1;
-                } else {
+                if (!states[i]) {
                         refused[nrefused++] = it->of.id;
                         metric_add(METRIC_SETTLE_REFUSED, 1, NULL);
                         log_info("settle.refused", LI("id", it->of.id),
                                  LI("attempt", it->of.number));
                 }
                 if (it->fn)
-                        it->fn(row >= 0, row >= 0 ? settle_state(r, SETTLE_AT, row) : NULL, it->arg);
+                        it->fn(states[i], states[i], it->arg);
                 item_free(it);
         }
         b->nitems = b->nbrief = 0;
@@ -563,7 +574,7 @@ static void be_careful(struct exchange *x, const int64_t *left, size_t n)
         if (x->caution > CAREFUL)
                 x->caution = CAREFUL;
         x->careful = x->caution;
-        claim_first(x, left, n);
+        put_first(x, left, n);
 }
 
 /* Ids without an answer: a fresh claim has left them, and any is no migration's for claim: its delivery is over. */
@@ -609,6 +620,8 @@ static void read_claimed(struct exchange *x, struct batch *b, const struct pg_re
 {
         size_t lock = claim_begins(b), claim = claim_at(b);
         char shut[QUEUE_NAME_MAX + 1] = "";
+        struct claim_cursor c;
+        struct claim_row row;
         size_t claimed = 0;
 
         if (!b->fresh && !claim_alive(r, lock, claim)) {
@@ -616,17 +629,14 @@ static void read_claimed(struct exchange *x, struct batch *b, const struct pg_re
                 return;
         }
         FAULT_POINT(claim_committed);
-        for (int i = 0; i < pg_rows(r, claim); i++) {
-                struct claim_row row;
-                struct wave_facts f;
-                bool over = false;
-                if (claim_read(r, lock, claim, i, &row, &f, &over)) {
-                        after_facts(&b->after, &f);
-                        if (over)
-                                after_over(&b->after, &f);
-                        if (row.shut && strcmp(shut, f.queue) != 0)
-                                x->o.on_shut(memcpy(shut, f.queue, sizeof(shut)), x->o.arg);
+        for (claim_first(&c, r, lock, claim); claim_next(&c, &row);) {
+                if (c.entered) {
+                        after_facts(&b->after, &c.facts);
+                        if (c.ended)
+                                after_over(&b->after, &c.facts);
                 }
+                if (row.shut && c.lock_row >= 0 && strcmp(shut, c.facts.queue) != 0)
+                        x->o.on_shut(memcpy(shut, c.facts.queue, sizeof(shut)), x->o.arg);
                 claimed += row.claimed;
                 if (!row.claimed)
                         after_add(&b->after, &row.delivery);
@@ -635,7 +645,7 @@ static void read_claimed(struct exchange *x, struct batch *b, const struct pg_re
                                  "running");
                 x->o.on_claim(&row, x->o.arg);
         }
-        if ((size_t)pg_rows(r, claim) < b->nids)
+        if (claim_answers(r, claim) < b->nids)
                 read_unanswered(x, b, r, claim);
         else if (b->fresh)
                 x->caution /= 2;
@@ -793,12 +803,11 @@ static void add_settle(struct exchange *x, struct batch *b, struct pg_tx *tx)
         struct settle_row rows[SETTLE_MAX];
         struct settle_by by = {
                 .cfg = x->o.cfg, .worker = x->o.worker, .shard = x->o.shard, .claims = b->passes};
-        size_t n = 0;
+        size_t n = rows_of(b, rows);
 
         LIST_EACH(l, &b->items)
         {
                 const struct item *it = CONTAINER_OF(l, struct item, link);
-                rows[n++] = (struct settle_row){it->of.id, it->of.number, it->of.poll, &it->o};
                 if (it->of.wave_no)
                         touched_wave(&b->touched, it->of.wave_no);
                 else
@@ -807,8 +816,8 @@ static void add_settle(struct exchange *x, struct batch *b, struct pg_tx *tx)
         }
         pg_stmt(tx, SQL_SETTLE_LOCK);
         touched_args(tx, &b->touched);
-        b->judged_later =
-                settle_add(tx, rows, n, &by) && unjudged_can_wait(x->unjudged, &b->touched);
+        b->completed = settle_add(tx, rows, n, &by);
+        b->judged_later = b->completed && unjudged_can_wait(x->unjudged, &b->touched);
         PG_FAULT_SENT(tx, settle_sent);
 }
 

@@ -21,12 +21,13 @@ struct columns {
         int32_t attempts[SETTLE_MAX], polls[SETTLE_MAX];
         const char *kinds[SETTLE_MAX], *classes[SETTLE_MAX], *errors[SETTLE_MAX];
         const char *results[SETTLE_MAX], *memos[SETTLE_MAX];
-        bool all_completed;
+        bool all_completed, any_result, any_memo, any_target, any_poll;
 };
 
 static void fill(struct columns *c, const struct settle_row *rows, size_t n)
 {
         c->all_completed = n > 0;
+        c->any_result = c->any_memo = c->any_target = c->any_poll = false;
         for (size_t i = 0; i < n; i++) {
                 const struct outcome *o = rows[i].o;
                 c->ids[i] = rows[i].id;
@@ -41,19 +42,24 @@ static void fill(struct columns *c, const struct settle_row *rows, size_t n)
                 c->target[i] = o->brz_project_id;
                 c->took[i] = o->took_us;
                 c->all_completed &= o->kind == OUTCOME_COMPLETED;
+                c->any_result |= o->result != NULL;
+                c->any_memo |= o->memo != NULL;
+                c->any_target |= o->brz_project_id != 0;
+                c->any_poll |= rows[i].poll;
         }
 }
 
+/* A column in which nothing stands is empty: it costs nothing then. */
 static void add_completed(struct pg_tx *tx, const struct columns *c, size_t n,
                           const struct settle_by *by)
 {
         pg_stmt(tx, SQL_SETTLE_COMPLETED);
         pg_arg_int8s(tx, c->ids, n);
         pg_arg_int4s(tx, c->attempts, n);
-        pg_arg_texts(tx, c->results, n);
-        pg_arg_texts(tx, c->memos, n);
-        pg_arg_int8s(tx, c->target, n);
-        pg_arg_int4s(tx, c->polls, n);
+        pg_arg_texts(tx, c->results, c->any_result ? n : 0);
+        pg_arg_texts(tx, c->memos, c->any_memo ? n : 0);
+        pg_arg_int8s(tx, c->target, c->any_target ? n : 0);
+        pg_arg_int4s(tx, c->polls, c->any_poll ? n : 0);
         pg_arg_int(tx, by->worker);
         pg_arg_int(tx, by->shard);
         pg_arg_bool(tx, by->careful);
@@ -94,13 +100,42 @@ bool settle_add(struct pg_tx *tx, const struct settle_row *rows, size_t n,
         return false;
 }
 
-/* Columns of settle and settle_completed: id, attempt, wave_no, state, wait_ms, class, version,
- * wave_state, batch_size, priority, queue; the last five, of the wave, in one row of each wave at least.
- * Of settle_completed one more, there too: watched. */
+/* Columns of settle: id, attempt, wave_no, state, wait_ms, class, version, wave_state, batch_size, priority, queue;
+ * the last five, of the wave, in one row of each wave at least. */
 static const struct facts_cols settle_cols = {2, 6, 7, 8, 9, 10};
-enum { WATCHED = 11 };
 
-void settle_read(const struct pg_result *r, size_t s, struct after *a)
+/* The row for this outcome, or -1. Looks at `next` first, where it usually is. */
+static int find(const struct pg_result *r, size_t s, int next, const struct settle_row *of)
+{
+        int rows = pg_rows(r, s);
+
+        for (int n = 0; n < rows; n++) {
+                int i = (next + n) % rows;
+                if (pg_int(r, s, i, 0) == of->id && pg_int(r, s, i, 1) == of->attempt)
+                        return i;
+        }
+        return -1;
+}
+
+static void find_all(const struct pg_result *r, size_t s, const struct settle_row *rows, size_t n,
+                     const char **states)
+{
+        bool told[SETTLE_MAX] = {false}; /* of the same outcome that came twice, one is settled */
+        int next = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                int row = find(r, s, next, &rows[i]);
+                states[i] = NULL;
+                if (row < 0 || told[row])
+                        continue;
+                told[row] = true;
+                next = row + 1;
+                states[i] = pg_text(r, s, row, 3);
+        }
+}
+
+void settle_read(const struct pg_result *r, size_t s, const struct settle_row *rows, size_t n,
+                 const char **states, struct after *a)
 {
         int64_t wave_no = 0; /* whose facts were read last */
         const char *state = NULL;
@@ -130,18 +165,43 @@ void settle_read(const struct pg_result *r, size_t s, struct after *a)
         }
         if (state)
                 metric_add(METRIC_SETTLED, alike, state, NULL);
+        find_all(r, s, rows, n, states);
 }
 
-int settle_find(const struct pg_result *r, size_t s, int next, int64_t id, int32_t attempt)
-{
-        int rows = pg_rows(r, s);
+/* Columns of settle_completed: wave_no, places, version, wave_state, batch_size, priority, queue, watched. */
+enum { PLACES = 1, WATCHED = 7 };
+static const struct facts_cols completed_cols = {0, 2, 3, 4, 5, 6};
+static const char completed[] = "completed";
 
-        for (int n = 0; n < rows; n++) {
-                int i = (next + n) % rows;
-                if (pg_int(r, s, i, 0) == id && pg_int(r, s, i, 1) == attempt)
-                        return i;
+static void completed_row(const struct settle_row *of, int64_t wave_no, struct after *a)
+{
+        struct delivery d = {.id = of->id, .wave_no = wave_no, .end = END_SETTLED};
+
+        after_add(a, &d);
+        news_row(&a->news, wave_no, of->id, of->attempt, completed);
+}
+
+void settle_read_completed(const struct pg_result *r, size_t s, const struct settle_row *rows,
+                           size_t n, const char **states, struct after *a)
+{
+        int settled = 0;
+
+        memset(states, 0, n * sizeof(*states));
+        for (int row = 0; row < pg_rows(r, s); row++) {
+                int64_t wave_no = pg_int(r, s, row, completed_cols.wave_no), place;
+                const char *places = pg_text(r, s, row, PLACES);
+                struct wave_facts f;
+
+                facts_read(r, s, row, &completed_cols, &f);
+                after_facts(a, &f);
+                while (pg_next_int(&places, &place)) {
+                        states[place - 1] = completed;
+                        completed_row(&rows[place - 1], wave_no, a);
+                        settled++;
+                }
         }
-        return -1;
+        if (settled)
+                metric_add(METRIC_SETTLED, settled, completed, NULL);
 }
 
 bool settle_is_watched(const struct pg_result *r, size_t s)
@@ -150,9 +210,4 @@ bool settle_is_watched(const struct pg_result *r, size_t s)
                 if (pg_bool(r, s, row, WATCHED))
                         return true;
         return false;
-}
-
-const char *settle_state(const struct pg_result *r, size_t s, int row)
-{
-        return pg_text(r, s, row, 3);
 }

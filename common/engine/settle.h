@@ -32,12 +32,16 @@ struct settle_by {
  */
 bool settle_add(struct pg_tx *tx, const struct settle_row *rows, size_t n,
                 const struct settle_by *by);
-/* Turns each row of the answer into a delivery and facts. */
-void settle_read(const struct pg_result *r, size_t s, struct after *a);
-/* The row of the answer for this attempt, or -1: it was refused. Looks at `next` first, where it usually is. */
-int settle_find(const struct pg_result *r, size_t s, int next, int64_t id, int32_t attempt);
-/* Where all have completed: whether that can let others go, or open a wave. */
+/*
+ * Turns the answer into deliveries and facts, and tells the state of each row that was given, NULL: it was refused.
+ * The texts live as long as the answer. n is 0 where `reap` was asked for.
+ */
+void settle_read(const struct pg_result *r, size_t s, const struct settle_row *rows, size_t n,
+                 const char **states, struct after *a);
+/* The same where all have completed, */
+void settle_read_completed(const struct pg_result *r, size_t s, const struct settle_row *rows,
+                           size_t n, const char **states, struct after *a);
+/* and whether that can let others go, or open a wave. */
 bool settle_is_watched(const struct pg_result *r, size_t s);
-const char *settle_state(const struct pg_result *r, size_t s, int row);
 
 #endif

@@ -67,6 +67,8 @@ const char *pg_text(const struct pg_result *r, size_t s, int row, int col);
 size_t pg_length(const struct pg_result *r, size_t s, int row, int col);
 int64_t pg_int(const struct pg_result *r, size_t s, int row, int col); /* null: 0 */
 bool pg_bool(const struct pg_result *r, size_t s, int row, int col);   /* null: false */
+/* The next number of the text of an array of them; moves `at` behind it. False: there is none, nor where it is NULL. */
+bool pg_next_int(const char **at, int64_t *out);
 bool pg_is_null(const struct pg_result *r, size_t s, int row, int col);
 int64_t pg_affected(const struct pg_result *r, size_t s);
 

@@ -52,6 +52,19 @@ bool pg_bool(const struct pg_result *r, size_t s, int row, int col)
         return *PQgetvalue(cell_of(r, s, row, col), row, col) == 't';
 }
 
+bool pg_next_int(const char **at, int64_t *out)
+{
+        char *end;
+
+        if (!*at || (**at != '{' && **at != ','))
+                return false;
+        *out = strtoll(*at + 1, &end, 10);
+        if (end == *at + 1) /* {} */
+                return false;
+        *at = end;
+        return true;
+}
+
 int64_t pg_affected(const struct pg_result *r, size_t s)
 {
         return strtoll(PQcmdTuples(result_of(r, s)), NULL, 10);

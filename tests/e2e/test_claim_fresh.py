@@ -76,6 +76,16 @@ def learn(c, wave_no, bodies, us):
                bodies_us = p.bodies_us + excluded.bodies_us""", (wave_no, bodies, bodies * us))
 
 
+def whole(row, wave):
+    """An answer of claim_many says once of each wave what is the same for all of it, and leaves out what is usual."""
+    if wave is None:
+        return row
+    assert row["started_ms"] is None and row["body_us"] is None
+    row.update(started_ms=wave["started_ms"], body_us=wave["body_us"], spent=row["spent"] or 0,
+               first_started_ms=row["first_started_ms"] or wave["started_ms"])
+    return row
+
+
 def claimed_by(c, full, ids, short, lone, many, long=()):
     """What the claim claimed, {id: its answer}, and what it left in the tables; nothing of it stays."""
     first, last = ranges(ids)
@@ -94,7 +104,9 @@ def claimed_by(c, full, ids, short, lone, many, long=()):
     else:
         c.execute("EXECUTE claim_fresh (%s::bigint[], %s, %s, %s, %s::bigint[], %s, %s::bigint[], 20000, 4)",
                   (ids, *values, lone, list(long)))
-    answers = {r["id"]: r for r in c.fetchall() if r["claimed"] is not None}
+    rows = c.fetchall()
+    of_wave = {r["wave_no"]: r for r in rows if r["id"] is None}
+    answers = {r["id"]: whole(r, of_wave.get(r["wave_no"])) for r in rows if r["claimed"] is not None}
     tables = {}
     for table, key in (("migrations", "id"), ("under_way", "migration_id"), ("wave_progress", "wave_no, shard")):
         c.execute(f"SELECT * FROM {table} ORDER BY {key}")

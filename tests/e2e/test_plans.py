@@ -21,7 +21,7 @@ STATEMENTS = {
     "claim_many": "'{1}', '{2}', 1, 1, '{default}', '{}', true, '{}', 20000, 4",
     "settle_lock": "'{1}', '{}'",
     "settle": "'{1}', '{1}', '{completed}', '{NULL}', '{NULL}', '{NULL}', '{NULL}', '{-1}', '{0}', 1, 1, 1, 1, 1, '{0}', 0, false, '{0}', true",
-    "settle_completed": "'{1}', '{1}', '{NULL}', '{NULL}', '{0}', '{0}', 1, 1, false, '{0}', true",
+    "settle_completed": "'{1}', '{1}', '{NULL}', '{}', '{}', '{}', 1, 1, false, '{0}', true",
     "waves_to_judge": "'{1}', '{1}'",
     "look": "'{1}'",
     "claim_note": "1",
@@ -105,6 +105,18 @@ def test_ranges_are_looked_up_where_there_are_many_rows(large, name):
     assert found
     for node in found:
         assert node.get("TID Cond") or node.get("Index Cond") in RANGES, json.dumps(node, indent=1)
+
+
+def test_what_runs_is_read_once_for_a_demand(session):
+    """Not for each wave, nor each id held against each other one: both took a second where thousands run."""
+    text = (ROOT / "common/store/sql/reconcile_demand.sql").read_text()
+    session.execute(f"PREPARE demand AS {re.sub(r'^--.*$', '', text, flags=re.M)}")
+    session.execute("EXPLAIN EXECUTE demand('default', '{1}')")
+    plan = [line[0] for line in session.fetchall()]
+    runs = next(n for n, line in enumerate(plan) if "CTE runs" in line)
+    used = next(n for n, line in enumerate(plan) if "CTE Scan on runs" in line)
+    assert [runs < n < used for n, line in enumerate(plan) if "Scan using claims_pkey" in line] == [True], plan
+    assert "NOT (hashed SubPlan" in plan[used + 1], plan
 
 
 def test_it_would_notice_a_plan_that_reads_all(session):

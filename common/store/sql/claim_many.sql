@@ -1,7 +1,7 @@
 -- What claim_fresh does, for many ids, given as ranges: neighbours come together, and each range is looked up once.
 -- The planner does not know them and takes each for a part of the table: the order and the limit make it use the index
 -- all the same. claim_lock_many has locked their waves, and told how, and how many of each are given. A wave that has
--- become larger than its window since then is left out, unless that is guarded.
+-- become larger than its window since then is left out, unless that is guarded. first_started_ms is null where it is this start.
 -- $1 bigint[] first ids and $2 bigint[] last ids of ranges   $3 to $6 as $2 to $5 of claim
 -- $7 no more are given than may be claimed that are not known to be short   $8 to $10 as of claim
 WITH w AS MATERIALIZED (
@@ -37,27 +37,32 @@ claimed AS (
        AND m.state = 'pending'
     RETURNING m.id, m.wave_no, m.attempt, m.project, m.brz_project_id, m.spent, m.params, m.memo,
               m.first_started_at),
+each AS MATERIALIZED (
+    SELECT wave_no, count(*) AS n FROM claimed GROUP BY wave_no),
 -- what is known to be short is noted in one row of `claims`
-together AS MATERIALIZED (
+apart AS MATERIALIZED (
     SELECT wave_no FROM w
-     WHERE short AND NOT EXISTS (SELECT FROM workers WHERE slot IS NOT NULL AND protocol < 3)),
+     WHERE NOT short OR EXISTS (SELECT FROM workers WHERE slot IS NOT NULL AND protocol < 3)),
 noted AS (
     INSERT INTO active (migration_id, wave_no, state, worker_id, attempt)
     SELECT id, wave_no, 'running', $3::bigint, attempt FROM claimed
-     WHERE wave_no <> ALL (ARRAY(SELECT wave_no FROM together))),
+     WHERE EXISTS (SELECT FROM apart) AND wave_no = ANY (ARRAY(SELECT wave_no FROM apart))),
 held AS (
-    INSERT INTO claims (worker_id, first_ids, last_ids)
-    SELECT $3::bigint, $1::bigint[], $2::bigint[]
-     WHERE EXISTS (SELECT FROM claimed WHERE wave_no = ANY (ARRAY(SELECT wave_no FROM together)))),
--- looked at when most has ended, so that few are looked at twice
+    INSERT INTO claims (worker_id, first_ids, last_ids, claimed)
+    SELECT $3::bigint, $1::bigint[], $2::bigint[], sum(n) FROM each
+    HAVING bool_or(wave_no <> ALL (ARRAY(SELECT wave_no FROM apart)))),
 over AS (
-    DELETE FROM claims c
-     WHERE c.worker_id = $3::bigint AND c.at < now() - interval '100 milliseconds'
-       AND NOT EXISTS (SELECT FROM claim_runs(c))),
+    DELETE FROM claims WHERE worker_id = $3::bigint AND completed = claimed),
 counted AS (
     INSERT INTO wave_progress AS p (wave_no, shard, claimed)
-    SELECT wave_no, $4::smallint, count(*) FROM claimed GROUP BY wave_no ORDER BY wave_no
+    SELECT wave_no, $4::smallint, n FROM each ORDER BY wave_no
         ON CONFLICT (wave_no, shard) DO UPDATE SET claimed = p.claimed + excluded.claimed)
-SELECT c.id, c.attempt AS claimed, c.wave_no, c.project, c.brz_project_id, c.spent, c.params::text, c.memo::text,
-       w.now_ms AS started_ms, (date_part('epoch', c.first_started_at) * 1000)::bigint AS first_started_ms, w.body_us
-  FROM claimed c JOIN w ON w.wave_no = c.wave_no
+-- what is the same for a whole wave stands in a row of its own, before all others, without an id
+SELECT NULL::bigint AS id, NULL::int AS claimed, wave_no, NULL::text AS project, NULL::bigint AS brz_project_id,
+       NULL::int AS spent, NULL::text AS params, NULL::text AS memo, now_ms AS started_ms,
+       NULL::bigint AS first_started_ms, body_us
+  FROM w
+ UNION ALL
+SELECT id, attempt, wave_no, project, brz_project_id, nullif(spent, 0), params::text, memo::text, NULL,
+       CASE WHEN first_started_at <> now() THEN (date_part('epoch', first_started_at) * 1000)::bigint END, NULL
+  FROM claimed

@@ -1,8 +1,9 @@
 -- Settles a batch of which every outcome is `completed`, as most are: what settle does for these, in fewer
--- steps. What was asked of them meanwhile, or of their wave, is of no interest any more. Answers as settle, but that
--- what it says of a wave stands in one row of each.
+-- steps. What was asked of them meanwhile, or of their wave, is of no interest any more. Answers with one row for each
+-- wave: which places of the batch, from 1, have been settled.
 -- $1 bigint[] ids   $2 int[] attempts   $3 text[] results (JSON)   $4 text[] memos (JSON)
--- $5 bigint[] learnt targets (0: none)   $6 int[] 1: the outcome of a poll, which fits a parked row too
+-- $5 bigint[] learnt targets (0: none)   $6 int[] 1: the outcome of a poll, which fits a parked row too; $3 to $6 may be
+-- shorter than the batch, or empty
 -- $7 worker_id of bodies; 0: a webhook or a person   $8 shard   $9 as $17 of settle
 -- $10 bigint[] microseconds that bodies took (0: nobody knows)
 -- $11 a claim follows in the same transaction: it is told how many of each wave have made room (wavefleet.freed)
@@ -13,14 +14,23 @@ WITH u AS (
            result = coalesce(d.result::jsonb, m.result), memo = coalesce(d.memo::jsonb, m.memo),
            brz_project_id = coalesce(nullif(d.target, 0), m.brz_project_id)
       FROM unnest($1::bigint[], $2::int[], $3::text[], $4::text[], $5::bigint[], $6::int[],
-                  $10::bigint[])
-             AS d (id, attempt, result, memo, target, poll, took)
+                  $10::bigint[]) WITH ORDINALITY
+             AS d (id, attempt, result, memo, target, poll, took, place)
      WHERE m.id = d.id AND m.attempt = d.attempt
        AND CASE WHEN d.poll <> 0 OR $7::bigint = 0 THEN m.state IN ('running', 'parked')
                 ELSE m.state = 'running' AND m.worker_id = $7::bigint END
-    RETURNING m.id, m.attempt, m.wave_no, m.started_at, m.worker_id, d.took),
+    RETURNING m.id, m.attempt, m.wave_no, m.started_at, m.worker_id, d.took, d.place),
+-- where this worker has no row there, as where its claims are rows of `claims`, none is looked for
 gone AS (
-    DELETE FROM active a WHERE a.migration_id = ANY (ARRAY(SELECT id FROM u))),
+    DELETE FROM active a
+     WHERE a.migration_id = ANY (ARRAY(
+               SELECT id FROM u
+                WHERE $7::bigint = 0 OR cardinality($6::int[]) > 0
+                   OR EXISTS (SELECT FROM active WHERE worker_id = $7::bigint)))),
+turned AS (
+    UPDATE claims c SET completed = c.completed + g.n
+      FROM (SELECT started_at, count(*) AS n FROM u GROUP BY started_at) g
+     WHERE c.worker_id = $7::bigint AND c.at = g.started_at),
 ended AS (
     INSERT INTO attempts (migration_id, attempt, worker_id, started_at, outcome)
     SELECT id, attempt, worker_id, started_at, 'completed'
@@ -29,7 +39,7 @@ ended AS (
                                          WHERE o.migration_id = u.id AND o.attempt = u.attempt))),
 k AS MATERIALIZED (
     SELECT g.*, w.*
-      FROM (SELECT wave_no AS no, min(id) AS first_id, count(*) AS n,
+      FROM (SELECT wave_no AS no, array_agg(place) AS places, count(*) AS n,
                    count(*) FILTER (WHERE took > 0) AS bodies, sum(took)::bigint AS us FROM u GROUP BY wave_no) g
      CROSS JOIN LATERAL (SELECT version, state AS wave_state, batch_size, priority, queue, has_dependencies,
                                   has_dependencies OR gate_id IS NOT NULL AS watched
@@ -49,6 +59,5 @@ counted AS (
 told AS MATERIALIZED (
     SELECT CASE WHEN $11::boolean
                 THEN set_config('wavefleet.freed', (SELECT json_object_agg(no, n)::text FROM k), true) END)
-SELECT u.id, u.attempt, u.wave_no, 'completed' AS state, NULL AS wait_ms, NULL AS class, k.version, k.wave_state,
-       k.batch_size, k.priority, k.queue, k.watched
-  FROM told CROSS JOIN u LEFT JOIN k ON k.first_id = u.id
+SELECT k.no AS wave_no, k.places::text, k.version, k.wave_state, k.batch_size, k.priority, k.queue, k.watched
+  FROM told CROSS JOIN k

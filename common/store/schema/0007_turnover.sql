@@ -1,0 +1,21 @@
+-- Nobody looks at each migration of a claim to learn that the claim is over: settlements count what of it has completed.
+-- When that is as many as it has claimed, its row goes. What ends otherwise is not counted, and such a claim goes with
+-- claim_note. `claimed` is null where a worker of protocol 3 has claimed: that one looks itself.
+ALTER TABLE claims
+    ADD COLUMN claimed   int, -- all that the statement has claimed
+    ADD COLUMN completed int NOT NULL DEFAULT 0;
+ALTER TABLE claims SET (fillfactor = 50);
+
+-- What of a claim still runs, of the ids between two.
+CREATE FUNCTION claim_runs_within(c claims, first_id bigint, last_id bigint) RETURNS SETOF migrations LANGUAGE sql STABLE AS $$
+    SELECT m.*
+      FROM unnest(c.first_ids, c.last_ids) AS g (first, last)
+     CROSS JOIN LATERAL (
+           SELECT * FROM wavefleet.migrations WHERE id BETWEEN g.first AND g.last ORDER BY id LIMIT g.last - g.first + 1) m
+     WHERE g.first <= last_id AND g.last >= first_id
+       AND m.state = 'running' AND m.worker_id = c.worker_id AND m.started_at = c.at
+$$;
+
+CREATE OR REPLACE FUNCTION claim_runs(c claims) RETURNS SETOF migrations LANGUAGE sql STABLE AS $$
+    SELECT m.* FROM wavefleet.claim_runs_within(c, 0, 9223372036854775807) m
+$$;
