@@ -105,8 +105,8 @@ for _, w in ipairs(waves) do enlist(w) end
 -- PostgreSQL less, and the others' batches are of other waves.
 if processing then
   moves = math.max(moves, want)
-  for i = 1, sources do
-    queues[i].floor = want
+  for i = 1, sources do queues[i].floor = want end
+  for i = 1, sources > 0 and sources or #queues do -- none: a piece before the last, which takes nothing
     queues[i].share = math.max(1, want, #ended)
   end
 end
