@@ -7,6 +7,7 @@
  */
 #include "engine/exchange.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -798,13 +799,36 @@ static void take_outcomes(struct exchange *x, struct batch *b)
         }
 }
 
+static int by_id(const void *a, const void *b)
+{
+        const struct item *x = *(const struct item *const *)a, *y = *(const struct item *const *)b;
+
+        return (x->of.id > y->of.id) - (x->of.id < y->of.id);
+}
+
+/* Neighbours stand side by side in PostgreSQL's pages, too. */
+static void sort(struct batch *b)
+{
+        struct item *items[SETTLE_MAX];
+        size_t n = 0;
+
+        LIST_EACH(l, &b->items)
+        items[n++] = CONTAINER_OF(l, struct item, link);
+        qsort(items, n, sizeof(items[0]), by_id);
+        list_init(&b->items);
+        for (size_t i = 0; i < n; i++)
+                list_push_back(&b->items, &items[i]->link);
+}
+
 static void add_settle(struct exchange *x, struct batch *b, struct pg_tx *tx)
 {
         struct settle_row rows[SETTLE_MAX];
         struct settle_by by = {
                 .cfg = x->o.cfg, .worker = x->o.worker, .shard = x->o.shard, .claims = b->passes};
-        size_t n = rows_of(b, rows);
+        size_t n;
 
+        sort(b);
+        n = rows_of(b, rows);
         LIST_EACH(l, &b->items)
         {
                 const struct item *it = CONTAINER_OF(l, struct item, link);
