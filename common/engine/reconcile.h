@@ -19,6 +19,12 @@ struct wave_view {
 /* From a row of reconcile_waves. */
 void wave_view_read(const struct pg_result *r, int row, struct wave_view *v);
 
+/*
+ * How many are in PostgreSQL and not in Redis, which was counted before. Between the two, ids only leave the sum of
+ * pending, running and parked, so these are nowhere, or have no slot any more although they are not settled yet.
+ */
+int64_t wave_view_lacks(const struct wave_view *v);
+
 struct pass; /* one pass, all waves */
 typedef void (*pass_fn)(bool complete, const struct wave_view *waves, size_t n, void *arg);
 /* Runs one pass; fn is called at its end with the waves as they were seen. */
@@ -26,7 +32,7 @@ void pass_start(struct engine_worker *w, pass_fn fn, void *arg);
 
 /*
  * Reads one wave id by id and puts right what is missing or wrong; fn at the end. Not `whole`: only its
- * slots are looked at, and the backlog only when one of them is nobody's.
+ * slots are looked at, and the backlog only when one of them is nobody's, or more is missing than they explain.
  */
 void rebuild_start(struct engine_worker *w, const struct wave_view *v, bool whole,
                    const int64_t *workers, size_t nworkers, void (*fn)(void *arg), void *arg);

@@ -49,20 +49,16 @@ static bool pass_on(struct pass *p, const struct err *e)
 
 /* ---- last: the waves that differ ---- */
 
-/*
- * Redis was counted before PostgreSQL. Between the two, ids only leave the sum of pending, running and
- * parked, so fewer in Redis than in PostgreSQL means that some are nowhere.
- */
-static bool misses(const struct wave_view *v)
+int64_t wave_view_lacks(const struct wave_view *v)
 {
-        return !v->redis.open || v->redis.backlog + v->redis.window < v->pending + v->inflight;
+        return v->pending + v->inflight - v->redis.backlog - v->redis.window;
 }
 
 static bool differs(const struct wave_view *v)
 {
         const struct wave_counts *r = &v->redis;
 
-        return misses(v) || r->version < v->facts.version || r->paused != v->facts.paused ||
+        return !r->open || wave_view_lacks(v) > 0 || r->version < v->facts.version || r->paused != v->facts.paused ||
                r->batch_size != v->facts.batch_size || r->window != v->inflight;
 }
 
@@ -114,7 +110,7 @@ static void next_wave(void *arg)
                         broker_facts(p->w->broker, &v->facts, told, NULL);
                 if (!differs(v))
                         continue;
-                rebuild_start(p->w, v, misses(v), p->workers, p->nworkers, next_wave, p);
+                rebuild_start(p->w, v, !v->redis.open, p->workers, p->nworkers, next_wave, p);
                 return;
         }
         pass_end(p);

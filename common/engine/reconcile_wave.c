@@ -130,6 +130,16 @@ static void added(const struct err *e, void *arg)
                 ask_inflight(b, looked_again);
 }
 
+/* More are missing than have given their slots to what follows them (broker/README.md) and wait for their settlement. */
+static bool misses(const struct rebuild *b)
+{
+        int64_t passed = 0;
+
+        for (size_t i = 0; i < b->ninflight; i++)
+                passed += !map_get(b->window, b->inflight[i]) && map_get(b->moving, b->inflight[i]);
+        return wave_view_lacks(&b->v) > passed;
+}
+
 /* Slots whose rows are neither running nor parked nor on their way to a worker are nobody's. */
 static void inflight_seen(const struct pg_result *r, const struct err *e, void *arg)
 {
@@ -153,7 +163,7 @@ static void inflight_seen(const struct pg_result *r, const struct err *e, void *
                 if (!map_get(now, id) && !map_get(b->moving, id))
                         b->drop[b->ndrop++] = id;
         map_free(now);
-        if (b->ndrop && !b->whole) { /* perhaps a pending one that is nowhere: look at everything */
+        if (!b->whole && (b->ndrop || misses(b))) { /* perhaps a pending one is nowhere: look at everything */
                 rebuild_start(b->w, &b->v, true, b->workers, b->nworkers, b->fn, b->arg);
                 rebuild_free(b);
                 return;
