@@ -1,4 +1,4 @@
-/* channel.c - frames over a socket that is never waited for. */
+/* channel.c - frames over a socket and a pipe that are never waited for. */
 #include "worker/channel.h"
 
 #include <assert.h>
@@ -17,7 +17,7 @@ enum {
 };
 
 struct channel {
-        int fd;
+        struct pipe_ends pipe;
         struct event *readable, *writable;
         struct channel_events events;
         struct buf in;  /* the beginning of a message */
@@ -31,15 +31,16 @@ struct channel {
 static void on_readable(evutil_socket_t fd, short what, void *arg);
 static void on_writable(evutil_socket_t fd, short what, void *arg);
 
-struct channel *channel_new(struct loop *l, int fd, const struct channel_events *events)
+struct channel *channel_new(struct loop *l, const struct pipe_ends *pipe,
+                            const struct channel_events *events)
 {
         struct channel *c = xmalloc(sizeof(*c));
-        *c = (struct channel){.fd = fd,
+        *c = (struct channel){.pipe = *pipe,
                               .events = *events,
                               .in = BUF_INIT(MESSAGE_MAX_BYTES + READ_BYTES),
                               .out = BUF_INIT(OUT_MAX_BYTES)};
-        c->readable = event_new(loop_base(l), fd, EV_READ | EV_PERSIST, on_readable, c);
-        c->writable = event_new(loop_base(l), fd, EV_WRITE | EV_PERSIST, on_writable, c);
+        c->readable = event_new(loop_base(l), pipe->up, EV_READ | EV_PERSIST, on_readable, c);
+        c->writable = event_new(loop_base(l), pipe->down, EV_WRITE | EV_PERSIST, on_writable, c);
         assert(c->readable && c->writable);
         event_add(c->readable, NULL);
         return c;
@@ -51,7 +52,7 @@ void channel_free(struct channel *c)
                 return;
         event_free(c->readable);
         event_free(c->writable);
-        close(c->fd);
+        pipe_ends_close(&c->pipe);
         if (c->secret)
                 mem_wipe(c->out.data, c->out.len);
         buf_fini(&c->in);
@@ -100,7 +101,7 @@ static const char no_memory[] = "there is no memory for what it says";
 static ssize_t read_fresh(struct channel *c)
 {
         static char shared[READ_BYTES];
-        ssize_t n = recv(c->fd, shared, sizeof(shared), MSG_DONTWAIT);
+        ssize_t n = read(c->pipe.up, shared, sizeof(shared));
         if (n <= 0)
                 return n;
         size_t done = hand_out(c, shared, (size_t)n);
@@ -121,7 +122,7 @@ static ssize_t read_more(struct channel *c)
                 end(c, no_memory);
                 return 0;
         }
-        ssize_t n = recv(c->fd, at, want, MSG_DONTWAIT);
+        ssize_t n = read(c->pipe.up, at, want);
         if (n <= 0)
                 return n;
         c->in.len += (size_t)n;
@@ -176,7 +177,7 @@ void channel_drain(struct channel *c)
 /* Bytes that the socket took; -1 when the runner is gone. */
 static ssize_t send_some(const struct channel *c, const char *data, size_t len)
 {
-        ssize_t n = send(c->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+        ssize_t n = send(c->pipe.down, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
         return n < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : n;
 }
 

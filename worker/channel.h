@@ -27,8 +27,9 @@ struct channel_events {
         void *arg;
 };
 
-/* Takes fd. */
-struct channel *channel_new(struct loop *l, int fd, const struct channel_events *events);
+/* Takes the descriptors, of which `up` does not block. They may be the same. */
+struct channel *channel_new(struct loop *l, const struct pipe_ends *pipe,
+                            const struct channel_events *events);
 void channel_free(struct channel *c); /* NULL is fine */
 /*
  * Sends now. 0; -1 where the message is larger than MESSAGE_MAX_BYTES, ERR_TOO_LARGE, or the runner is

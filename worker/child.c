@@ -379,7 +379,7 @@ static void on_end(const char *wrong, void *arg)
         step(c, wrong ? CHILD_RUBBISH : CHILD_EOF, wrong, NULL);
 }
 
-struct child *child_new(struct loop *l, pid_t pid, int pipe, unsigned slot,
+struct child *child_new(struct loop *l, pid_t pid, const struct pipe_ends *pipe, unsigned slot,
                         const struct child_owner *owner)
 {
         static uint64_t last_no;

@@ -95,7 +95,7 @@ struct child {
         int64_t settle_by_ms; /* dead, job in hand: its group is waited for until then */
 };
 
-struct child *child_new(struct loop *l, pid_t pid, int pipe, unsigned slot,
+struct child *child_new(struct loop *l, pid_t pid, const struct pipe_ends *pipe, unsigned slot,
                         const struct child_owner *owner);
 void child_free(struct child *c);
 

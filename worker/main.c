@@ -71,11 +71,11 @@ static void keep_standard_streams(void)
         close(fd);
 }
 
-/* A descriptor for each runner, and some for the rest, where the limit allows it. */
+/* Two descriptors for each runner, and some for the rest, where the limit allows it. */
 static void allow_descriptors(int64_t runners)
 {
         struct rlimit limit;
-        rlim_t wanted = (rlim_t)runners + DESCRIPTORS_BESIDE;
+        rlim_t wanted = 2 * (rlim_t)runners + DESCRIPTORS_BESIDE;
         if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
                 return;
         limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;

@@ -1,10 +1,10 @@
 /*
- * message.h - what a worker and its runners say to one another, over a stream socket for each runner.
+ * message.h - what a worker and its runners say to one another: down a stream socket of each runner, up a pipe.
  *
  * A frame is an 8-byte head (length of what follows, a mark, the type) and then the fields of the type's
  * struct in the order of its table, numbers as they lie in memory: both ends are the same program, so
  * there is no version. Strings carry their NUL, so that a decoded message points into its frame and is
- * valid as long as that is. A stream, not SOCK_SEQPACKET: a result may be a megabyte, more than the
+ * valid as long as that is. Streams, not SOCK_SEQPACKET: a result may be a megabyte, more than the
  * kernel takes in one packet.
  *
  *   down (to the runner)   JOB, REPLY
@@ -36,6 +36,12 @@ enum message_type {
         MESSAGE_TYPE_COUNT
 };
 enum message_way { MESSAGE_DOWN, MESSAGE_UP };
+
+/* Descriptors of one process. The socket hangs up when the other one is gone, both ways. */
+struct pipe_ends {
+        int down, up;
+};
+void pipe_ends_close(const struct pipe_ends *p);
 
 struct message_reply {
         bool ok;

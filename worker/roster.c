@@ -346,14 +346,14 @@ static int fill(struct roster *r, unsigned slot)
 {
         struct runner runner = {.slot = slot, .fence = r->fence, .cfg = r->cfg};
         struct err e = ERR_INIT;
-        int pipe;
+        struct pipe_ends pipe;
         pid_t pid = spawn_runner(&runner, &pipe, &e);
         if (pid < 0) {
                 log_error("runner.spawn", LE(&e));
                 return -1;
         }
         fence_enlist(r->fence, slot, pid);
-        r->places[slot] = child_new(r->loop, pid, pipe, slot, &r->owner);
+        r->places[slot] = child_new(r->loop, pid, &pipe, slot, &r->owner);
         wake_at(r, r->places[slot]->due_ms);
         return 0;
 }

@@ -82,7 +82,7 @@ _Noreturn void runner_main(const struct runner *r)
         uint32_t number = 0;
         int there;
         mem_insist();
-        body_init(&body, r->pipe, r->cfg);
+        body_init(&body, &r->pipe, r->cfg);
         body_say_ready(&body);
         while ((there = next_job(r, &number, &body.in, &m, &e)) > 0) {
                 bool secret = m.u.job.site_secret != NULL;

@@ -10,9 +10,10 @@
 
 #include "base/config.h"
 #include "worker/fence.h"
+#include "worker/message.h"
 
 struct runner {
-        int pipe;
+        struct pipe_ends pipe;
         unsigned slot; /* its place in the fence */
         struct fence *fence;
         const struct config *cfg;

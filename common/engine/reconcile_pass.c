@@ -58,8 +58,9 @@ static bool differs(const struct wave_view *v)
 {
         const struct wave_counts *r = &v->redis;
 
-        return !r->open || wave_view_lacks(v) > 0 || r->version < v->facts.version || r->paused != v->facts.paused ||
-               r->batch_size != v->facts.batch_size || r->window != v->inflight;
+        return !r->open || wave_view_lacks(v) > 0 || r->version < v->facts.version ||
+               r->paused != v->facts.paused || r->batch_size != v->facts.batch_size ||
+               r->window != v->inflight;
 }
 
 static void told(const struct err *e, void *arg)

@@ -163,7 +163,8 @@ static void inflight_seen(const struct pg_result *r, const struct err *e, void *
                 if (!map_get(now, id) && !map_get(b->moving, id))
                         b->drop[b->ndrop++] = id;
         map_free(now);
-        if (!b->whole && (b->ndrop || misses(b))) { /* perhaps a pending one is nowhere: look at everything */
+        if (!b->whole &&
+            (b->ndrop || misses(b))) { /* perhaps a pending one is nowhere: look at everything */
                 rebuild_start(b->w, &b->v, true, b->workers, b->nworkers, b->fn, b->arg);
                 rebuild_free(b);
                 return;

@@ -59,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct job job = {.id = 1, .attempt = 1, .kind = "remote", .project = name, .params = "{}"};
         struct outcome out = {0};
         struct remote r;
-        body_init(&b, ends[0], &cfg);
+        body_init(&b, &(struct pipe_ends){ends[0], ends[0]}, &cfg);
         body_begin(&b, &job);
         body_cork(&b);
         remote_begin(&r, &b, &job, &out);

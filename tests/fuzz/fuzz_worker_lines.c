@@ -49,7 +49,7 @@ static void feed(const char *text, size_t len, size_t step, struct told *t)
         struct body b;
         struct job job = {.id = 1, .attempt = 1};
         struct lines l;
-        body_init(&b, ends[0], &cfg);
+        body_init(&b, &(struct pipe_ends){ends[0], ends[0]}, &cfg);
         body_begin(&b, &job);
         lines_init(&l, &b, "out");
         *t = (struct told){.lines = BUF_INIT(1 << 24)};

@@ -380,7 +380,7 @@ static inline pid_t run_fork(struct run *r, int ends[2])
         struct body b;
         struct outcome out = {.kind = OUTCOME_HANDED_BACK, .due_in_ms = -1};
         close(ends[0]);
-        body_init(&b, ends[1], &r->cfg);
+        body_init(&b, &(struct pipe_ends){ends[1], ends[1]}, &r->cfg);
         body_begin(&b, &r->job);
         (r->job.poll ? kind_remote.poll : kind_remote.start)(&b, &r->job, &out);
         body_end(&b, &out, false);

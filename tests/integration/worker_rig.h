@@ -37,7 +37,14 @@ enum { SANITIZED = 1 };
 #else
 enum { SANITIZED = 0 };
 #endif
-enum { MOST = 1000, LEASE_MS = 2000, DEADLINE_MS = 20000, TURN_MS = 20, RUNNER_PIPE = 3 };
+enum {
+        MOST = 1000,
+        LEASE_MS = 2000,
+        DEADLINE_MS = 20000,
+        TURN_MS = 20,
+        RUNNER_DOWN = 3,
+        RUNNER_UP = 4
+};
 enum { TRIES = 5 }; /* of what must be quick once: the machine may stand still for a moment */
 
 /* ---- the engine ---- */
@@ -339,11 +346,11 @@ static pid_t its_pid(void)
         return (pid_t)strtol(engine.last_line, NULL, 10);
 }
 
-/* A descriptor of the runner's end of its pipe, as if we were a body that went mad. */
-static int steal_pipe(pid_t runner)
+/* A descriptor of one of the runner's ends, as if we were a body that went mad. */
+static int steal(pid_t runner, int end)
 {
         int pidfd = pidfd_open(runner, 0);
-        int fd = pidfd_getfd(pidfd, RUNNER_PIPE, 0);
+        int fd = pidfd_getfd(pidfd, end, 0);
         close(pidfd);
         ck_assert_msg(fd >= 0, "%s", strerror(errno));
         return fd;

@@ -1,4 +1,5 @@
 /* A job to a runner and an outcome back, while memory runs out: what arrives is whole, or nothing does. */
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -44,7 +45,8 @@ static void open_pipe(struct pipe *p, struct loop *l)
         struct channel_events events = {.on_message = on_message, .on_end = on_end, .arg = p};
         ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
         *p = (struct pipe){.l = l, .far = ends[1]};
-        p->c = channel_new(l, ends[0], &events);
+        ck_assert_int_eq(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
+        p->c = channel_new(l, &(struct pipe_ends){ends[0], ends[0]}, &events);
 }
 
 static void close_pipe(struct pipe *p)

@@ -41,7 +41,7 @@ static void become_runner(int pipe, const struct job *job)
         prctl(PR_SET_CHILD_SUBREAPER, 1);
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         body_handle_signals();
-        body_init(&b, pipe, &cfg);
+        body_init(&b, &(struct pipe_ends){pipe, pipe}, &cfg);
         body_begin(&b, job);
         kind_find(job->kind)->start(&b, job, &out);
         body_end(&b, &out, body_has_leftovers(&b));

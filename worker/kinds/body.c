@@ -7,7 +7,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,7 +27,7 @@ enum {
 static void write_all(const struct body *b, const char *data, size_t len)
 {
         while (len > 0) {
-                ssize_t n = send(b->pipe, data, len, MSG_NOSIGNAL);
+                ssize_t n = write(b->pipe.up, data, len);
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n < 0) /* the supervisor is gone */
@@ -68,14 +67,14 @@ void body_uncork(struct body *b)
 
 /* ---- an attempt ---- */
 
-void body_init(struct body *b, int pipe, const struct config *cfg)
+void body_init(struct body *b, const struct pipe_ends *pipe, const struct config *cfg)
 {
-        *b = (struct body){.pipe = pipe,
+        *b = (struct body){.pipe = *pipe,
                            .cfg = cfg,
                            .out = BUF_INIT(OUT_MAX_BYTES),
                            .scratch = BUF_INIT(LOG_TEXT_MAX_BYTES)};
         b->arena = arena_new(0);
-        inbox_init(&b->in, pipe);
+        inbox_init(&b->in, pipe->down);
 }
 
 void body_fini(struct body *b)

@@ -13,7 +13,7 @@
 #include "worker/kinds/kind.h"
 
 struct body {
-        int pipe;
+        struct pipe_ends pipe;
         const struct config *cfg;
         struct arena *arena;
         const struct job *job;
@@ -27,7 +27,7 @@ struct body {
         struct inbox in; /* jobs, and answers to what the body asks */
 };
 
-void body_init(struct body *b, int pipe, const struct config *cfg);
+void body_init(struct body *b, const struct pipe_ends *pipe, const struct config *cfg);
 void body_fini(struct body *b);
 /* The first word of a runner. */
 void body_say_ready(struct body *b);
