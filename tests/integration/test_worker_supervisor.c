@@ -4,6 +4,8 @@
  */
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
 
 #include "worker_rig.h"
 
@@ -316,6 +318,40 @@ START_TEST(folly)
 }
 END_TEST
 
+static atomic_int *closes; /* shared with the runners */
+
+static void *close_when_told(void *unused)
+{
+        while (!atomic_load(closes))
+                usleep(1000);
+        close(RUNNER_UP);
+        return unused;
+}
+
+static void bring_a_thread(void)
+{
+        pthread_t t;
+        pthread_create(&t, NULL, close_when_told, NULL);
+}
+
+START_TEST(a_runner_that_closes_its_pipe)
+{
+        closes = mmap(NULL, sizeof(*closes), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+                      0);
+        ck_assert_ptr_ne(closes, MAP_FAILED);
+        pthread_atfork(NULL, NULL, bring_a_thread);
+        begin(1);
+        struct job *j = give_program("sleep 300");
+        pid_t program = its_pid(), runner = getpgid(program);
+        atomic_store(closes, 1);
+        turn_until(engine.settled_count == 1);
+        ck_settled(j, OUTCOME_FAILED, CLASS_CRASHED, "closed its pipe");
+        ck_assert(!lives(program) && !lives(runner));
+        atomic_store(closes, 0);
+        end();
+}
+END_TEST
+
 START_TEST(an_outcome_without_a_job)
 {
         begin(1);
@@ -567,6 +603,7 @@ int main(void)
         tcase_add_test(t, leftovers);
         tcase_add_test(t, a_daemon_lives_on);
         tcase_add_loop_test(t, folly, 0, (int)COUNT_OF(follies));
+        tcase_add_test(t, a_runner_that_closes_its_pipe);
         tcase_add_test(t, an_outcome_without_a_job);
         tcase_add_test(t, questions);
         tcase_add_test(t, a_flood_of_questions);
