@@ -10,7 +10,7 @@ import pytest
 
 from stack import ROOT
 
-RELEASE = "954b51fac4805a37bd55f88be7012088509001c5"             # the previous one, 0.8.0
+RELEASE = "c0d6981b673469306e7d6a6bc8b468d8f2ea6715"             # the previous one, 0.9.0
 BEFORE_STEERING = "5268685af7548d3f678db8dc692d6663b6f40364"     # 0.1.0
 CACHE = ROOT / "build/previous"
 
