@@ -166,6 +166,20 @@ def test_a_retry_frees_its_slot_and_a_parked_one_keeps_it(place):
     assert place.running() == 4
 
 
+def test_a_claim_goes_when_all_of_it_has_ended(place):
+    """However it has ended, and without a look at its rows."""
+    def claims_after(*done):
+        place.a.commit()
+        return place.do("SELECT claimed, ended FROM claims WHERE worker_id = 1")
+
+    place.do("UPDATE workers SET protocol = 3")
+    assert claims_after(place.a.complete(place.ids[:2]), place.a.claim(place.ids[4:6])) == [(2, 0)]
+    assert claims_after(place.a.complete(place.ids[4:5])) == [(2, 1)]
+    assert claims_after(place.a.settle(place.ids[5:6], "failed")) == [(2, 2)]
+    assert claims_after(place.a.claim(place.ids[6:8])) == [(2, 0)]
+    assert place.do("SELECT count(*) FROM under_way WHERE worker_id = 1 AND state = 'running'") == [(2,)]
+
+
 def test_what_was_refused_frees_nothing(place):
     """Its attempt was over: the slot was not this worker's."""
     place.do(f"UPDATE migrations SET attempt = 2 WHERE id = {place.ids[0]}")

@@ -1,9 +1,9 @@
--- Nobody looks at each migration of a claim to learn that the claim is over: settlements count what of it has completed.
--- When that is as many as it has claimed, its row goes. What ends otherwise is not counted, and such a claim goes with
--- claim_note. `claimed` is null where a worker of protocol 3 has claimed: that one looks itself.
+-- Nobody looks at each migration of a claim to learn that the claim is over: settlements of its worker count what of it
+-- runs no more. When that is as many as it has claimed, its row goes. What somebody else ends is not counted, and
+-- such a claim goes with claim_note. `claimed` is null where a worker of 0.9.0 has claimed: that one looks itself.
 ALTER TABLE claims
-    ADD COLUMN claimed   int, -- all that the statement has claimed
-    ADD COLUMN completed int NOT NULL DEFAULT 0;
+    ADD COLUMN claimed int, -- all that the statement has claimed
+    ADD COLUMN ended   int NOT NULL DEFAULT 0;
 ALTER TABLE claims SET (fillfactor = 50);
 
 -- What of a claim still runs, of the ids between two.

@@ -52,7 +52,7 @@ held AS (
     SELECT $3::bigint, $1::bigint[], $2::bigint[], sum(n) FROM each
     HAVING bool_or(wave_no <> ALL (ARRAY(SELECT wave_no FROM apart)))),
 over AS (
-    DELETE FROM claims WHERE worker_id = $3::bigint AND completed = claimed),
+    DELETE FROM claims WHERE worker_id = $3::bigint AND ended = claimed),
 counted AS (
     INSERT INTO wave_progress AS p (wave_no, shard, claimed)
     SELECT wave_no, $4::smallint, n FROM each ORDER BY wave_no

@@ -98,6 +98,10 @@ kept AS (
        SET state = excluded.state, attempt = excluded.attempt, worker_id = NULL, due_at = excluded.due_at,
            polls = CASE WHEN excluded.polls > 0 THEN a.polls + 1 ELSE 0 END,
            progress = CASE WHEN excluded.state = 'parked' THEN a.progress END),
+turned AS (
+    UPDATE claims c SET ended = c.ended + g.n
+      FROM (SELECT started_at, count(*) AS n FROM u WHERE was = 'running' GROUP BY started_at) g
+     WHERE $16::bigint = 0 AND c.worker_id = $10::bigint AND c.at = g.started_at),
 -- nothing of a dead worker's runs any more
 let_go AS (
     DELETE FROM claims

@@ -28,7 +28,7 @@ gone AS (
                 WHERE $7::bigint = 0 OR cardinality($6::int[]) > 0
                    OR EXISTS (SELECT FROM active WHERE worker_id = $7::bigint)))),
 turned AS (
-    UPDATE claims c SET completed = c.completed + g.n
+    UPDATE claims c SET ended = c.ended + g.n
       FROM (SELECT started_at, count(*) AS n FROM u GROUP BY started_at) g
      WHERE c.worker_id = $7::bigint AND c.at = g.started_at),
 ended AS (
