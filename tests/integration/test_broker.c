@@ -568,6 +568,32 @@ START_TEST(more_deliveries_than_fit_into_one_call)
 }
 END_TEST
 
+/* What a piece before the last lines up is of one wave, as what the last one does: else each batch is of all of them. */
+START_TEST(a_batch_is_of_few_waves)
+{
+        enum { N = 300, WAVES = 8 };
+        struct wave_facts f[WAVES];
+        struct delivery d[N];
+        static const char *const queues[] = {"q"};
+        rig_do("SET wavefleet:target:q 40");
+        for (int w = 0; w < WAVES; w++) {
+                f[w] = wave(w + 1, 1000);
+                submit(&f[w], 1000 * (w + 1), 1000 * (w + 1) + 999);
+        }
+        take_ids(N);
+        ck_assert_uint_eq(rig.n, N);
+        for (int i = 0; i < N; i++)
+                d[i] = (struct delivery){
+                        .id = rig.ids[i], .wave_no = rig.ids[i] / 1000, .end = END_SETTLED};
+        OK(broker_finish(rig.b, 7, d, N, f, WAVES, take_of(queues, 1, N), rig_ids, NULL));
+        ck_assert_uint_eq(rig.n, N);
+        unsigned waves = 1;
+        for (int i = 1; i < N; i++)
+                waves += rig.ids[i] / 1000 != rig.ids[i - 1] / 1000;
+        ck_assert_uint_le(waves, 2);
+}
+END_TEST
+
 START_TEST(ids_are_taken_from_the_queues_in_turn)
 {
         static const char *const queues[] = {"a", "b", "c"};
@@ -874,6 +900,7 @@ int main(void)
                                       an_id_listed_twice_is_ended_once_for_each,
                                       what_ends_may_stand_anywhere_in_a_long_list,
                                       more_deliveries_than_fit_into_one_call,
+                                      a_batch_is_of_few_waves,
                                       ids_are_taken_from_the_queues_in_turn,
                                       a_wave_may_move_to_another_queue,
                                       finish_tells_of_waves_it_has_no_deliveries_of,
