@@ -814,6 +814,7 @@ static void sort(struct batch *b)
 
         LIST_EACH(l, &b->items)
         items[n++] = CONTAINER_OF(l, struct item, link);
+        // cppcheck-suppress uninitvar ; the first n are set
         qsort(items, n, sizeof(items[0]), by_id);
         list_init(&b->items);
         for (size_t i = 0; i < n; i++)
