@@ -14,6 +14,7 @@
 
 #include "base/loop.h"
 #include "worker/message.h"
+#include "worker/pipe.h"
 
 struct channel;
 struct channel_events {
@@ -27,7 +28,7 @@ struct channel_events {
         void *arg;
 };
 
-/* Takes the descriptors, of which `up` does not block. They may be the same. */
+/* Takes the descriptors, of which `up` does not block. */
 struct channel *channel_new(struct loop *l, const struct pipe_ends *pipe,
                             const struct channel_events *events);
 void channel_free(struct channel *c); /* NULL is fine */

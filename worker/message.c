@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <stdint.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/json.h"
 #include "base/mem.h"
@@ -18,13 +17,6 @@ struct head {
         uint8_t zero;
 };
 _Static_assert(sizeof(struct head) == MESSAGE_HEAD_BYTES, "the head has no holes");
-
-void pipe_ends_close(const struct pipe_ends *p)
-{
-        close(p->down);
-        if (p->up != p->down)
-                close(p->up);
-}
 
 /* ---- the table ---- */
 

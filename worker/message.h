@@ -1,5 +1,5 @@
 /*
- * message.h - what a worker and its runners say to one another: down a stream socket of each runner, up a pipe.
+ * message.h - what a worker and its runners say to one another, down a socket and up a pipe (pipe.h).
  *
  * A frame is an 8-byte head (length of what follows, a mark, the type) and then the fields of the type's
  * struct in the order of its table, numbers as they lie in memory: both ends are the same program, so
@@ -36,12 +36,6 @@ enum message_type {
         MESSAGE_TYPE_COUNT
 };
 enum message_way { MESSAGE_DOWN, MESSAGE_UP };
-
-/* Descriptors of one process. The socket hangs up when the other one is gone, both ways. */
-struct pipe_ends {
-        int down, up;
-};
-void pipe_ends_close(const struct pipe_ends *p);
 
 struct message_reply {
         bool ok;

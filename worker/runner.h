@@ -1,8 +1,8 @@
 /*
  * runner.h - the life of a runner: a process that runs one body at a time.
  *
- * It says READY, then waits for a job, runs it, says its outcome, and waits again: blocking calls on one
- * pipe, no event loop. It ends when the pipe does. Whatever goes wrong in a body may end it: the
+ * It says READY, then waits for a job, runs it, says its outcome, and waits again: blocking calls on
+ * its pipes, no event loop. It ends when they do. Whatever goes wrong in a body may end it: the
  * supervisor starts another.
  */
 #ifndef WORKER_RUNNER_H
@@ -10,7 +10,7 @@
 
 #include "base/config.h"
 #include "worker/fence.h"
-#include "worker/message.h"
+#include "worker/pipe.h"
 
 struct runner {
         struct pipe_ends pipe;

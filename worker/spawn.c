@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -98,28 +97,10 @@ _Noreturn static void in_child(const struct runner *parent, const struct pipe_en
         runner_main(&r);
 }
 
-/* A socket down, whose end tells each of the two that the other is gone; a pipe up, which takes the many small words of
- * bodies at a third of a socket's cost. */
-static int open_pipe(struct pipe_ends *ours, struct pipe_ends *theirs)
-{
-        int down[2], up[2];
-        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, down) < 0)
-                return -1;
-        if (pipe2(up, O_CLOEXEC) < 0) {
-                close(down[0]);
-                close(down[1]);
-                return -1;
-        }
-        fcntl(up[0], F_SETFL, O_NONBLOCK);
-        *ours = (struct pipe_ends){.down = down[0], .up = up[0]};
-        *theirs = (struct pipe_ends){.down = down[1], .up = up[1]};
-        return 0;
-}
-
 pid_t spawn_runner(const struct runner *r, struct pipe_ends *pipe, struct err *e)
 {
         struct pipe_ends theirs;
-        if (open_pipe(pipe, &theirs) < 0)
+        if (pipe_ends_open(pipe, &theirs) < 0)
                 return err_errno(e, ERR_UNAVAILABLE, "could not make a runner's pipe");
         sigset_t all, old;
         sigfillset(&all);

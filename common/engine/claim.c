@@ -164,7 +164,7 @@ size_t claim_answers(const struct pg_result *r, size_t claim)
 size_t claim_lacks(const struct pg_result *r, size_t claim, int64_t *ids, size_t n)
 {
         size_t rows = claim_answers(r, claim), left = 0;
-        int from = wave_rows(r, claim);
+        int from = pg_rows(r, claim) - (int)rows;
         autofree int64_t *known = xreallocarray(NULL, rows + 1, sizeof(*known));
 
         for (size_t i = 0; i < rows; i++)
@@ -202,10 +202,10 @@ static void read_delivery(const struct pg_result *r, size_t s, int row, struct c
         out->shut = d->end == END_PENDING && pg_bool(r, s, row, C_SHUT);
 }
 
-/* A column that stands in the wave's row where it has one. */
-static int64_t of_wave(const struct claim_cursor *c, int row, int col)
+/* The row in which what is the same for the whole wave stands. */
+static int shared_row(const struct claim_cursor *c, int row)
 {
-        return pg_int(c->r, c->claim, c->wave_row < 0 ? row : c->wave_row, col);
+        return c->wave_row < 0 ? row : c->wave_row;
 }
 
 /* poll: a parked one, whose attempt goes on. */
@@ -222,7 +222,7 @@ static void read_job(const struct claim_cursor *c, int row, bool poll, struct cl
         j->attempt = (int32_t)pg_int(r, s, row, poll ? C_ATTEMPT : C_CLAIMED);
         j->spent = (int32_t)pg_int(r, s, row, C_SPENT);
         j->polls = poll ? (int32_t)pg_int(r, s, row, C_POLLS) : 0;
-        j->started_ms = of_wave(c, row, C_STARTED_MS);
+        j->started_ms = pg_int(r, s, shared_row(c, row), C_STARTED_MS);
         j->first_started_ms = pg_is_null(r, s, row, C_FIRST_STARTED_MS)
                                       ? j->started_ms
                                       : pg_int(r, s, row, C_FIRST_STARTED_MS);
@@ -246,10 +246,13 @@ static void read_job(const struct claim_cursor *c, int row, bool poll, struct cl
 
 void claim_first(struct claim_cursor *c, const struct pg_result *r, size_t lock, size_t claim)
 {
+        int waves = wave_rows(r, claim);
+
         *c = (struct claim_cursor){.r = r,
                                    .lock = lock,
                                    .claim = claim,
-                                   .row = wave_rows(r, claim),
+                                   .waves = waves,
+                                   .row = waves,
                                    .wave_no = -1,
                                    .lock_row = -1,
                                    .wave_row = -1};
@@ -261,7 +264,7 @@ static void enter(struct claim_cursor *c, int64_t wave_no)
         if (!c->entered)
                 return;
         c->wave_no = wave_no;
-        c->wave_row = row_of(c->r, c->claim, wave_rows(c->r, c->claim), C_WAVE_NO, wave_no);
+        c->wave_row = row_of(c->r, c->claim, c->waves, C_WAVE_NO, wave_no);
         c->lock_row = row_of(c->r, c->lock, pg_rows(c->r, c->lock), L_WAVE_NO, wave_no);
         c->entered = c->lock_row >= 0;
         c->ended = c->entered && pg_bool(c->r, c->lock, c->lock_row, L_ENDED);
@@ -274,20 +277,20 @@ bool claim_next(struct claim_cursor *c, struct claim_row *out)
         const struct pg_result *r = c->r;
         size_t claim = c->claim;
         bool poll = false;
-        int row = c->row;
+        int row = c->row, shared;
 
         if (row >= pg_rows(r, claim))
                 return false;
         c->row++;
         enter(c, pg_int(r, claim, row, C_WAVE_NO));
+        shared = shared_row(c, row);
         memset(out, 0, sizeof(*out));
         out->id = pg_int(r, claim, row, C_ID);
         out->delivery.id = out->id;
         out->delivery.wave_no = c->wave_no;
         out->claimed = !pg_is_null(r, claim, row, C_CLAIMED);
-        out->body_us = pg_is_null(r, claim, c->wave_row < 0 ? row : c->wave_row, C_BODY_US)
-                               ? -1
-                               : of_wave(c, row, C_BODY_US);
+        out->body_us =
+                pg_is_null(r, claim, shared, C_BODY_US) ? -1 : pg_int(r, claim, shared, C_BODY_US);
         if (!out->claimed) {
                 const char *state = pg_text(r, claim, row, C_STATE);
                 out->twin = pg_bool(r, claim, row, C_TWIN);

@@ -39,11 +39,12 @@ size_t claim_lacks(const struct pg_result *r, size_t claim, int64_t *ids, size_t
 struct claim_cursor {
         const struct pg_result *r;
         size_t lock, claim;
+        int waves;       /* as many rows are of waves */
         int row;         /* the next one */
-        int64_t wave_no; /* of the answer that was read last, */
-        int lock_row,
-                wave_row; /* and where it is in the answers of lock and claim; -1: not there */
-        bool entered;     /* it is another one than that before, and these are known of it: */
+        int64_t wave_no; /* of the answer that was read last; */
+        int lock_row;    /* where it is in the answer of lock, */
+        int wave_row;    /* and among the rows of waves; -1: not there */
+        bool entered;    /* it is another one than that before, and these are known of it: */
         struct wave_facts facts;
         bool ended; /* the wave is over */
 };

@@ -813,7 +813,9 @@ static void sort(struct batch *b)
         size_t n = 0;
 
         LIST_EACH(l, &b->items)
-        items[n++] = CONTAINER_OF(l, struct item, link);
+        {
+                items[n++] = CONTAINER_OF(l, struct item, link);
+        }
         // cppcheck-suppress uninitvar ; the first n are set
         qsort(items, n, sizeof(items[0]), by_id);
         list_init(&b->items);

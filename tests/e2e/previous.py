@@ -10,7 +10,7 @@ import pytest
 
 from stack import ROOT
 
-RELEASE = "c0d6981b673469306e7d6a6bc8b468d8f2ea6715"             # the previous one, 0.9.0
+RELEASE = "9fcf55ea786b530cafe580b68af4df2117c6ef5e"             # the previous one, 0.9.0
 BEFORE_STEERING = "5268685af7548d3f678db8dc692d6663b6f40364"     # 0.1.0
 CACHE = ROOT / "build/previous"
 

@@ -79,7 +79,7 @@ static void hear(struct loop *l, const char *stream, size_t len, size_t step, st
         must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) == 0);
         *h = (struct heard){.said = BUF_INIT(MESSAGE_MAX_BYTES)};
         struct channel_events events = {.on_message = on_message, .on_end = on_end, .arg = h};
-        struct channel *c = channel_new(l, &(struct pipe_ends){ends[0], ends[0]}, &events);
+        struct channel *c = channel_new(l, &(struct pipe_ends){ends[0], dup(ends[0])}, &events);
         for (size_t at = 0, n; at < len; at += n) {
                 n = len - at < step ? len - at : step;
                 if (send(ends[1], stream + at, n, MSG_NOSIGNAL) != (ssize_t)n)

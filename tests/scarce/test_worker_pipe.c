@@ -46,7 +46,7 @@ static void open_pipe(struct pipe *p, struct loop *l)
         ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
         *p = (struct pipe){.l = l, .far = ends[1]};
         ck_assert_int_eq(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
-        p->c = channel_new(l, &(struct pipe_ends){ends[0], ends[0]}, &events);
+        p->c = channel_new(l, &(struct pipe_ends){ends[0], dup(ends[0])}, &events);
 }
 
 static void close_pipe(struct pipe *p)

@@ -11,6 +11,7 @@
 
 #include "worker/inbox.h"
 #include "worker/kinds/kind.h"
+#include "worker/pipe.h"
 
 struct body {
         struct pipe_ends pipe;

@@ -106,9 +106,7 @@ for _, w in ipairs(waves) do enlist(w) end
 if processing then
   moves = math.max(moves, want)
   for i = 1, sources do queues[i].floor = want end
-  for i = 1, sources > 0 and sources or #queues do -- none: a piece before the last, which takes nothing
-    queues[i].share = math.max(1, want, #ended)
-  end
+  for _, q in ipairs(queues) do q.share = math.max(1, want, #ended) end
 end
 local out = release()
 

@@ -10,15 +10,6 @@ CREATE TABLE claims (
     PRIMARY KEY (worker_id, at)
 );
 
--- What of a claim still runs. Its tables are named in full: whoever asks the view may have another search_path.
-CREATE FUNCTION claim_runs(c claims) RETURNS SETOF migrations LANGUAGE sql STABLE AS $$
-    SELECT m.*
-      FROM unnest(c.first_ids, c.last_ids) AS g (first, last)
-     CROSS JOIN LATERAL (
-           SELECT * FROM wavefleet.migrations WHERE id BETWEEN g.first AND g.last ORDER BY id LIMIT g.last - g.first + 1) m
-     WHERE m.state = 'running' AND m.worker_id = c.worker_id AND m.started_at = c.at
-$$;
-
 -- What runs, is parked, or waits for a retry.
 CREATE VIEW under_way AS
 SELECT migration_id, wave_no, state, worker_id, attempt, due_at, polls, progress, cancel, cancel_note
@@ -26,5 +17,9 @@ SELECT migration_id, wave_no, state, worker_id, attempt, due_at, polls, progress
 UNION ALL
 SELECT m.id, m.wave_no, m.state, c.worker_id, m.attempt, NULL, 0, NULL, NULL, NULL
   FROM claims c
- CROSS JOIN LATERAL claim_runs(c) m
- WHERE NOT EXISTS (SELECT FROM active a WHERE a.migration_id = m.id);
+ CROSS JOIN unnest(c.first_ids, c.last_ids) AS r (first, last)
+ CROSS JOIN LATERAL (
+       SELECT id, wave_no, state, worker_id, attempt, started_at FROM migrations
+        WHERE id BETWEEN r.first AND r.last ORDER BY id LIMIT r.last - r.first + 1) m
+ WHERE m.state = 'running' AND m.worker_id = c.worker_id AND m.started_at = c.at
+   AND NOT EXISTS (SELECT FROM active a WHERE a.migration_id = m.id);

@@ -6,7 +6,8 @@ ALTER TABLE claims
     ADD COLUMN ended   int NOT NULL DEFAULT 0;
 ALTER TABLE claims SET (fillfactor = 50);
 
--- What of a claim still runs, of the ids between two.
+-- What of a claim still runs, of the ids between two. Its tables are named in full: whoever asks the view below may have
+-- another search_path.
 CREATE FUNCTION claim_runs_within(c claims, first_id bigint, last_id bigint) RETURNS SETOF migrations LANGUAGE sql STABLE AS $$
     SELECT m.*
       FROM unnest(c.first_ids, c.last_ids) AS g (first, last)
@@ -16,6 +17,17 @@ CREATE FUNCTION claim_runs_within(c claims, first_id bigint, last_id bigint) RET
        AND m.state = 'running' AND m.worker_id = c.worker_id AND m.started_at = c.at
 $$;
 
+-- OR REPLACE, here and below: builds after 0.9.0 have had these in their 0006.
 CREATE OR REPLACE FUNCTION claim_runs(c claims) RETURNS SETOF migrations LANGUAGE sql STABLE AS $$
     SELECT m.* FROM wavefleet.claim_runs_within(c, 0, 9223372036854775807) m
 $$;
+
+-- As it was, with what a claim still runs said in one place.
+CREATE OR REPLACE VIEW under_way AS
+SELECT migration_id, wave_no, state, worker_id, attempt, due_at, polls, progress, cancel, cancel_note
+  FROM active
+UNION ALL
+SELECT m.id, m.wave_no, m.state, c.worker_id, m.attempt, NULL, 0, NULL, NULL, NULL
+  FROM claims c
+ CROSS JOIN LATERAL claim_runs(c) m
+ WHERE NOT EXISTS (SELECT FROM active a WHERE a.migration_id = m.id);

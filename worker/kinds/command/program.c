@@ -238,18 +238,6 @@ static enum program_failure start(struct run *r, int ends[2], int *error, struct
         return l.failed;
 }
 
-/* A pipe whose reading end does not block. -1 with errno. */
-static int open_stream(int *reader, int *writer)
-{
-        int ends[2];
-        if (pipe2(ends, O_CLOEXEC) < 0)
-                return -1;
-        fcntl(ends[0], F_SETFL, O_NONBLOCK);
-        *reader = ends[0];
-        *writer = ends[1];
-        return 0;
-}
-
 enum program_failure program_run(struct body *b, const struct program *p, struct program_end *end,
                                  int *error, struct err *e)
 {
@@ -257,7 +245,7 @@ enum program_failure program_run(struct body *b, const struct program *p, struct
         int ends[2] = {-1, -1};
         enum program_failure failed = PROGRAM_NO_RESOURCES;
         *end = (struct program_end){0};
-        if (open_stream(&r.streams[0], &ends[0]) < 0 || open_stream(&r.streams[1], &ends[1]) < 0) {
+        if (pipe_open(&r.streams[0], &ends[0]) < 0 || pipe_open(&r.streams[1], &ends[1]) < 0) {
                 *error = errno;
                 err_errno(e, ERR_UNAVAILABLE, "could not make the program's pipes");
         } else {
