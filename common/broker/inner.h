@@ -49,9 +49,10 @@ struct broker {
         int64_t events_length;
         bool unpublished; /* something that should have been published may be missing in `events` */
         unsigned turn;    /* which of several queues is taken from first */
-        bool elsewhere;   /* the server is a replica now: the connection is to be given up */
-        unsigned busy;    /* how deep we are in callbacks that may free the broker … */
-        bool doomed;      /* … and one has: the memory goes when the last has returned */
+        size_t share; /* ids of a wave that a turn lines up: as many as the last finish ended or wanted */
+        bool elsewhere; /* the server is a replica now: the connection is to be given up */
+        unsigned busy;  /* how deep we are in callbacks that may free the broker … */
+        bool doomed;    /* … and one has: the memory goes when the last has returned */
 };
 
 /* Around callbacks after which the broker is still looked at. */
@@ -100,7 +101,8 @@ void call_look_elsewhere(struct broker *b);
 
 /* An integer, or text of digits; `other` for anything else. */
 int64_t reply_int(const redisReply *r, int64_t other);
-/* The numbers of reply->element[from…]; what is none is left out. *out is the caller's. */
+/* The numbers of reply->element[from…], of which each may be a text of several, with a blank between; what is no
+ * number is left out. *out is the caller's. */
 size_t reply_ids(const redisReply *r, size_t from, int64_t **out);
 /* "done" for callers of broker_fn. */
 struct done {

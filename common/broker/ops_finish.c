@@ -124,6 +124,7 @@ static struct call *make_finish(struct pieces *p, size_t i)
         cmd_int(&c->cmd, (int64_t)f->least);
         cmd_int(&c->cmd, (int64_t)sources);
         finish_args(&c->cmd, w.waves, items, n);
+        p->b->share = last && f->want > n ? f->want : n;
         if (last)
                 p->b->turn++;
         return c;

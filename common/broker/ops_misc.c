@@ -104,6 +104,7 @@ static void set_target(struct broker *b, const char *queue, int64_t target)
         waves_args(c, &w);
         cmd_int(&c->cmd, target);
         cmd_int(&c->cmd, TARGET_TTL_MS);
+        cmd_int(&c->cmd, (int64_t)b->share);
         call_send(c, NULL, NULL);
 }
 

@@ -1,5 +1,6 @@
 /* reply.c - see inner.h: what answers say. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -27,15 +28,41 @@ int64_t reply_int(const redisReply *r, int64_t other)
         return read_int(r, &n) ? n : other;
 }
 
-size_t reply_ids(const redisReply *r, size_t from, int64_t **out)
+/* Of a text: its words that are ids. */
+static size_t read_words(const redisReply *r, int64_t *ids)
 {
         size_t n = 0;
-        int64_t *ids = xreallocarray(NULL, r->elements + 1, sizeof(*ids));
-        for (size_t i = from; i < r->elements; i++) {
-                if (read_int(r->element[i], &ids[n]))
+        for (const char *at = r->str, *end = r->str + r->len; at <= end;) {
+                const char *blank = memchr(at, ' ', (size_t)(end - at));
+                size_t len = (size_t)((blank ? blank : end) - at);
+                if (id_parse(at, len, &ids[n]))
                         n++;
                 else
-                        log_warn("redis.no_id", LS("entry", r->element[i]->str));
+                        log_warn("redis.no_id", LS("entry", r->str));
+                at += len + 1;
+        }
+        return n;
+}
+
+static size_t words_most(const redisReply *r)
+{
+        return r->type == REDIS_REPLY_STRING ? r->len / 2 + 1 : 1;
+}
+
+size_t reply_ids(const redisReply *r, size_t from, int64_t **out)
+{
+        size_t n = 0, most = 1;
+        for (size_t i = from; i < r->elements; i++)
+                most += words_most(r->element[i]);
+        int64_t *ids = xreallocarray(NULL, most, sizeof(*ids));
+        for (size_t i = from; i < r->elements; i++) {
+                const redisReply *one = r->element[i];
+                if (one->type == REDIS_REPLY_STRING)
+                        n += read_words(one, &ids[n]);
+                else if (one->type == REDIS_REPLY_INTEGER)
+                        ids[n++] = one->integer;
+                else
+                        log_warn("redis.no_id", LS("entry", one->str));
         }
         *out = ids;
         return n;

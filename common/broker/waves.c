@@ -116,6 +116,7 @@ static void top_up(struct broker *b, struct topping *t)
         waves_add_queue(&w, t->queue);
         struct call *c = waves_call(b, LUA_RELEASE, &w, 0);
         waves_args(c, &w);
+        cmd_int(&c->cmd, (int64_t)b->share);
         free(take(c->queues)); /* on_topped_up() sees to it */
         call_send(c, on_topped_up, t);
 }

@@ -594,6 +594,62 @@ START_TEST(a_batch_is_of_few_waves)
 }
 END_TEST
 
+/* How often the wave is another one than that of the id before, along the queue. */
+static long long turns_in_queue(void)
+{
+        static const char *const turns =
+                "local n, last = 0, nil "
+                "for _, id in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do "
+                "  local wave = math.floor(id / 1000) "
+                "  if wave ~= last then n, last = n + 1, wave end "
+                "end return n";
+        return rig_int("EVAL %s 1 wavefleet:queue:q", turns);
+}
+
+/* Neither what a finish could not line up at once, nor what a renewal does, goes back to one id of each wave. */
+START_TEST(what_is_lined_up_behind_a_batch_is_of_few_waves)
+{
+        enum { N = 250, WAVES = 8, FIRST = 600, THEN = 900 };
+        struct wave_facts f[WAVES];
+        struct delivery d[N];
+        for (int w = 0; w < WAVES; w++) {
+                f[w] = wave(w + 1, 1000);
+                submit(&f[w], 1000 * (w + 1), 1000 * (w + 1) + 999);
+        }
+        take_ids(N);
+        ck_assert_uint_eq(rig.n, N);
+        for (int i = 0; i < N; i++)
+                d[i] = (struct delivery){
+                        .id = rig.ids[i], .wave_no = rig.ids[i] / 1000, .end = END_SETTLED};
+        rig_do("DEL wavefleet:queue:q");
+        rig_do("SET wavefleet:target:q %d", FIRST);
+        OK(broker_finish(rig.b, 7, d, N, f, WAVES, NULL, rig_ids, NULL));
+        rig_until_lined_up(FIRST);
+        ck_assert_int_le(turns_in_queue(), 2 + FIRST / 100);
+        broker_set_runners(rig.b, "q", THEN / 2);
+        rig_until_lined_up(THEN);
+        ck_assert_int_le(turns_in_queue(), 2 + THEN / 100);
+}
+END_TEST
+
+START_TEST(what_stands_behind_is_not_written_anew)
+{
+        enum { N = 200 };
+        struct wave_facts f = wave(1, N);
+        struct delivery d[N / 2];
+        submit(&f, 1, N);
+        rig_do("SET wavefleet:target:q 1000");
+        take_ids(N);
+        for (int i = 0; i < N / 2; i++)
+                d[i] = (struct delivery){.id = rig.ids[i], .wave_no = 1, .end = END_SETTLED};
+        rig_do("CONFIG RESETSTAT");
+        finish(d, N / 2, &f, 1);
+        ck_assert_int_eq(rig_int("LLEN wavefleet:processing:7"), N / 2);
+        ck_assert_ptr_null(strstr(rig_text("INFO commandstats"), "cmdstat_lpush"));
+        ck_assert_ptr_nonnull(strstr(rig_text("INFO commandstats"), "cmdstat_ltrim"));
+}
+END_TEST
+
 START_TEST(ids_are_taken_from_the_queues_in_turn)
 {
         static const char *const queues[] = {"a", "b", "c"};
@@ -901,6 +957,8 @@ int main(void)
                                       what_ends_may_stand_anywhere_in_a_long_list,
                                       more_deliveries_than_fit_into_one_call,
                                       a_batch_is_of_few_waves,
+                                      what_is_lined_up_behind_a_batch_is_of_few_waves,
+                                      what_stands_behind_is_not_written_anew,
                                       ids_are_taken_from_the_queues_in_turn,
                                       a_wave_may_move_to_another_queue,
                                       finish_tells_of_waves_it_has_no_deliveries_of,

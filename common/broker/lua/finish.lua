@@ -15,30 +15,33 @@ local due, now = {}, nil
 local ended = {} -- ids whose deliveries end
 local read_max = 4000 -- of the processing list: as many are written by one command
 
--- What is finished together was mostly taken together: the head of the list, twice as long, is read and written anew
--- without them; then as much again, while many are missing. Whatever stands further behind is looked for one by one,
--- which takes much longer.
+-- What is finished together was mostly taken together: the head of the list, a quarter longer, is read, then as much
+-- again, while many are missing, and written anew without them as far as there are such. Whatever stands further behind
+-- is looked for one by one, which takes much longer.
 local function unprocess()
   local count, missing, kept, read = {}, #ended, {}, 0
+  local step = math.floor(#ended * 1.25) + 8
+  local gone, before = 0, 0 -- how long the head is that is written anew, and how many of it are kept
   for _, id in ipairs(ended) do count[id] = (count[id] or 0) + 1 end
   while missing > 8 and read < read_max do
-    local ids = call('LRANGE', processing, read, read + 2 * #ended - 1)
+    local ids = call('LRANGE', processing, read, read + step - 1)
     if #ids == 0 then break end
-    read = read + #ids
-    for _, id in ipairs(ids) do
+    for i, id in ipairs(ids) do
       if (count[id] or 0) > 0 then
         count[id] = count[id] - 1
         missing = missing - 1
+        gone, before = read + i, #kept
       else
         kept[#kept + 1] = id
       end
     end
+    read = read + #ids
   end
-  if #kept < read then
-    call('LTRIM', processing, read, '-1')
+  if gone > 0 then
+    call('LTRIM', processing, gone, '-1')
     local head = {} -- LPUSH turns it round
-    for i = #kept, 1, -1 do head[#head + 1] = kept[i] end
-    if #head > 0 then call('LPUSH', processing, unpack(head)) end
+    for i = before, 1, -1 do head[#head + 1] = kept[i] end
+    if before > 0 then call('LPUSH', processing, unpack(head)) end
   end
   for id, times in pairs(count) do
     if times > 0 then call('LREM', processing, times, id) end

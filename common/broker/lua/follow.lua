@@ -65,6 +65,9 @@ for _ = 1, tonumber(ARGV[own_arg + 2]) do
 end
 local out = release()
 out[#out + 1] = freed
-for _, id in ipairs(passed) do out[#out + 1] = id end
-if #passed == 0 then take(want, want, queue_count, KEYS[own_key], out) end
+if #passed > 0 then
+  out[#out + 1] = table.concat(passed, ' ')
+else
+  take(want, want, queue_count, KEYS[own_key], out)
+end
 return out

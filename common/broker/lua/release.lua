@@ -1,4 +1,7 @@
--- Tops up queues. KEYS and ARGV: lib/waves, nothing of its own. Returns what release() does.
+-- Tops up queues.
+--   own ARGV  how many ids of a wave at its turn
+-- Returns what release() does.
 -- include: waves
 -- include: release
+for _, q in ipairs(queues) do q.share = math.max(1, tonumber(ARGV[own_arg])) end
 return release()

@@ -33,13 +33,13 @@ local function gather(q, priority, seen, ring)
   end
 end
 
--- Appends to `order` the waves of one list in turn, once for each id, until there are `want`.
+-- Appends to `order` the waves of one list in turn, and how many ids each time, until there are `want`.
 local function serve(q, priority, order, want)
   local list, new = turn_list(q, priority), q.new[priority] or {}
   q.new[priority] = nil
   local all = false
-  while #order < want and looks > 0 and not all do
-    local k = math.min(want - #order, looks)
+  while order.ids < want and looks > 0 and not all do
+    local k = math.min(want - order.ids, looks)
     local seen = call('LRANGE', list, '0', k)
     all = #seen <= k
     if not all then table.remove(seen) end
@@ -54,11 +54,11 @@ local function serve(q, priority, order, want)
     end
     -- Where others wait further behind, each is served once: then it is their turn.
     local last = all and math.huge or #ring
-    while #order < want and ring[head] and head <= last do
+    while order.ids < want and ring[head] and head <= last do
       local w = ring[head]
-      local share = math.min(q.share, want - #order, room(w) - w.take)
+      local share = math.min(q.share, want - order.ids, room(w) - w.take)
       head = head + 1
-      for _ = 1, share do order[#order + 1] = w end
+      order[#order + 1], order.ids = { w, share }, order.ids + share
       w.take = w.take + share
       w.listed = room(w) - w.take > 0
       if w.listed then ring[#ring + 1] = w end
@@ -76,15 +76,20 @@ end
 -- Moves the ids: backlog -> queue, each into its wave's window and the queue's demand.
 local function move(q, order)
   local ids = {}
-  for i, w in ipairs(order) do
+  for _, turn in ipairs(order) do
+    local w, share = turn[1], turn[2]
     if w.take > 0 then
       w.ids, w.next = call('LPOP', w.backlog, w.take), 0
       call('SADD', w.window, unpack(w.ids))
       changed(w)
       w.take = 0
     end
-    w.next = w.next + 1
-    ids[i] = w.ids[w.next]
+    if #order == 1 then
+      ids = w.ids
+    else
+      for i = w.next + 1, w.next + share do ids[#ids + 1] = w.ids[i] end
+    end
+    w.next = w.next + share
   end
   if #ids > 0 then
     call('RPUSH', q.key, unpack(ids))
@@ -98,15 +103,15 @@ local function release_queue(q)
   if target > 0 and q.floor > target then target = q.floor end
   local missing = target - call('LLEN', q.key)
   local want = math.max(0, math.min(missing, moves))
-  local t, order = q.turn .. ':', {}
+  local t, order = q.turn .. ':', { ids = 0 }
   local higher = want > 0 and call('EXISTS', t .. '1', t .. '2', t .. '3', t .. '4', t .. '5',
     t .. '6', t .. '7', t .. '8', t .. '9') > 0
   for _, p in ipairs(priorities) do
     if q.new[p] or want > 0 and (higher or p == '0') then serve(q, p, order, want) end
   end
-  moves = moves - #order
+  moves = moves - order.ids
   move(q, order)
-  return missing > #order and (moves == 0 or looks == 0)
+  return missing > order.ids and (moves == 0 or looks == 0)
 end
 
 -- Writes into the hashes which waves are enlisted now.

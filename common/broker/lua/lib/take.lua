@@ -23,17 +23,23 @@ local function shares(want, least, sources)
   return share
 end
 
--- Moves up to `want` ids into the processing list, and appends them to `out`.
+-- Moves up to `want` ids into the processing list, and appends them to `out`, in one text: an answer of its own for
+-- each costs both sides more.
 local function take(want, least, sources, processing, out)
   if want == 0 or sources == 0 then return end
   local share = sources == 1 and want == least and { want } or shares(want, least, sources)
   local taken = {}
   for i = 1, sources do
     if share[i] > 0 then
-      for _, id in ipairs(call('LPOP', queues[i].key, share[i]) or {}) do taken[#taken + 1] = id end
+      local ids = call('LPOP', queues[i].key, share[i]) or {}
+      if #taken == 0 then
+        taken = ids
+      else
+        for _, id in ipairs(ids) do taken[#taken + 1] = id end
+      end
     end
   end
   if #taken == 0 then return end
   call('RPUSH', processing, unpack(taken))
-  for _, id in ipairs(taken) do out[#out + 1] = id end
+  out[#out + 1] = table.concat(taken, ' ')
 end
