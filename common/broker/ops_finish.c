@@ -53,7 +53,7 @@ struct finish {
         struct wave_facts *f;
         size_t nf;
         char (*queues)[QUEUE_NAME_MAX + 1];
-        size_t nq, want, least;
+        size_t nq, want, least, share;
         int64_t *taken;
         size_t ntaken;
         broker_ids_fn fn;
@@ -91,6 +91,15 @@ static void finish_args(struct cmd *cmd, size_t waves, const struct item *items,
                 cmd_int(cmd, ((const struct delivery *)items[i].what)->id);
 }
 
+/* Who wants many, or ends many at once, has brief bodies: a batch of few waves, and of ids that are neighbours, costs
+ * PostgreSQL less, and the others' batches are of other waves. */
+static size_t share_of(const struct finish *f, size_t ended)
+{
+        size_t most = f->want > ended ? f->want : ended;
+
+        return f->share ? f->share : most ? most : 1;
+}
+
 static struct call *make_finish(struct pieces *p, size_t i)
 {
         struct finish *f = CONTAINER_OF(p, struct finish, p);
@@ -123,8 +132,9 @@ static struct call *make_finish(struct pieces *p, size_t i)
         cmd_int(&c->cmd, last ? (int64_t)f->want : 0);
         cmd_int(&c->cmd, (int64_t)f->least);
         cmd_int(&c->cmd, (int64_t)sources);
+        p->b->share = share_of(f, n);
+        cmd_int(&c->cmd, (int64_t)p->b->share);
         finish_args(&c->cmd, w.waves, items, n);
-        p->b->share = last && f->want > n ? f->want : n;
         if (last)
                 p->b->turn++;
         return c;
@@ -179,6 +189,7 @@ void broker_finish(struct broker *b, int64_t worker, const struct delivery *d, s
                 snprintf(s->queues[i], sizeof(*s->queues), "%s", take->queues[i]);
         s->want = take->want < WANT_MAX ? take->want : WANT_MAX;
         s->least = take->least < s->want ? take->least : s->want;
+        s->share = take->share;
         s->fn = fn;
         s->arg = arg;
         pieces_run(&s->p, b, &kind, n > 0 ? pieces_of(n, BROKER_BATCH_MAX) : 1);

@@ -137,6 +137,8 @@ void claim_add(struct pg_tx *tx, const int64_t *ids, size_t n, const struct clai
                         pg_arg_bool(tx, many);
         }
         add_known(tx, by->known);
+        if (!by->fresh)
+                pg_arg_int(tx, by->known->tries);
 }
 
 /* ---- the answer ---- */

@@ -30,7 +30,8 @@
 
 /*
  * APART: so many batches go without mixing after PostgreSQL has refused one. CAREFUL: at most so many claims
- * know everything after one has left ids. SHARE: see holds_few. GATHER_MS: outcomes wait so long at most, unless
+ * know everything after one has left ids. TRIED: of each wave so many are lined up side by side while waves are met of
+ * which nothing is known. SHARE: see holds_few. GATHER_MS: outcomes wait so long at most, unless
  * they are GATHERED, for those of brief bodies that are under way.
  */
 enum {
@@ -41,6 +42,7 @@ enum {
         SHARE = 6,
         GATHER_MS = 2,
         GATHERED = SETTLE_MAX / 2,
+        TRIED = 2 * PACE_KNOWN_AFTER,
 };
 
 struct item {
@@ -85,6 +87,7 @@ struct exchange {
         struct follow *follow; /* NULL for the API */
         size_t most;           /* ids to take with a finish, beyond what idle runners need */
         bool hungry;           /* the last finish brought fewer ids than there was room for */
+        bool many;             /* a claim of many has left none: its waves are known */
         bool brief;            /* the last outcomes that were sent are all of brief bodies */
         size_t window;         /* how many may run of all waves that the last batch was of */
         struct rest *rest;     /* NULL for the API */
@@ -257,7 +260,8 @@ static struct broker_take to_take(struct exchange *x)
         return (struct broker_take){.queues = x->o.queues,
                                     .nq = x->o.nqueues,
                                     .want = want < most ? want : most,
-                                    .least = least};
+                                    .least = least,
+                                    .share = x->caution || !x->many ? TRIED : 0};
 }
 
 static void room_for_claims(struct exchange *x, size_t n)
@@ -578,6 +582,13 @@ static void be_careful(struct exchange *x, const int64_t *left, size_t n)
         put_first(x, left, n);
 }
 
+/* A fresh claim of so many has left none. */
+static void be_easy(struct exchange *x, size_t n)
+{
+        x->caution /= 2;
+        x->many |= n >= CLAIMS_MANY;
+}
+
 /* Ids without an answer: a fresh claim has left them, and any is no migration's for claim: its delivery is over. */
 static void read_unanswered(struct exchange *x, struct batch *b, const struct pg_result *r,
                             size_t claim)
@@ -649,7 +660,7 @@ static void read_claimed(struct exchange *x, struct batch *b, const struct pg_re
         if (claim_answers(r, claim) < b->nids)
                 read_unanswered(x, b, r, claim);
         else if (b->fresh)
-                x->caution /= 2;
+                be_easy(x, b->nids);
         size_up(x, b->nids, claimed);
         metric_add(METRIC_CLAIMS, (double)claimed, "claimed", NULL);
         if (!b->fresh)

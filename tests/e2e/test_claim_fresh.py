@@ -12,7 +12,7 @@ import pytest
 SQL = Path(__file__).resolve().parents[2] / "common/store/sql"
 SETTINGS = ("search_path=wavefleet,public", "jit=off", "plan_cache_mode=force_generic_plan", "enable_seqscan=off")
 CLAIMS = {"claim_lock": "bigint[], bigint", "claim_lock_many": "bigint[], bigint[], bigint",
-          "claim": "bigint[], bigint, int, text[], bigint[], int, boolean, bigint[], bigint, int",
+          "claim": "bigint[], bigint, int, text[], bigint[], int, boolean, bigint[], bigint, int, int",
           "claim_fresh": "bigint[], bigint, int, text[], bigint[], int, bigint[], bigint, int",
           "claim_many": "bigint[], bigint[], bigint, int, text[], bigint[], boolean, bigint[], bigint, int"}
 WORKER = 1
@@ -86,7 +86,7 @@ def whole(row, wave):
     return row
 
 
-def claimed_by(c, full, ids, short, lone, many, long=()):
+def claimed_by(c, full, ids, short, lone, many, long=(), tries=0):
     """What the claim claimed, {id: its answer}, and what it left in the tables; nothing of it stays."""
     first, last = ranges(ids)
     c.execute("SAVEPOINT before")
@@ -96,8 +96,8 @@ def claimed_by(c, full, ids, short, lone, many, long=()):
         c.execute("EXECUTE claim_lock (%s::bigint[], %s)", (ids, WORKER))
     values = [WORKER, 1, ["default", "other"], short]
     if full:
-        c.execute("EXECUTE claim (%s::bigint[], %s, %s, %s, %s::bigint[], %s, %s, %s::bigint[], 20000, 4)",
-                  (ids, *values, lone, many, list(long)))
+        c.execute("EXECUTE claim (%s::bigint[], %s, %s, %s, %s::bigint[], %s, %s, %s::bigint[], 20000, 4, %s)",
+                  (ids, *values, lone, many, list(long), tries))
     elif many:
         c.execute("EXECUTE claim_many (%s::bigint[], %s::bigint[], %s, %s, %s, %s::bigint[], %s, %s::bigint[], 20000, 4)",
                   (first, last, *values, len(ids) <= lone, list(long)))
@@ -194,6 +194,20 @@ def test_waves_of_which_nothing_is_known_are_tried_side_by_side(cursor):
     claimed, _ = claimed_by(cursor, "claim", sum(ids, []), [], 10, False)
     assert [len(claimed.keys() & set(of)) for of in ids] == [3, 3, 2, 2]
     assert all(claimed.keys() & set(of) == set(of[:len(claimed.keys() & set(of))]) for of in ids)
+    cursor.connection.rollback()
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_few_of_each_are_tried_past_what_may_be_claimed_of_all(cursor, many):
+    """Of waves of which nothing is known: not of those that are known to take long, nor what has crashed."""
+    make_worker(cursor)
+    waves = [make_wave(cursor, n, [{"crashes": int(n == 2 and i == 3)} for i in range(20)]) for n in range(6)]
+    long, learnt = waves[0][0], waves[1][0]
+    learn(cursor, learnt, 4, 20000)
+    claimed, _ = claimed_by(cursor, True, sum((ids for _, ids in waves), []), [], 8, many, [long], tries=4)
+    assert [sum(r["wave_no"] == no for r in claimed.values()) for no, _ in waves] == [2, 2, 3, 4, 4, 4]
+    claimed, _ = claimed_by(cursor, True, waves[3][1], [], 8, many, tries=4)
+    assert len(claimed) == 8
     cursor.connection.rollback()
 
 

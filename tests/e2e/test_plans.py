@@ -16,7 +16,7 @@ STATEMENTS = {
     "claim_lock": "'{1}', 1",
     "pair_locks": "'{1}'",
     "claim_lock_many": "'{1}', '{2}', 1",
-    "claim": "'{1}', 1, 1, '{default}', '{}', 10, false, '{}', 20000, 4",
+    "claim": "'{1}', 1, 1, '{default}', '{}', 10, false, '{}', 20000, 4, 4",
     "claim_fresh": "'{1}', 1, 1, '{default}', '{}', 10, '{}', 20000, 4",
     "claim_many": "'{1}', '{2}', 1, 1, '{default}', '{}', true, '{}', 20000, 4",
     "settle_lock": "'{1}', '{}'",

@@ -284,7 +284,7 @@ static UNUSED void submit(const struct wave_facts *f, int64_t first, int64_t las
 static UNUSED const struct broker_take *take_of(const char *const *queues, size_t nq, size_t want)
 {
         static struct broker_take take;
-        take = (struct broker_take){queues, nq, want, want};
+        take = (struct broker_take){.queues = queues, .nq = nq, .want = want, .least = want};
         return &take;
 }
 

@@ -632,6 +632,24 @@ START_TEST(what_is_lined_up_behind_a_batch_is_of_few_waves)
 }
 END_TEST
 
+START_TEST(as_many_of_each_wave_are_lined_up_as_is_said)
+{
+        enum { WAVES = 8, EACH = 4, WANT = 40 };
+        static const char *const queues[] = {"q"};
+        struct broker_take take = {.queues = queues, .nq = 1, .want = WANT, .share = EACH};
+        rig_do("SET wavefleet:target:q 0");
+        for (int w = 0; w < WAVES; w++) {
+                struct wave_facts f = wave(w + 1, 1000);
+                submit(&f, 1000 * (w + 1), 1000 * (w + 1) + 999);
+        }
+        rig_do("SET wavefleet:target:q 40");
+        OK(broker_finish(rig.b, 7, NULL, 0, NULL, 0, &take, rig_ids, NULL));
+        ck_assert_uint_eq(rig.n, WANT);
+        for (int i = 0; i < WANT; i++)
+                ck_assert_int_eq(rig.ids[i] / 1000, 1 + i / EACH % WAVES);
+}
+END_TEST
+
 START_TEST(what_stands_behind_is_not_written_anew)
 {
         enum { N = 200 };
@@ -854,7 +872,7 @@ END_TEST
 
 static size_t taken(const char *const *queues, size_t nq, size_t want, size_t least)
 {
-        const struct broker_take take = {queues, nq, want, least};
+        const struct broker_take take = {.queues = queues, .nq = nq, .want = want, .least = least};
         OK(broker_finish(rig.b, 7, NULL, 0, NULL, 0, &take, rig_ids, NULL));
         return rig.n;
 }
@@ -958,6 +976,7 @@ int main(void)
                                       more_deliveries_than_fit_into_one_call,
                                       a_batch_is_of_few_waves,
                                       what_is_lined_up_behind_a_batch_is_of_few_waves,
+                                      as_many_of_each_wave_are_lined_up_as_is_said,
                                       what_stands_behind_is_not_written_anew,
                                       ids_are_taken_from_the_queues_in_turn,
                                       a_wave_may_move_to_another_queue,

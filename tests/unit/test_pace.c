@@ -41,6 +41,26 @@ START_TEST(nothing_is_short_unseen)
 }
 END_TEST
 
+START_TEST(what_is_unknown_is_worth_a_trial_where_the_rest_is_brief)
+{
+        struct pace_known k;
+        note(3, 1, 5);
+        pace_tell(p, &k);
+        ck_assert_int_eq(k.tries, 0);
+        note(1, 1, 5);
+        pace_tell(p, &k);
+        ck_assert_int_eq(k.tries, PACE_KNOWN_AFTER);
+        note(1, 1, 100 * 1000); /* short no more */
+        pace_tell(p, &k);
+        ck_assert_int_eq(k.tries, 0);
+        tear_down();
+        set_up();
+        note(100, 1, 2000); /* short, but not brief */
+        pace_tell(p, &k);
+        ck_assert_int_eq(k.tries, 0);
+}
+END_TEST
+
 START_TEST(so_many_as_fit_into_the_time)
 {
         note(10, 1, 5000);
@@ -156,6 +176,7 @@ int main(void)
         TCase *t = tcase_create("all");
         tcase_add_checked_fixture(t, set_up, tear_down);
         tcase_add_test(t, nothing_is_short_unseen);
+        tcase_add_test(t, what_is_unknown_is_worth_a_trial_where_the_rest_is_brief);
         tcase_add_test(t, so_many_as_fit_into_the_time);
         tcase_add_test(t, now_and_then_long_is_long);
         tcase_add_test(t, each_wave_for_itself);

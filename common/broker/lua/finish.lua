@@ -1,6 +1,7 @@
 -- Ends deliveries, takes over facts, releases, and takes new ids. The hottest script.
 --   own KEYS  delayed, processing:<worker> (not there: nobody's deliveries, nothing is taken)
---   own ARGV  want, least (as of take), how many of the queues (from the first) to take from
+--   own ARGV  want, least (as of take), how many of the queues (from the first) to take from, how many ids of a wave
+--             at its turn
 --             for each wave: how many are settled, pending, retrying, parked, running;
 --               their ids in that order; then ms until due of each retrying and each parked
 --             how many ids belong to no wave that is known; these ids
@@ -10,7 +11,7 @@
 -- include: take
 local delayed, processing = KEYS[own_key], KEYS[own_key + 1]
 local want, least, sources = tonumber(ARGV[own_arg]), tonumber(ARGV[own_arg + 1]), tonumber(ARGV[own_arg + 2])
-local at = own_arg + 3
+local at = own_arg + 4
 local due, now = {}, nil
 local ended = {} -- ids whose deliveries end
 local read_max = 4000 -- of the processing list: as many are written by one command
@@ -104,12 +105,10 @@ end
 if #due > 0 then call('ZADD', delayed, unpack(due)) end
 
 for _, w in ipairs(waves) do enlist(w) end
--- Who wants many, or ends many at once, has short bodies: a batch of few waves, and of ids that are neighbours, costs
--- PostgreSQL less, and the others' batches are of other waves.
 if processing then
   moves = math.max(moves, want)
   for i = 1, sources do queues[i].floor = want end
-  for _, q in ipairs(queues) do q.share = math.max(1, want, #ended) end
+  for _, q in ipairs(queues) do q.share = tonumber(ARGV[own_arg + 3]) end
 end
 local out = release()
 

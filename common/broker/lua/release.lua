@@ -3,5 +3,5 @@
 -- Returns what release() does.
 -- include: waves
 -- include: release
-for _, q in ipairs(queues) do q.share = math.max(1, tonumber(ARGV[own_arg])) end
+for _, q in ipairs(queues) do q.share = tonumber(ARGV[own_arg]) end
 return release()

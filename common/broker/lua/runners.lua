@@ -4,5 +4,5 @@
 -- include: waves
 -- include: release
 call('SET', queues[1].target, ARGV[own_arg], 'PX', ARGV[own_arg + 1])
-queues[1].share = math.max(1, tonumber(ARGV[own_arg + 2]))
+queues[1].share = tonumber(ARGV[own_arg + 2])
 return release()

@@ -9,6 +9,7 @@
 -- $7 claim_lock_many has locked the waves: not all in the same way
 -- $8 bigint[] waves whose bodies this worker knows not to be short; of the others what all workers have learnt
 -- counts: $9 a mean below so many microseconds is short, $10 of so many bodies at least
+-- $11 of each wave of which nothing is known yet so many may be claimed all the same, so that it is known of all at once
 -- body_us: that mean, once it is known
 -- What waits behind a canary is answered as blocked: it has no business in Redis yet.
 -- shut: its queue is paused: nothing of it is claimed, due polls go on
@@ -24,6 +25,7 @@ WITH w AS MATERIALIZED (
            w.queue = ANY (ARRAY(SELECT queue FROM queues WHERE paused)) AS shut,
            w.wave_no = ANY ($5::bigint[]) OR w.wave_no <> ALL ($8::bigint[]) AND coalesce(p.body_us < $9::bigint, false)
                AS short,
+           w.wave_no <> ALL ($5::bigint[]) AND w.wave_no <> ALL ($8::bigint[]) AND p.body_us IS NULL AS untried,
            w.batch_size - p.taken AS room, p.body_us
       FROM waves w
      CROSS JOIN LATERAL (
@@ -35,7 +37,7 @@ seen AS MATERIALIZED (
     SELECT m.id, m.ctid AS place, m.wave_no, m.state, m.attempt, m.project, m.brz_project_id, m.spent,
            m.params, m.memo, m.first_started_at, m.started_at, a.due_at, a.polls, w.room, w.shut, w.locked,
            w.body_us,
-           w.short AND m.crashes = 0 AS short,
+           w.short AND m.crashes = 0 AS short, w.untried AND m.crashes = 0 AS untried,
            coalesce(a.due_at <= now() OR m.updated_at > now() + interval '1 minute', true) AS due,
            w.open AND NOT w.shut AND NOT coalesce(m.id >= w.gate_id, false) AS open,
            m.state IN ('pending', 'retrying') AND coalesce(m.id >= w.gate_id, false) AS gated,
@@ -51,9 +53,9 @@ seen AS MATERIALIZED (
                           WHERE migration_id = m.id AND m.state <> 'pending' OFFSET 0) a ON true
      WHERE m.id = ANY ($1::bigint[])),
 fit AS MATERIALIZED (
-    SELECT r.id, r.place, r.short,
+    SELECT r.id, r.place, r.short, r.untried AND r.nth <= $11::int AS tried,
            count(*) FILTER (WHERE NOT r.short) OVER (ORDER BY r.nth, r.id ROWS UNBOUNDED PRECEDING) AS nth_other
-      FROM (SELECT id, place, room, short, row_number() OVER (PARTITION BY wave_no ORDER BY id) AS nth
+      FROM (SELECT id, place, room, short, untried, row_number() OVER (PARTITION BY wave_no ORDER BY id) AS nth
               FROM seen
              WHERE open AND locked AND NOT twin AND (state = 'pending' OR (state = 'retrying' AND due))) r
      WHERE r.nth <= r.room AND EXISTS (SELECT FROM workers WHERE worker_id = $2::bigint AND alive)),
@@ -62,7 +64,7 @@ claimed AS (
        SET state = 'running', attempt = m.attempt + 1, worker_id = $2::bigint,
            first_started_at = coalesce(m.first_started_at, now()), started_at = now(),
            finished_at = NULL, updated_at = now(), class = NULL, error = NULL
-     WHERE m.ctid = ANY (ARRAY(SELECT place FROM fit WHERE short OR nth_other <= $6::int))
+     WHERE m.ctid = ANY (ARRAY(SELECT place FROM fit WHERE short OR tried OR nth_other <= $6::int))
        AND m.state IN ('pending', 'retrying')
     RETURNING m.id, m.wave_no, m.attempt),
 noted AS (
