@@ -144,7 +144,7 @@ struct broker_take {
         size_t nq;
         size_t want;
         size_t least; /* beyond so many, an eighth of what is lined up is left to others */
-        size_t share; /* ids of a wave that its turn lines up; 0: as many as are wanted, or end */
+        size_t share; /* ids of a wave that its turn lines up, at most; 0: as many as are wanted, or end */
 };
 /*
  * Ends deliveries of `worker` (0: nobody's list), takes over the facts of their waves, releases their

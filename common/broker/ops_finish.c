@@ -95,9 +95,11 @@ static void finish_args(struct cmd *cmd, size_t waves, const struct item *items,
  * PostgreSQL less, and the others' batches are of other waves. */
 static size_t share_of(const struct finish *f, size_t ended)
 {
-        size_t most = f->want > ended ? f->want : ended;
+        size_t share = f->want > ended ? f->want : ended;
 
-        return f->share ? f->share : most ? most : 1;
+        if (f->share && share > f->share)
+                share = f->share;
+        return share ? share : 1;
 }
 
 static struct call *make_finish(struct pieces *p, size_t i)

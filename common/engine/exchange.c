@@ -87,7 +87,7 @@ struct exchange {
         struct follow *follow; /* NULL for the API */
         size_t most;           /* ids to take with a finish, beyond what idle runners need */
         bool hungry;           /* the last finish brought fewer ids than there was room for */
-        bool many;             /* a claim of many has left none: its waves are known */
+        bool untried;          /* waves may be met of whose bodies nobody knows anything yet */
         bool brief;            /* the last outcomes that were sent are all of brief bodies */
         size_t window;         /* how many may run of all waves that the last batch was of */
         struct rest *rest;     /* NULL for the API */
@@ -163,6 +163,7 @@ struct exchange *exchange_new(const struct exchange_opts *o)
         x->lasting = o->on_ids ? lasting_new(o->loop, again, x) : NULL;
         list_init(&x->outcomes);
         x->most = CLAIMS_MAX;
+        x->untried = true;
         x->again = loop_timer_new(o->loop, again, x);
         x->soon = loop_timer_new(o->loop, again, x);
         x->unjudged = unjudged_new(o->loop, o->pg, unjudged_known, x);
@@ -261,7 +262,7 @@ static struct broker_take to_take(struct exchange *x)
                                     .nq = x->o.nqueues,
                                     .want = want < most ? want : most,
                                     .least = least,
-                                    .share = x->caution || !x->many ? TRIED : 0};
+                                    .share = x->untried ? TRIED : 0};
 }
 
 static void room_for_claims(struct exchange *x, size_t n)
@@ -586,7 +587,8 @@ static void be_careful(struct exchange *x, const int64_t *left, size_t n)
 static void be_easy(struct exchange *x, size_t n)
 {
         x->caution /= 2;
-        x->many |= n >= CLAIMS_MANY;
+        if (n >= CLAIMS_MANY)
+                x->untried = false;
 }
 
 /* Ids without an answer: a fresh claim has left them, and any is no migration's for claim: its delivery is over. */
@@ -650,6 +652,7 @@ static void read_claimed(struct exchange *x, struct batch *b, const struct pg_re
                 if (row.shut && c.lock_row >= 0 && strcmp(shut, c.facts.queue) != 0)
                         x->o.on_shut(memcpy(shut, c.facts.queue, sizeof(shut)), x->o.arg);
                 claimed += row.claimed;
+                x->untried |= !row.claimed && row.delivery.end == END_PENDING && row.body_us < 0;
                 if (!row.claimed)
                         after_add(&b->after, &row.delivery);
                 else if (!row.job.poll)

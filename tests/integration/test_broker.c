@@ -647,6 +647,14 @@ START_TEST(as_many_of_each_wave_are_lined_up_as_is_said)
         ck_assert_uint_eq(rig.n, WANT);
         for (int i = 0; i < WANT; i++)
                 ck_assert_int_eq(rig.ids[i] / 1000, 1 + i / EACH % WAVES);
+        take.want = take.least = 1;
+        take.share = 2; /* at most */
+        rig_do("DEL wavefleet:queue:q");
+        for (int last = 0; last < WAVES; last++) {
+                OK(broker_finish(rig.b, 7, NULL, 0, NULL, 0, &take, rig_ids, NULL));
+                ck_assert_uint_eq(rig.n, 1);
+                ck_assert_int_eq(rig.ids[0] / 1000, 1 + (WANT / EACH + last) % WAVES);
+        }
 }
 END_TEST
 

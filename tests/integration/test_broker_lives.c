@@ -99,7 +99,10 @@ START_TEST(random_lives_all_end)
         for (unsigned round = 0; life_left > 0; round++) {
                 ck_assert_msg(round < 20000, "%u never ended", life_left);
                 size_t more = follow_some(d, n);
-                struct broker_take take = {queues, 2, rand_below(LIFE_TAKE - (uint32_t)more + 1), 0};
+                struct broker_take take = {.queues = queues,
+                                           .nq = 2,
+                                           .want = rand_below(LIFE_TAKE - (uint32_t)more + 1),
+                                           .share = rand_below(4)};
                 take.least = rand_below((uint32_t)take.want + 1);
                 OK(broker_finish(rig.b, 7, d, n, life_facts, LIFE_WAVES, &take, rig_ids, NULL));
                 for (size_t i = 0; i < more; i++)
