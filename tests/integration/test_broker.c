@@ -600,8 +600,8 @@ static long long turns_in_queue(void)
         static const char *const turns =
                 "local n, last = 0, nil "
                 "for _, id in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do "
-                "  local wave = math.floor(id / 1000) "
-                "  if wave ~= last then n, last = n + 1, wave end "
+                "  if math.floor(id / 1000) ~= last then n, last = n + 1, math.floor(id / 1000) "
+                "end "
                 "end return n";
         return rig_int("EVAL %s 1 wavefleet:queue:q", turns);
 }
@@ -647,8 +647,7 @@ START_TEST(as_many_of_each_wave_are_lined_up_as_is_said)
         ck_assert_uint_eq(rig.n, WANT);
         for (int i = 0; i < WANT; i++)
                 ck_assert_int_eq(rig.ids[i] / 1000, 1 + i / EACH % WAVES);
-        take.want = take.least = 1;
-        take.share = 2; /* at most */
+        take.want = take.least = 1; /* at most, too */
         rig_do("DEL wavefleet:queue:q");
         for (int last = 0; last < WAVES; last++) {
                 OK(broker_finish(rig.b, 7, NULL, 0, NULL, 0, &take, rig_ids, NULL));
