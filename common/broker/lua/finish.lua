@@ -5,7 +5,7 @@
 --             for each wave: how many are settled, pending, retrying, parked, running;
 --               their ids in that order; then ms until due of each retrying and each parked
 --             how many ids belong to no wave that is known; these ids
--- Returns what release() does, then the ids taken.
+-- Returns what release() does, then the ids taken in one text (take).
 -- include: waves
 -- include: release
 -- include: take

@@ -6,7 +6,7 @@
 --   own ARGV  want, 1 where slots may pass from hand to hand, how many waves; for each: its number, how many ids,
 --             the ids
 -- Returns what release() does, 1 if slots were freed (0: all that ended was of queues with something lined up), then
--- the ids taken.
+-- the ids taken, in one text (take).
 -- include: waves
 -- include: release
 -- include: take
