@@ -141,7 +141,8 @@ static void op_finish(struct broker *b)
 {
         struct delivery d[] = {{.id = 7, .wave_no = 3, .end = END_SETTLED},
                                {.id = 8, .wave_no = 3, .end = END_PARKED, .due_in_ms = 5}};
-        const struct broker_take take = {queues, COUNT_OF(queues), 5, 2};
+        const struct broker_take take = {
+                .queues = queues, .nq = COUNT_OF(queues), .want = 5, .least = 2, .share = 3};
         broker_finish(b, 4, d, COUNT_OF(d), &facts, 1, &take, on_ids, NULL);
 }
 static void op_processing(struct broker *b)

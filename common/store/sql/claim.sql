@@ -9,7 +9,7 @@
 -- $7 claim_lock_many has locked the waves: not all in the same way
 -- $8 bigint[] waves whose bodies this worker knows not to be short; of the others what all workers have learnt
 -- counts: $9 a mean below so many microseconds is short, $10 of so many bodies at least
--- $11 of each wave of which nothing is known yet so many may be claimed all the same, so that it is known of all at once
+-- $11 of each wave of which nobody has claimed anything yet so many may be all the same: all of them are known at once
 -- body_us: that mean, once it is known
 -- What waits behind a canary is answered as blocked: it has no business in Redis yet.
 -- shut: its queue is paused: nothing of it is claimed, due polls go on
@@ -25,11 +25,11 @@ WITH w AS MATERIALIZED (
            w.queue = ANY (ARRAY(SELECT queue FROM queues WHERE paused)) AS shut,
            w.wave_no = ANY ($5::bigint[]) OR w.wave_no <> ALL ($8::bigint[]) AND coalesce(p.body_us < $9::bigint, false)
                AS short,
-           w.wave_no <> ALL ($5::bigint[]) AND w.wave_no <> ALL ($8::bigint[]) AND p.body_us IS NULL AS untried,
+           p.untried,
            w.batch_size - p.taken AS room, p.body_us
       FROM waves w
      CROSS JOIN LATERAL (
-           SELECT coalesce(sum(claimed - released), 0) AS taken,
+           SELECT coalesce(sum(claimed - released), 0) AS taken, coalesce(sum(claimed), 0) = 0 AS untried,
                   CASE WHEN sum(bodies) >= $10::int THEN (sum(bodies_us) / sum(bodies))::bigint END AS body_us
              FROM wave_progress WHERE wave_no = w.wave_no) p
      WHERE w.wave_no = ANY (ARRAY(SELECT m.wave_no FROM migrations m WHERE m.id = ANY ($1::bigint[])))),
