@@ -36,7 +36,6 @@ struct broker *broker_new(struct loop *l, const struct broker_opts *opts,
         b->prefix = xstrdup(opts->prefix);
         b->timeout_ms = opts->timeout_ms;
         b->events_length = opts->events_length;
-        b->share = 1;
         if (events)
                 b->ev = *events;
         list_init(&b->deferred);

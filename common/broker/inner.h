@@ -49,10 +49,10 @@ struct broker {
         int64_t events_length;
         bool unpublished; /* something that should have been published may be missing in `events` */
         unsigned turn;    /* which of several queues is taken from first */
-        size_t share; /* ids of a wave that a turn lines up: as many as the last finish ended or wanted */
-        bool elsewhere; /* the server is a replica now: the connection is to be given up */
-        unsigned busy;  /* how deep we are in callbacks that may free the broker … */
-        bool doomed;    /* … and one has: the memory goes when the last has returned */
+        size_t share;     /* ids of a wave at its turn: what the last finish said */
+        bool elsewhere;   /* the server is a replica now: the connection is to be given up */
+        unsigned busy;    /* how deep we are in callbacks that may free the broker … */
+        bool doomed;      /* … and one has: the memory goes when the last has returned */
 };
 
 /* Around callbacks after which the broker is still looked at. */

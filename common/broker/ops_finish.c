@@ -97,9 +97,7 @@ static size_t share_of(const struct finish *f, size_t ended)
 {
         size_t share = f->want > ended ? f->want : ended;
 
-        if (f->share && share > f->share)
-                share = f->share;
-        return share ? share : 1;
+        return f->share && share > f->share ? f->share : share;
 }
 
 static struct call *make_finish(struct pieces *p, size_t i)

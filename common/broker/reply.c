@@ -7,6 +7,15 @@
 #include "broker/inner.h"
 #include "broker/keys.h"
 
+static bool parse(const char *s, size_t len, int64_t *out)
+{
+        bool minus = len > 1 && s[0] == '-';
+        if (!id_parse(s + minus, len - minus, out))
+                return false;
+        *out = minus ? -*out : *out;
+        return true;
+}
+
 static bool read_int(const redisReply *r, int64_t *out)
 {
         if (r->type == REDIS_REPLY_INTEGER) {
@@ -15,11 +24,7 @@ static bool read_int(const redisReply *r, int64_t *out)
         }
         if (r->type != REDIS_REPLY_STRING)
                 return false;
-        bool minus = r->len > 1 && r->str[0] == '-';
-        if (!id_parse(r->str + minus, r->len - minus, out))
-                return false;
-        *out = minus ? -*out : *out;
-        return true;
+        return parse(r->str, r->len, out);
 }
 
 int64_t reply_int(const redisReply *r, int64_t other)
@@ -28,14 +33,14 @@ int64_t reply_int(const redisReply *r, int64_t other)
         return read_int(r, &n) ? n : other;
 }
 
-/* Of a text: its words that are ids. */
+/* Of a text: its words that are numbers. */
 static size_t read_words(const redisReply *r, int64_t *ids)
 {
         size_t n = 0;
         for (const char *at = r->str, *end = r->str + r->len; at <= end;) {
                 const char *blank = memchr(at, ' ', (size_t)(end - at));
                 size_t len = (size_t)((blank ? blank : end) - at);
-                if (id_parse(at, len, &ids[n]))
+                if (parse(at, len, &ids[n]))
                         n++;
                 else
                         log_warn("redis.no_id", LS("entry", r->str));

@@ -77,6 +77,11 @@ static bool is_short(const struct pace *p, const struct mean *m)
         return m->seen >= PACE_KNOWN_AFTER && m->us < p->ahead_us;
 }
 
+static bool is_brief(const struct pace *p, const struct mean *m)
+{
+        return is_short(p, m) && m->us < BRIEF_US;
+}
+
 unsigned pace_depth(const struct pace *p)
 {
         if (!is_short(p, &p->all))
@@ -110,7 +115,7 @@ bool pace_is_short(const struct pace *p, int64_t wave_no)
 bool pace_is_brief(const struct pace *p, int64_t wave_no)
 {
         const struct mean *m = find(p, wave_no);
-        return m && is_short(p, m) && m->us < BRIEF_US;
+        return m && is_brief(p, m);
 }
 
 void pace_hear(struct pace *p, int64_t wave_no, int64_t mean_us)
@@ -125,7 +130,7 @@ void pace_tell(const struct pace *p, struct pace_known *out)
 {
         out->nshorts = out->nlongs = 0;
         out->below_us = p->ahead_us;
-        out->tries = is_short(p, &p->all) && p->all.us < BRIEF_US ? PACE_KNOWN_AFTER : 0;
+        out->tries = is_brief(p, &p->all) ? PACE_KNOWN_AFTER : 0;
         for (size_t i = 0; i < p->count; i++) {
                 const struct mean *m = &p->waves[i];
                 if (is_short(p, m))

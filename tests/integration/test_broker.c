@@ -544,6 +544,16 @@ START_TEST(what_ends_may_stand_anywhere_in_a_long_list)
 }
 END_TEST
 
+/* So many are taken, and have ended; the number of a wave is that of its ids without their last digits. */
+static void settle_some(struct delivery *d, size_t n, int64_t digits)
+{
+        take_ids(n);
+        ck_assert_uint_eq(rig.n, n);
+        for (size_t i = 0; i < n; i++)
+                d[i] = (struct delivery){
+                        .id = rig.ids[i], .wave_no = rig.ids[i] / digits, .end = END_SETTLED};
+}
+
 START_TEST(more_deliveries_than_fit_into_one_call)
 {
         enum { N = 450 };
@@ -556,17 +566,22 @@ START_TEST(more_deliveries_than_fit_into_one_call)
                 submit(&f[w], 100 * (w + 1), 100 * (w + 1) + 99);
         }
         rig_until_lined_up(2 * N);
-        take_ids(N);
-        ck_assert_uint_eq(rig.n, N);
-        for (int i = 0; i < N; i++)
-                d[i] = (struct delivery){
-                        .id = rig.ids[i], .wave_no = rig.ids[i] / 100, .end = END_SETTLED};
+        settle_some(d, N, 100);
         OK(broker_finish(rig.b, 7, d, N, f, 9, take_of(queues, 1, 30), rig_ids, NULL));
         ck_assert_uint_eq(rig.n, 30);
         ck_assert_int_eq(rig_int("LLEN wavefleet:processing:7"), 30);
         ck_assert_int_eq(rig_int("SCARD wavefleet:demand:q"), 450);
 }
 END_TEST
+
+/* Waves 1, 2… of a thousand ids each, from their number times a thousand. */
+static void submit_thousands(struct wave_facts *f, int waves)
+{
+        for (int w = 0; w < waves; w++) {
+                f[w] = wave(w + 1, 1000);
+                submit(&f[w], 1000 * (w + 1), 1000 * (w + 1) + 999);
+        }
+}
 
 /* What a piece before the last lines up is of one wave, as what the last one does: else each batch is of all of them. */
 START_TEST(a_batch_is_of_few_waves)
@@ -576,15 +591,8 @@ START_TEST(a_batch_is_of_few_waves)
         struct delivery d[N];
         static const char *const queues[] = {"q"};
         rig_do("SET wavefleet:target:q 40");
-        for (int w = 0; w < WAVES; w++) {
-                f[w] = wave(w + 1, 1000);
-                submit(&f[w], 1000 * (w + 1), 1000 * (w + 1) + 999);
-        }
-        take_ids(N);
-        ck_assert_uint_eq(rig.n, N);
-        for (int i = 0; i < N; i++)
-                d[i] = (struct delivery){
-                        .id = rig.ids[i], .wave_no = rig.ids[i] / 1000, .end = END_SETTLED};
+        submit_thousands(f, WAVES);
+        settle_some(d, N, 1000);
         OK(broker_finish(rig.b, 7, d, N, f, WAVES, take_of(queues, 1, N), rig_ids, NULL));
         ck_assert_uint_eq(rig.n, N);
         unsigned waves = 1;
@@ -612,15 +620,8 @@ START_TEST(what_is_lined_up_behind_a_batch_is_of_few_waves)
         enum { N = 250, WAVES = 8, FIRST = 600, THEN = 900 };
         struct wave_facts f[WAVES];
         struct delivery d[N];
-        for (int w = 0; w < WAVES; w++) {
-                f[w] = wave(w + 1, 1000);
-                submit(&f[w], 1000 * (w + 1), 1000 * (w + 1) + 999);
-        }
-        take_ids(N);
-        ck_assert_uint_eq(rig.n, N);
-        for (int i = 0; i < N; i++)
-                d[i] = (struct delivery){
-                        .id = rig.ids[i], .wave_no = rig.ids[i] / 1000, .end = END_SETTLED};
+        submit_thousands(f, WAVES);
+        settle_some(d, N, 1000);
         rig_do("DEL wavefleet:queue:q");
         rig_do("SET wavefleet:target:q %d", FIRST);
         OK(broker_finish(rig.b, 7, d, N, f, WAVES, NULL, rig_ids, NULL));
@@ -635,13 +636,11 @@ END_TEST
 START_TEST(as_many_of_each_wave_are_lined_up_as_is_said)
 {
         enum { WAVES = 8, EACH = 4, WANT = 40 };
+        struct wave_facts f[WAVES];
         static const char *const queues[] = {"q"};
         struct broker_take take = {.queues = queues, .nq = 1, .want = WANT, .share = EACH};
         rig_do("SET wavefleet:target:q 0");
-        for (int w = 0; w < WAVES; w++) {
-                struct wave_facts f = wave(w + 1, 1000);
-                submit(&f, 1000 * (w + 1), 1000 * (w + 1) + 999);
-        }
+        submit_thousands(f, WAVES);
         rig_do("SET wavefleet:target:q 40");
         OK(broker_finish(rig.b, 7, NULL, 0, NULL, 0, &take, rig_ids, NULL));
         ck_assert_uint_eq(rig.n, WANT);

@@ -56,6 +56,7 @@ local function serve(q, priority, order, want)
     local last = all and math.huge or #ring
     while order.ids < want and ring[head] and head <= last do
       local w = ring[head]
+      -- none at a turn would never end
       local share = math.min(math.max(1, q.share), want - order.ids, room(w) - w.take)
       head = head + 1
       order[#order + 1], order.ids = { w, share }, order.ids + share
