@@ -1,7 +1,8 @@
 /*
  * exchange.c - the batches. One transaction is under way at a time; its statements, in the order in
  * which locks are taken: waves of the outcomes (shared), settle, worker and waves of the claims,
- * pairs, claim. A claim in slots that the same transaction has freed waits for nobody's lock. Right behind it, in a
+ * pairs, claim. A claim in slots that the same transaction has freed waits for nobody's lock. Where what follows is
+ * asked for first, it goes in two parts, the claims last. Right behind it, in a
  * snapshot after the commit: which waves are to be judged; where this was asked a moment ago, and nothing but
  * completed is settled, a moment later for all of them.
  */
@@ -12,13 +13,14 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
-#include "base/json.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "engine/claim.h"
+#include "engine/exchange_inside.h"
 #include "engine/follow.h"
+#include "engine/item.h"
 #include "engine/judge.h"
 #include "engine/lasting.h"
 #include "engine/look.h"
@@ -30,31 +32,16 @@
 
 /*
  * APART: so many batches go without mixing after PostgreSQL has refused one. CAREFUL: at most so many claims
- * know everything after one has left ids. TRIED: of each wave so many are lined up side by side while waves are met of
- * which nothing is known. SHARE: see holds_few. GATHER_MS: outcomes wait so long at most, unless
- * they are GATHERED, for those of brief bodies that are under way.
+ * know everything after one has left ids. GATHER_MS: outcomes wait so long at most, unless they are GATHERED, for those of brief
+ * bodies that are under way.
  */
 enum {
         FEW_CLAIMS = 16,
         AGAIN_MS = 500,
         APART = 50,
         CAREFUL = 50,
-        SHARE = 6,
         GATHER_MS = 2,
         GATHERED = SETTLE_MAX / 2,
-        TRIED = 2 * PACE_KNOWN_AFTER,
-};
-
-struct item {
-        struct list link;
-        struct attempt of;
-        bool alone;       /* was in a batch that PostgreSQL refused as a mistake of ours */
-        bool bare;        /* was refused alone too: goes without its JSON */
-        struct outcome o; /* points into texts */
-        char *why;        /* bare: the error instead of its own */
-        exchange_fn fn;
-        void *arg;
-        char texts[];
 };
 
 struct batch {
@@ -68,47 +55,14 @@ struct batch {
         bool completed; /* all of its outcomes are `completed`, and are settled by settle_completed */
         bool judged_later; /* of outcomes: whether a wave is to be judged is not asked right behind it */
         bool passes; /* its claims may be in slots that its outcomes free: these are told to claim_lock_many */
-        bool fresh; /* the claim is claim_fresh or claim_many, which leave ids for claim */
-        bool notes; /* its last statement is claim_note */
-        bool done;  /* its transaction was answered */
+        bool fresh;         /* the claim is claim_fresh or claim_many, which leave ids for claim */
+        bool notes;         /* its last statement is claim_note */
+        struct pg_tx *part; /* its transaction, which waits for claims that follow */
+        bool done;          /* its transaction was answered */
         bool early; /* the question behind it was answered first: a deadlock had sent it back */
         struct touched touched; /* what its outcomes are of, for that question */
         struct after after;
 };
-
-struct exchange {
-        struct exchange_opts o;
-        unsigned generation; /* answers to an older identity are dropped */
-        struct list outcomes;
-        size_t noutcomes, nbrief;
-        int64_t *claims;
-        size_t nclaims, claims_cap;
-        size_t taking;         /* ids asked for with a finish that is under way */
-        struct follow *follow; /* NULL for the API */
-        size_t most;           /* ids to take with a finish, beyond what idle runners need */
-        bool hungry;           /* the last finish brought fewer ids than there was room for */
-        bool untried;          /* waves may be met of whose bodies nobody knows anything yet */
-        bool brief;            /* the last outcomes that were sent are all of brief bodies */
-        size_t window;         /* how many may run of all waves that the last batch was of */
-        struct rest *rest;     /* NULL for the API */
-        bool kicks;            /* exchange_kick is due when the loop turns */
-        bool followed;         /* what follows the outcomes is there: they wait for nothing */
-        struct batch *busy;
-        unsigned apart;   /* batches to go in which claims and outcomes are not mixed */
-        unsigned careful; /* claims to go that are made by the statement that knows everything */
-        unsigned caution; /* how many these were the last time */
-        struct unjudged *unjudged;
-        struct lasting *lasting; /* NULL for the API */
-        int64_t gathers_ms;      /* since when outcomes are held; 0: they are not */
-        struct loop_timer *again;
-        struct loop_timer *soon;
-};
-
-static void item_free(struct item *it)
-{
-        free(it->why);
-        free(it);
-}
 
 static void again(void *arg)
 {
@@ -140,15 +94,13 @@ static struct follow *make_follow(struct exchange *x)
         return follow_new(&o);
 }
 
-static void rested(void *arg);
-
 static struct rest *make_rest(struct exchange *x)
 {
         struct rest_opts o = {.loop = x->o.loop,
                               .broker = x->o.broker,
                               .queues = x->o.queues,
                               .nqueues = x->o.nqueues,
-                              .on_end = rested,
+                              .on_end = exchange_rested,
                               .arg = x};
         return rest_new(&o);
 }
@@ -164,6 +116,8 @@ struct exchange *exchange_new(const struct exchange_opts *o)
         list_init(&x->outcomes);
         x->most = CLAIMS_MAX;
         x->untried = true;
+        after_init(&x->put_off);
+        x->at_latest = loop_timer_new(o->loop, exchange_finish_put_off, x);
         x->again = loop_timer_new(o->loop, again, x);
         x->soon = loop_timer_new(o->loop, again, x);
         x->unjudged = unjudged_new(o->loop, o->pg, unjudged_known, x);
@@ -177,6 +131,9 @@ static void forget_all(struct exchange *x)
         while ((l = list_pop_front(&x->outcomes)))
                 item_free(CONTAINER_OF(l, struct item, link));
         x->noutcomes = x->nbrief = 0;
+        after_fini(&x->put_off);
+        after_init(&x->put_off);
+        x->puts_off = x->whole = false;
         x->nclaims = 0;
         x->taking = 0;
         x->hungry = x->followed = x->brief = false;
@@ -191,6 +148,7 @@ void exchange_free(struct exchange *x)
         forget_all(x);
         loop_timer_free(x->again);
         loop_timer_free(x->soon);
+        loop_timer_free(x->at_latest);
         unjudged_free(x->unjudged);
         follow_free(x->follow);
         rest_free(x->rest);
@@ -203,6 +161,8 @@ void exchange_renew(struct exchange *x, int64_t worker, int shard)
 {
         forget_all(x);
         x->generation++;
+        if (x->busy && x->busy->part) /* the fence judges it */
+                pg_send_rest(x->o.pg, take(x->busy->part));
         x->busy = NULL;
         follow_renew(x->follow);
         rest_renew(x->rest);
@@ -218,7 +178,7 @@ size_t exchange_waiting(const struct exchange *x)
 
 bool exchange_finishes_soon(const struct exchange *x)
 {
-        return x->nbrief || (x->busy && x->busy->nbrief);
+        return x->nbrief || x->puts_off || (x->busy && x->busy->nbrief);
 }
 
 size_t exchange_claiming(const struct exchange *x)
@@ -229,40 +189,6 @@ size_t exchange_claiming(const struct exchange *x)
 bool exchange_rests(const struct exchange *x)
 {
         return rest_on(x->rest);
-}
-
-/* Whether this worker, of whose bodies so many have just ended, holds few of windows that let out fewer than there is
- * room for: then others hold the most of them. Two that share one rarely fall to a sixth of it. */
-static bool holds_few(struct exchange *x, size_t ended)
-{
-        size_t held = ended + x->noutcomes + x->nclaims;
-        struct room room;
-
-        if (!x->hungry || !x->brief)
-                return false;
-        room = x->o.room(x->o.arg);
-        held += room.brief;
-        return !room.longs && held < REST_MANY && held * SHARE < x->window;
-}
-
-static size_t beyond(size_t room, size_t claiming)
-{
-        return room > claiming ? room - claiming : 0;
-}
-
-/* Ids to take together with a finish: what there would be room for. */
-static struct broker_take to_take(struct exchange *x)
-{
-        struct room room = x->o.room(x->o.arg);
-        size_t claiming = exchange_claiming(x);
-        size_t want = beyond(room.jobs, claiming), least = beyond(room.idle, claiming);
-        size_t most = x->most > least ? x->most : least;
-
-        return (struct broker_take){.queues = x->o.queues,
-                                    .nq = x->o.nqueues,
-                                    .want = want < most ? want : most,
-                                    .least = least,
-                                    .share = x->untried ? TRIED : 0};
 }
 
 static void room_for_claims(struct exchange *x, size_t n)
@@ -300,51 +226,13 @@ size_t exchange_unclaim(struct exchange *x, int64_t *out, size_t max)
         return n;
 }
 
-static size_t text_bytes(const char *s)
-{
-        return s ? strlen(s) + 1 : 0;
-}
-
-static const char *put_text(char **at, const char *s)
-{
-        char *text = *at;
-        size_t n = text_bytes(s);
-
-        if (!s)
-                return NULL;
-        memcpy(text, s, n);
-        *at += n;
-        return text;
-}
-
-/* What a program printed may become part of an error: PostgreSQL takes UTF-8 only. */
-static void make_valid(char *text)
-{
-        if (utf8_valid(text, strlen(text)))
-                return;
-        for (char *q = text; *q; q++)
-                if ((unsigned char)*q >= 0x80)
-                        *q = '?';
-}
-
 int exchange_settle(struct exchange *x, const struct attempt *of, const struct outcome *o,
                     exchange_fn fn, void *arg, struct err *e)
 {
-        struct item *it = mem_try(NULL, sizeof(*it) + text_bytes(o->error) + text_bytes(o->result) +
-                                                text_bytes(o->memo));
-        char *at;
+        struct item *it = item_new(of, o, fn, arg, e);
 
         if (!it)
-                return err_set(e, ERR_UNAVAILABLE, "could not hold the outcome: out of memory");
-        *it = (struct item){.of = *of, .o = *o, .fn = fn, .arg = arg};
-        list_init(&it->link);
-        at = it->texts;
-        it->o.error = put_text(&at, o->error);
-        it->o.result = put_text(&at, o->result);
-        it->o.memo = put_text(&at, o->memo);
-        it->o.domain = NULL;
-        if (it->o.error)
-                make_valid(it->texts);
+                return -1;
         list_push_back(&x->outcomes, &it->link);
         x->noutcomes++;
         x->nbrief += of->brief;
@@ -353,178 +241,6 @@ int exchange_settle(struct exchange *x, const struct attempt *of, const struct o
             (o->kind == OUTCOME_COMPLETED || o->kind == OUTCOME_FAILED))
                 follow_add(x->follow, of->id, of->wave_no, of->brief);
         return 0;
-}
-
-/* ---- what follows a commit ---- */
-
-struct finish {
-        struct exchange *x;
-        unsigned generation;
-        size_t taking;
-        size_t n;
-        int64_t ids[];
-};
-
-static void finished(const int64_t *ids, size_t n, const struct err *e, void *arg)
-{
-        struct finish *f = arg;
-        struct exchange *x = f->x;
-
-        /* An error was logged where it happened; the lists' own check brings back what was not told. */
-        if (f->generation == x->generation) {
-                if (f->n)
-                        x->o.on_finished(f->ids, f->n, x->o.arg);
-                if (f->taking && !e)
-                        x->hungry = n < f->taking;
-                x->taking -= f->taking; /* not before: a pop need not bring what these bring */
-                if (x->o.on_ids)
-                        x->o.on_ids(ids, n, x->o.arg);
-        }
-        free(f);
-}
-
-static void finish(struct exchange *x, struct after *a, int64_t list, bool takes)
-{
-        struct finish *f = xmalloc(sizeof(*f) + a->ndeliveries * sizeof(f->ids[0]));
-        struct after_opts o = {
-                .pg = x->o.pg, .shard = x->o.shard, .broker = x->o.broker, .worker = list};
-
-        f->x = x;
-        f->generation = x->generation;
-        f->taking = 0;
-        f->n = 0;
-        if (list == x->o.worker && x->o.on_finished) {
-                for (size_t i = 0; i < a->ndeliveries; i++)
-                        f->ids[f->n++] = a->deliveries[i].id;
-                if (takes)
-                        o.take = to_take(x);
-                f->taking = o.take.want;
-                x->taking += f->taking;
-        }
-        after_run(a, &o, finished, f);
-}
-
-/* Of a batch of ours: whether what it makes room for is left to others. */
-static void maybe_rest(struct exchange *x, const struct after *a)
-{
-        if (a->nfacts)
-                x->window = 0;
-        for (size_t i = 0; i < a->nfacts; i++)
-                x->window += (size_t)a->facts[i].batch_size;
-        if (holds_few(x, a->ndeliveries))
-                rest_begin(x->rest);
-}
-
-static void run_after(struct exchange *x, struct after *a, int64_t list)
-{
-        if (x->rest && list == x->o.worker)
-                maybe_rest(x, a);
-        finish(x, a, list, !rest_on(x->rest));
-}
-
-static void rested(void *arg)
-{
-        struct exchange *x = arg;
-        struct after nothing;
-
-        after_init(&nothing);
-        finish(x, &nothing, x->o.worker, true);
-}
-
-struct asking {
-        struct exchange *x;
-        struct after a;
-        int64_t list;
-};
-
-static void to_judge_known(const struct pg_result *r, const struct err *e, void *arg)
-{
-        struct asking *en = arg;
-
-        judge_question_read(r, e, &en->a);
-        FAULT_POINT(reap_to_judge_known);
-        run_after(en->x, &en->a, en->list);
-        free(en);
-}
-
-void exchange_after(struct exchange *x, struct after *a, int64_t list, bool settled)
-{
-        struct asking *en;
-
-        if (!settled || !a->ndeliveries) {
-                run_after(x, a, list);
-                return;
-        }
-        en = xmalloc(sizeof(*en));
-        *en = (struct asking){.x = x, .a = *a, .list = list};
-        after_init(a);
-        pg_send(x->o.pg, judge_question_of(&en->a), to_judge_known, en);
-}
-
-/* ---- looking ---- */
-
-struct look {
-        struct exchange *x;
-        unsigned generation;
-        int64_t list;
-        size_t n;
-        int64_t ids[];
-};
-
-/* Nobody can say what they are: they stay in the list, whose check takes them up again. */
-static void look_failed(struct look *k, const struct err *e)
-{
-        struct exchange *x = k->x;
-
-        log_warn("look.failed", LI("ids", k->n), LE(e));
-        if (k->list != x->o.worker || k->generation != x->generation || !x->o.on_finished)
-                return;
-        x->o.on_finished(k->ids, k->n, x->o.arg);
-}
-
-static void looked(const struct pg_result *r, const struct err *e, void *arg)
-{
-        struct look *k = arg;
-        struct after a;
-
-        after_init(&a);
-        if (e)
-                look_failed(k, e);
-        for (int i = 0; r && i < pg_rows(r, 0); i++) {
-                struct delivery d;
-                struct wave_facts f;
-                bool over, facts = look_read(r, i, &d, &f, &over);
-                after_add(&a, &d);
-                if (!facts)
-                        continue;
-                /* What made it so may have been told to nobody. */
-                news_row_unknown(&a.news, d.wave_no, d.id);
-                after_facts(&a, &f);
-                if (over)
-                        after_over(&a, &f);
-        }
-        FAULT_POINT(look_answered);
-        if (a.ndeliveries &&
-            (!k->list || k->generation == k->x->generation || k->list != k->x->o.worker))
-                run_after(k->x, &a, k->list);
-        after_fini(&a);
-        free(k);
-}
-
-void exchange_look(struct exchange *x, const int64_t *ids, size_t n, int64_t list)
-{
-        struct look *k;
-        struct pg_tx *tx;
-
-        if (!n)
-                return;
-        k = xmalloc(sizeof(*k) + n * sizeof(k->ids[0]));
-        *k = (struct look){.x = x, .generation = x->generation, .list = list, .n = n};
-        memcpy(k->ids, ids, n * sizeof(*ids));
-        tx = pg_tx_new();
-        pg_stmt(tx, SQL_LOOK);
-        pg_arg_int8s(tx, ids, n);
-        pg_send(x->o.pg, tx, looked, k);
 }
 
 /* ---- answers of a batch ---- */
@@ -692,12 +408,8 @@ static void put_back(struct exchange *x, struct batch *b, const struct err *e)
                 struct item *it = CONTAINER_OF(l, struct item, link);
                 if (!ours || b->nids)
                         continue;
-                if (it->alone && !it->bare) {
-                        it->bare = true;
-                        it->o.error = it->why =
-                                xasprintf("the outcome could not be stored: %s", e->text);
-                        it->o.result = it->o.memo = NULL;
-                }
+                if (it->alone && !it->bare)
+                        item_strip(it, e->text);
                 it->alone = true;
         }
         list_init(&all);
@@ -722,6 +434,7 @@ static void batch_done(const struct pg_result *r, const struct err *e, void *arg
 {
         struct batch *b = arg;
 
+        b->part = NULL; /* broken off, where it is one still */
         b->done = true;
         if (!batch_stale(b)) {
                 if (e) {
@@ -756,7 +469,7 @@ static void run_judged(struct exchange *x, struct after *a, int64_t list)
 {
         if (a->nto_judge)
                 FAULT_POINT(settle_to_judge_known);
-        run_after(x, a, list);
+        exchange_run_after(x, a, list);
 }
 
 static void unjudged_known(struct after *a, void *arg)
@@ -813,30 +526,6 @@ static void take_outcomes(struct exchange *x, struct batch *b)
         }
 }
 
-static int by_id(const void *a, const void *b)
-{
-        const struct item *x = *(const struct item *const *)a, *y = *(const struct item *const *)b;
-
-        return (x->of.id > y->of.id) - (x->of.id < y->of.id);
-}
-
-/* Neighbours stand side by side in PostgreSQL's pages, too. */
-static void sort(struct batch *b)
-{
-        struct item *items[SETTLE_MAX];
-        size_t n = 0;
-
-        LIST_EACH(l, &b->items)
-        {
-                items[n++] = CONTAINER_OF(l, struct item, link);
-        }
-        // cppcheck-suppress uninitvar ; the first n are set
-        qsort(items, n, sizeof(items[0]), by_id);
-        list_init(&b->items);
-        for (size_t i = 0; i < n; i++)
-                list_push_back(&b->items, &items[i]->link);
-}
-
 static void add_settle(struct exchange *x, struct batch *b, struct pg_tx *tx)
 {
         struct settle_row rows[SETTLE_MAX];
@@ -844,7 +533,7 @@ static void add_settle(struct exchange *x, struct batch *b, struct pg_tx *tx)
                 .cfg = x->o.cfg, .worker = x->o.worker, .shard = x->o.shard, .claims = b->passes};
         size_t n;
 
-        sort(b);
+        items_sort(&b->items);
         n = rows_of(b, rows);
         LIST_EACH(l, &b->items)
         {
@@ -909,10 +598,9 @@ static size_t claims_to_send(const struct exchange *x)
         return n < room ? n : room;
 }
 
-static void send_batch(struct exchange *x)
+static struct batch *new_batch(struct exchange *x)
 {
         struct batch *b = xcalloc(1, sizeof(*b));
-        struct pg_tx *tx = pg_tx_new();
 
         b->x = x;
         b->generation = x->generation;
@@ -921,28 +609,101 @@ static void send_batch(struct exchange *x)
         b->has_settle = b->nitems > 0;
         if (b->has_settle)
                 x->brief = b->nbrief == b->nitems;
-        if (!x->apart || !b->has_settle)
-                b->nids = claims_to_send(x);
-        b->has_claim = b->nids > 0;
-        b->passes = b->has_settle && b->nids >= CLAIMS_MANY && !x->careful;
+        return b;
+}
+
+static void add_claims(struct exchange *x, struct batch *b, struct pg_tx *tx, size_t n)
+{
+        b->nids = n;
+        b->has_claim = n > 0;
+        if (!n)
+                return;
+        b->ids = xcalloc(n, sizeof(*b->ids));
+        exchange_unclaim(x, b->ids, n);
+        add_claim(x, b, tx);
+}
+
+static void add_note(struct exchange *x, struct batch *b, struct pg_tx *tx)
+{
+        b->notes = lasting_due(x->lasting);
+        if (b->notes)
+                lasting_add(x->lasting, tx, x->o.worker);
+}
+
+static void send(struct exchange *x, struct batch *b,
+                 void (*how)(struct pg *pg, struct pg_tx *tx, pg_fn fn, void *arg),
+                 struct pg_tx *tx)
+{
+        bool alone = !b->has_settle || b->judged_later;
+
+        x->busy = b;
+        x->followed = false;
+        how(x->o.pg, tx, alone ? alone_done : batch_done, b);
+        if (!alone)
+                ask_to_judge(b);
+}
+
+static void send_batch(struct exchange *x)
+{
+        struct batch *b = new_batch(x);
+        struct pg_tx *tx = pg_tx_new();
+        size_t n = !x->apart || !b->has_settle ? claims_to_send(x) : 0;
+
+        x->whole = false;
+        b->passes = b->has_settle && n >= CLAIMS_MANY && !x->careful;
         if (x->apart)
                 x->apart--;
         if (b->has_settle)
                 add_settle(x, b, tx);
-        if (b->has_claim) {
-                b->ids = xcalloc(b->nids, sizeof(*b->ids));
-                exchange_unclaim(x, b->ids, b->nids);
-                add_claim(x, b, tx);
-        }
-        b->notes = lasting_due(x->lasting);
-        if (b->notes)
-                lasting_add(x->lasting, tx, x->o.worker);
-        x->busy = b;
+        add_claims(x, b, tx, n);
+        add_note(x, b, tx);
+        send(x, b, pg_send, tx);
+}
+
+/* ---- in two parts ---- */
+
+/* What brief bodies said is settled while Redis is asked for what follows them, whose claims go in the same transaction. */
+static void send_part(struct exchange *x)
+{
+        struct batch *b;
+
+        if (x->whole || x->apart || x->careful || !x->nbrief || x->nbrief < x->noutcomes ||
+            x->noutcomes > SETTLE_MAX)
+                return;
+        b = new_batch(x);
+        b->part = pg_tx_new();
+        b->passes = true;
+        add_settle(x, b, b->part);
+        send(x, b, pg_send_part, b->part);
+        FAULT_POINT(settle_begun);
+}
+
+/* Whether the claim of n ids can be added to what has been sent. */
+static bool knows_claim(const struct exchange *x, size_t n)
+{
+        bool many = n >= CLAIMS_MANY;
+
+        return !x->careful && pg_knows(x->o.pg, many ? SQL_CLAIM_LOCK_MANY : SQL_CLAIM_LOCK) &&
+               pg_knows(x->o.pg, many ? SQL_CLAIM_MANY : SQL_CLAIM_FRESH);
+}
+
+/* What follows is there, or is waited for no longer. What cannot be added goes with the next one, in one piece. */
+static void send_rest(struct exchange *x)
+{
+        struct batch *b = x->busy;
+        struct pg_tx *tx = take(b->part);
+        size_t n = claims_to_send(x);
+
+        if (knows_claim(x, n))
+                add_claims(x, b, tx, n);
+        else
+                x->whole = n > 0;
+        if (pg_knows(x->o.pg, SQL_CLAIM_NOTE))
+                add_note(x, b, tx);
+        else
+                x->whole |= lasting_due(x->lasting);
         x->followed = false;
-        bool alone = !b->has_settle || b->judged_later;
-        pg_send(x->o.pg, tx, alone ? alone_done : batch_done, b);
-        if (!alone)
-                ask_to_judge(b);
+        pg_send_rest(x->o.pg, tx);
 }
 
 /* What brief bodies say goes together, and with it what was claimed meanwhile: each transaction costs as much as
@@ -963,14 +724,6 @@ static bool gathers(struct exchange *x)
         return false;
 }
 
-/* A finish that is under way asks for all there is room for, but brings little where little is let out. */
-static size_t room_to_follow(struct exchange *x)
-{
-        size_t claiming = exchange_claiming(x);
-
-        return beyond(x->o.room(x->o.arg).jobs, x->hungry ? claiming - x->taking : claiming);
-}
-
 void exchange_kick(struct exchange *x)
 {
         x->kicks = false;
@@ -978,16 +731,23 @@ void exchange_kick(struct exchange *x)
                 return;
         if (follow_pending(x->follow) && !(x->busy && x->nbrief)) /* for all that gather at once */
                 follow_ask(x->follow, x->o.worker,
-                           rest_on(x->rest) || holds_few(x, 0) ? 0 : room_to_follow(x));
-        if (x->busy || follow_waits(x->follow) ||
-            (!claims_to_send(x) && list_empty(&x->outcomes) && !lasting_due(x->lasting)))
-                return;
-        send_batch(x);
+                           rest_on(x->rest) || exchange_holds_few(x, 0)
+                                   ? 0
+                                   : exchange_room_to_follow(x));
+        if (follow_waits(x->follow) && !x->busy)
+                send_part(x);
+        else if (x->busy && x->busy->part && !follow_waits(x->follow))
+                send_rest(x);
+        else if (!x->busy &&
+                 (claims_to_send(x) || !list_empty(&x->outcomes) || lasting_due(x->lasting)))
+                send_batch(x);
+        if (x->busy)
+                exchange_finish_put_off(x);
 }
 
 void exchange_kick_soon(struct exchange *x)
 {
-        if (x->kicks || (x->busy && !follow_pending(x->follow)))
+        if (x->kicks || (x->busy && !x->busy->part && !follow_pending(x->follow)))
                 return;
         x->kicks = true;
         loop_timer_start(x->soon, 0);

@@ -2,7 +2,7 @@
  * pg.c - one connection that is always wanted: opening it again and again, what waits for it, trying
  * again what was rolled back for a conflict, and the callbacks.
  *
- * A transaction is in one of these rows: waiting (not given to the pipe), in the pipe, resting
+ * A transaction is in one of these rows: parted (nothing of it could be sent, and its rest is to come), waiting (not given to the pipe), in the pipe, resting
  * (rolled back for a conflict, to be sent again), finished (its callback is due). Callbacks are made
  * in one place, run_callbacks(), and pg_free() may be called in them: the struct then stays until
  * the outermost of our functions is done with it.
@@ -52,7 +52,7 @@ struct pg {
         int64_t up_since_ms;
         int64_t used_ms;
         char reason[PG_REASON_MAX]; /* why it is not up, or was not the last time */
-        struct list waiting, resting, finished;
+        struct list parted, waiting, resting, finished;
         size_t waiting_count, resting_count;
         struct loop_timer *again; /* the next attempt to connect */
         struct loop_timer *rest;  /* the next of `resting` */
@@ -122,6 +122,7 @@ static void call_back(struct pg *pg, struct pg_tx *tx)
 
 static void finish(struct pg *pg, struct pg_tx *tx)
 {
+        tx->parted = false;
         list_push_back(&pg->finished, &tx->link);
 }
 
@@ -166,6 +167,7 @@ static void pump(struct pg *pg)
 static void finish_unsent(struct pg *pg)
 {
         struct pg_tx *tx;
+        list_splice(&pg->resting, &pg->parted);
         list_splice(&pg->resting, &pg->waiting);
         while ((tx = tx_of(list_pop_front(&pg->resting)))) {
                 tx->outcome = PG_UNDONE;
@@ -368,6 +370,7 @@ struct pg *pg_new_member(struct loop *l, const struct pg_opts *opts, struct pg_v
         pg->patience_ms = opts->patience_ms;
         pg->on_change = on_change;
         pg->arg = arg;
+        list_init(&pg->parted);
         list_init(&pg->waiting);
         list_init(&pg->resting);
         list_init(&pg->finished);
@@ -442,26 +445,74 @@ void pg_hurry(struct pg *pg)
                 loop_timer_start(pg->again, 0);
 }
 
-void pg_send(struct pg *pg, struct pg_tx *tx, pg_fn fn, void *arg)
+static void finish_soon(struct pg *pg, struct pg_tx *tx)
+{
+        finish(pg, tx);
+        if (pg->soon) /* else pg_free() is at it */
+                loop_timer_start(pg->soon, 0);
+}
+
+/* False: it is finished with an error. */
+static bool take_on(struct pg *pg, struct pg_tx *tx, pg_fn fn, void *arg)
 {
         tx->fn = fn;
         tx->arg = arg;
         tx->taken_us = clock_mono_us();
-        if (!buf_ok(&tx->data)) {
-                struct pg_failure f = {.set = true};
-                buf_check(&tx->data, "the transaction's parameters", &f.err);
+        if (pg->up)
+                return true;
+        tx->outcome = PG_UNDONE;
+        finish_soon(pg, tx);
+        return false;
+}
+
+static void give(struct pg *pg, struct pg_tx *tx)
+{
+        struct pg_failure f = {.set = true};
+        if (buf_check(&tx->data, "the transaction's parameters", &f.err) < 0) {
                 pg_tx_fail(tx, &f);
-        } else if (!pg->up) {
-                tx->outcome = PG_UNDONE;
-        } else {
-                list_push_back(&pg->waiting, &tx->link);
-                pg->waiting_count++;
+                finish_soon(pg, tx);
+                return;
+        }
+        list_push_back(&pg->waiting, &tx->link);
+        pg->waiting_count++;
+        pump(pg);
+}
+
+void pg_send(struct pg *pg, struct pg_tx *tx, pg_fn fn, void *arg)
+{
+        if (take_on(pg, tx, fn, arg))
+                give(pg, tx);
+}
+
+void pg_send_part(struct pg *pg, struct pg_tx *tx, pg_fn fn, void *arg)
+{
+        if (!take_on(pg, tx, fn, arg))
+                return;
+        tx->parted = true;
+        if (pg->pipe && list_empty(&pg->waiting) && buf_ok(&tx->data) && pg_pipe_takes(pg->pipe) &&
+            pg_pipe_knows_all(pg->pipe, tx))
+                pg_pipe_send_part(pg->pipe, tx);
+        else
+                list_push_back(&pg->parted, &tx->link);
+}
+
+void pg_send_rest(struct pg *pg, struct pg_tx *tx)
+{
+        if (!tx->parted) /* its callback is due */
+                return;
+        tx->parted = false;
+        if (pg->pipe && pg_pipe_part(pg->pipe) == tx) {
+                pg_pipe_send_rest(pg->pipe);
                 pump(pg);
                 return;
         }
-        finish(pg, tx);
-        if (pg->soon) /* else pg_free() is at it */
-                loop_timer_start(pg->soon, 0);
+        list_remove(&tx->link);
+        give(pg, tx);
+}
+
+bool pg_knows(const struct pg *pg, enum sql_id id)
+{
+        return pg->pipe && pg_pipe_knows(pg->pipe, id);
 }
 
 size_t pg_in_flight(const struct pg *pg)

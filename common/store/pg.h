@@ -118,6 +118,15 @@ void pg_hurry(struct pg *pg);
  */
 void pg_send(struct pg *pg, struct pg_tx *tx, pg_fn fn, void *arg);
 size_t pg_in_flight(const struct pg *pg); /* transactions sent and not answered */
+/*
+ * A transaction in two parts: what it holds is sent at once, so that PostgreSQL is at work, and what is added to it
+ * until pg_send_rest() goes with it. It is rolled back where that is never called, and holds its locks until then, and whatever is given
+ * to this connection meanwhile waits: a matter of milliseconds. Each statement that is added must be known to the connection (pg_knows).
+ * fn may be called before, with an error: then the transaction is gone.
+ */
+void pg_send_part(struct pg *pg, struct pg_tx *tx, pg_fn fn, void *arg);
+void pg_send_rest(struct pg *pg, struct pg_tx *tx);
+bool pg_knows(const struct pg *pg, enum sql_id id); /* it is prepared */
 
 /* ---- a pool of them ---- */
 

@@ -40,6 +40,8 @@ struct pg_pipe {
         struct list answered;
         size_t in_flight;   /* flying and next */
         struct pg_tx *next; /* its statements are being prepared; comes after all flying */
+        struct pg_tx *part; /* the last of those flying, while it has no Sync yet */
+        size_t part_sent;   /* statements of it */
         const struct pg_statement **asked; /* of next; each a segment of its own */
         size_t asked_count, asked_cap, asked_done;
         unsigned char known[SQL_COUNT + 1]; /* enum known, by id */
@@ -160,7 +162,12 @@ static void set_known(struct pg_pipe *p, const struct pg_statement *s, enum know
         n->known = known;
 }
 
-static bool all_prepared(const struct pg_pipe *p, const struct pg_tx *tx)
+bool pg_pipe_knows(const struct pg_pipe *p, enum sql_id id)
+{
+        return p->known[id] == PREPARED;
+}
+
+bool pg_pipe_knows_all(const struct pg_pipe *p, const struct pg_tx *tx)
 {
         for (size_t i = 0; i < tx->count; i++) {
                 if (known_of(p, &tx->statements[i]) != PREPARED)
@@ -183,6 +190,8 @@ static void pass_faults(struct pg_pipe *p)
         LIST_EACH(l, &p->flying)
         {
                 int fault = tx_of(l)->fault;
+                if (tx_of(l) == p->part)
+                        return;
                 tx_of(l)->fault = 0;
                 if (fault && fault_due((enum fault_point)(fault - 1)))
                         fault_act((enum fault_point)(fault - 1));
@@ -269,7 +278,7 @@ static void prepare(struct pg_pipe *p)
 
 bool pg_pipe_takes(const struct pg_pipe *p)
 {
-        return !p->next && !p->blocked && !p->stale && !*p->broken;
+        return !p->next && !p->part && !p->blocked && !p->stale && !*p->broken;
 }
 
 void pg_pipe_send(struct pg_pipe *p, struct pg_tx *tx)
@@ -278,10 +287,52 @@ void pg_pipe_send(struct pg_pipe *p, struct pg_tx *tx)
         p->next = tx;
         p->in_flight++;
         expect_progress(p);
-        if (all_prepared(p, tx))
+        if (pg_pipe_knows_all(p, tx))
                 send_whole(p);
         else
                 prepare(p);
+}
+
+static void send_statements(struct pg_pipe *p)
+{
+        struct pg_tx *tx = p->part;
+        for (; p->part_sent < tx->count && !*p->broken; p->part_sent++) {
+                if (!send_statement(p, tx, &tx->statements[p->part_sent]))
+                        set_broken(p, PQerrorMessage(p->conn));
+        }
+}
+
+void pg_pipe_send_part(struct pg_pipe *p, struct pg_tx *tx)
+{
+        assert(pg_pipe_takes(p) && pg_pipe_knows_all(p, tx));
+        p->part = tx;
+        p->part_sent = 0;
+        p->in_flight++;
+        expect_progress(p);
+        list_push_back(&p->flying, &tx->link);
+        send_statements(p);
+        flush(p);
+}
+
+void pg_pipe_send_rest(struct pg_pipe *p)
+{
+        if (buf_ok(&p->part->data)) {
+                assert(pg_pipe_knows_all(p, p->part));
+                send_statements(p);
+        } else {
+                set_broken(p, "there is no memory for what was to go with what had been sent");
+        }
+        if (!*p->broken && !PQpipelineSync(p->conn))
+                set_broken(p, PQerrorMessage(p->conn));
+        if (*p->broken) /* it has no Sync: certainly not done */
+                return;
+        p->part = NULL;
+        flush(p);
+}
+
+const struct pg_tx *pg_pipe_part(const struct pg_pipe *p)
+{
+        return p->part;
 }
 
 /* ---- answers ---- */
@@ -357,9 +408,13 @@ static void on_sync(struct pg_pipe *p)
         }
 }
 
+/* Of the first part of one, nothing but what was sent; and nothing where it has failed, before its Sync. */
 static bool expects_answers(const struct pg_pipe *p)
 {
-        return !*p->broken && (!list_empty(&p->flying) || p->asked_count);
+        const struct pg_tx *tx = flying_first(p);
+        if (tx && tx == p->part && (tx->answered == p->part_sent || tx->outcome == PG_FAILED))
+                return false;
+        return !*p->broken && (tx || p->asked_count);
 }
 
 /* libpq makes up a result when the connection is gone; PostgreSQL's own have a SQLSTATE. */
@@ -516,7 +571,8 @@ struct pg_tx *pg_pipe_abandoned(struct pg_pipe *p)
 {
         struct pg_tx *tx = tx_of(list_pop_front(&p->flying));
         if (tx) {
-                bool unsent = p->blocked && list_empty(&p->flying) && !p->next;
+                bool last = list_empty(&p->flying) && !p->next;
+                bool unsent = tx == p->part || (p->blocked && last);
                 bool begun = tx->answered > 0 || !*p->last_words;
                 if (tx->outcome != PG_FAILED)
                         tx->outcome = begun && !unsent ? PG_LOST : PG_UNDONE;

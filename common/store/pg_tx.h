@@ -56,6 +56,7 @@ struct pg_tx {
         unsigned tries;   /* how often PostgreSQL rolled it back for a conflict */
         int64_t taken_us; /* when it was given to us, monotonic */
         int64_t due_ms;   /* when it is sent again */
+        bool parted;      /* its rest is to come */
 };
 
 struct pg_result {

@@ -37,7 +37,7 @@ def ids_come_with_an_end(x):
     x.ends(wave)
 
 
-@passes("follow_sent", variant="of brief bodies")
+@passes("follow_sent", "settle_begun", variant="of brief bodies")
 def slots_pass_from_hand_to_hand(x):
     """Many at once, to ids that are in the list of the dead with those that have ended and are not settled."""
     victim = x.victim(4, nth=30)
@@ -464,6 +464,17 @@ def results_gather(x, wave):
     wait_until(lambda: x.sql.value(waits), 20, "the first settlement waiting")
     time.sleep(1)
     x.sql.execute("COMMIT")
+
+
+@passes("settle_begun", variant="and stands still")
+def a_settlement_whose_claims_are_to_come(x):
+    """PostgreSQL has settled, holds the wave and the rows, and waits for the end of the transaction."""
+    env = {"WAVEFLEET_WORKER_LEASE_MS": 2000}
+    victim = x.victim(4, nth=30, act="stop", **env)
+    wave = x.submit(6000, batch_size=40)
+    x.passed(victim)
+    x.worker(4, **env)
+    goes_on_later(x, victim, wave)
 
 
 @passes("half_sent")

@@ -1,0 +1,237 @@
+/* test_store_parts.c - a transaction that goes in two parts. */
+#include "store_tools.h"
+
+static struct loop *loop;
+static struct pg *pg;
+
+static const char put[] = "INSERT INTO parts VALUES ($1)";
+
+static struct pg_tx *add_put(struct pg_tx *tx, int64_t n)
+{
+        pg_stmt_text(tx, "put", put);
+        pg_arg_int(tx, n);
+        return tx;
+}
+
+static struct pg_tx *put_of(int64_t n)
+{
+        return add_put(pg_tx_new(), n);
+}
+
+static int64_t there(void)
+{
+        return sql_int("SELECT coalesce(sum(n), 0) FROM parts");
+}
+
+static void done(struct pg_tx *tx)
+{
+        struct answer a = {0};
+        pg_send(pg, tx, on_answer, &a);
+        ck_assert(turn_until(loop, &a.calls, 1, 10000));
+        ck_assert_msg(a.code == ERR_OK, "%s", a.text);
+}
+
+static void open_pg(void)
+{
+        const struct pg_opts opts = test_opts();
+        sql("CREATE TABLE parts (n bigint PRIMARY KEY)");
+        loop = loop_new();
+        pg = pg_new(loop, &opts, NULL, NULL);
+        ck_assert(turn_until_up(loop, pg, 5000));
+        done(put_of(1));
+}
+
+static void close_pg(void)
+{
+        pg_free(pg);
+        loop_free(loop);
+        sql("DROP TABLE parts");
+}
+
+/* PostgreSQL has done what it was told of the transaction so far, and holds its locks. */
+static bool a_part_is_done(void *arg)
+{
+        (void)arg;
+        return sql_int("SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation"
+                       " WHERE c.relname = 'parts' AND l.mode = 'RowExclusiveLock'") > 0;
+}
+
+START_TEST(it_is_at_work_before_the_rest_comes_and_commits_with_that)
+{
+        struct answer a = {0}, b = {0};
+        struct pg_tx *tx = put_of(10);
+        pg_send_part(pg, tx, on_answer, &a);
+        ck_assert(harness_wait(a_part_is_done, NULL, 10000));
+        ck_assert_int_eq(there(), 1);
+        pg_send(pg, put_of(1000), on_answer, &b); /* waits for it */
+        for (int i = 0; i < 5; i++)
+                loop_turn(loop, 10);
+        ck_assert_uint_eq(a.calls + b.calls, 0);
+        ck_assert_uint_eq(pg_in_flight(pg), 2);
+        pg_send_rest(pg, add_put(tx, 100));
+        ck_assert(turn_until(loop, &b.calls, 1, 10000));
+        ck_assert_uint_eq(a.calls, 1);
+        ck_assert_int_eq(a.code, ERR_OK);
+        ck_assert_int_eq(b.code, ERR_OK);
+        ck_assert_int_eq(there(), 1111);
+}
+END_TEST
+
+START_TEST(the_rest_may_be_nothing)
+{
+        struct answer a = {0};
+        struct pg_tx *tx = put_of(10);
+        pg_send_part(pg, tx, on_answer, &a);
+        pg_send_rest(pg, tx);
+        ck_assert(turn_until(loop, &a.calls, 1, 10000));
+        ck_assert_int_eq(a.code, ERR_OK);
+        ck_assert_int_eq(there(), 11);
+}
+END_TEST
+
+START_TEST(what_is_not_prepared_goes_with_its_rest)
+{
+        struct answer a = {0}, b = {0};
+        struct pg_tx *tx = one("another_put", "INSERT INTO parts VALUES (10)");
+        pg_send_part(pg, tx, on_answer, &a);
+        pg_send(pg, put_of(1000), on_answer, &b); /* need not wait for it */
+        ck_assert(turn_until(loop, &b.calls, 1, 10000));
+        ck_assert_uint_eq(a.calls, 0);
+        ck_assert_int_eq(there(), 1001);
+        pg_stmt_text(tx, "third_put", "INSERT INTO parts VALUES (100)");
+        pg_send_rest(pg, tx);
+        ck_assert(turn_until(loop, &a.calls, 1, 10000));
+        ck_assert_int_eq(a.code, ERR_OK);
+        ck_assert_int_eq(there(), 1111);
+}
+END_TEST
+
+/* PostgreSQL says so at once, and nothing more of it until the end. */
+static void fails(struct pg_tx *tx, int turns)
+{
+        struct answer a = {0};
+        pg_send_part(pg, tx, on_answer, &a);
+        for (int i = 0; i < turns; i++)
+                loop_turn(loop, 10);
+        ck_assert_uint_eq(a.calls, 0);
+        pg_send_rest(pg, add_put(tx, 100));
+        ck_assert(turn_until(loop, &a.calls, 1, 10000));
+        ck_assert_uint_eq(a.calls, 1);
+        ck_assert_int_eq(a.code, ERR_INTERNAL);
+        ck_assert_str_eq(a.sqlstate, "23505");
+        ck_assert_int_eq(there(), 1);
+}
+
+START_TEST(a_part_that_fails_takes_the_rest_with_it)
+{
+        fails(add_put(put_of(10), 1), 0);
+        fails(add_put(put_of(10), 1), 20);
+        fails(add_put(put_of(1), 10), 20); /* what stands behind it is not done either */
+        done(put_of(1000));
+        ck_assert_int_eq(there(), 1001);
+}
+END_TEST
+
+START_TEST(a_part_that_is_answered_before_its_rest_waits_for_that)
+{
+        struct answer a = {0};
+        struct pg_tx *tx = one("long", "SELECT repeat('x', 100000)");
+        done(one("long", "SELECT repeat('x', 100000)"));
+        add_put(tx, 10);
+        pg_send_part(pg, tx, on_answer, &a);
+        for (int i = 0; i < 20; i++)
+                loop_turn(loop, 10);
+        ck_assert_uint_eq(a.calls, 0);
+        ck_assert(pg_up(pg));
+        pg_send_rest(pg, add_put(tx, 100));
+        ck_assert(turn_until(loop, &a.calls, 1, 10000));
+        ck_assert_msg(a.code == ERR_OK, "%s", a.text);
+        ck_assert_int_eq(there(), 111);
+}
+END_TEST
+
+START_TEST(a_part_whose_session_ends_is_not_done_and_that_is_sure)
+{
+        struct answer a = {0}, b = {0};
+        struct pg_tx *tx = put_of(10);
+        pg_send_part(pg, tx, on_answer, &a);
+        pg_send(pg, put_of(1000), on_answer, &b);
+        ck_assert(harness_wait(a_part_is_done, NULL, 10000));
+        sql("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name "
+            "= 'test-store'"
+            " AND pid <> pg_backend_pid()");
+        ck_assert(turn_until(loop, &b.calls, 1, 10000));
+        ck_assert_uint_eq(a.calls, 1);
+        ck_assert_int_eq(a.code, ERR_UNAVAILABLE);
+        ck_assert_int_eq(b.code, ERR_UNAVAILABLE);
+        ck_assert(turn_until_up(loop, pg, 5000));
+        ck_assert_int_eq(there(), 1);
+        done(put_of(10));
+}
+END_TEST
+
+START_TEST(without_a_session_it_is_unavailable_however_much_of_it_was_given)
+{
+        struct answer a = {0}, b = {0}, c = {0};
+        struct pg_tx *unsent = one("never_put", "INSERT INTO parts VALUES (10)"), *tx = put_of(100);
+        pg_send_part(pg, unsent, on_answer, &a);
+        pg_send_part(pg, tx, on_answer, &b);
+        pg_free(pg);
+        ck_assert_uint_eq(a.calls, 1);
+        ck_assert_uint_eq(b.calls, 1);
+        ck_assert_int_eq(a.code, ERR_UNAVAILABLE);
+        ck_assert_int_eq(b.code, ERR_UNAVAILABLE);
+        ck_assert_int_eq(there(), 1);
+        struct pg_opts opts = test_opts();
+        pg = pg_new(loop, &opts, NULL, NULL);
+        tx = put_of(10);
+        pg_send_part(pg, tx, on_answer, &c); /* not up yet */
+        pg_send_rest(pg, tx);
+        ck_assert(turn_until(loop, &c.calls, 1, 10000));
+        ck_assert_uint_eq(c.calls, 1);
+        ck_assert_int_eq(c.code, ERR_UNAVAILABLE);
+        ck_assert_int_eq(there(), 1);
+}
+END_TEST
+
+START_TEST(what_is_known_is_what_was_prepared_here)
+{
+        struct answer a = {0};
+        ck_assert(!pg_knows(pg, SQL_LEADER_TRY));
+        struct pg_tx *tx = pg_tx_new();
+        pg_stmt(tx, SQL_LEADER_TRY);
+        pg_send(pg, tx, on_answer, &a);
+        ck_assert(turn_until(loop, &a.calls, 1, 10000));
+        ck_assert_msg(a.code == ERR_OK, "%s", a.text);
+        ck_assert(pg_knows(pg, SQL_LEADER_TRY));
+}
+END_TEST
+
+static Suite *suite(void)
+{
+        Suite *s = suite_create("store_parts");
+        TCase *t = tcase_create("two parts");
+        tcase_set_timeout(t, 120);
+        tcase_add_checked_fixture(t, open_pg, close_pg);
+        tcase_add_test(t, it_is_at_work_before_the_rest_comes_and_commits_with_that);
+        tcase_add_test(t, the_rest_may_be_nothing);
+        tcase_add_test(t, what_is_not_prepared_goes_with_its_rest);
+        tcase_add_test(t, a_part_that_fails_takes_the_rest_with_it);
+        tcase_add_test(t, a_part_that_is_answered_before_its_rest_waits_for_that);
+        tcase_add_test(t, a_part_whose_session_ends_is_not_done_and_that_is_sure);
+        tcase_add_test(t, without_a_session_it_is_unavailable_however_much_of_it_was_given);
+        tcase_add_test(t, what_is_known_is_what_was_prepared_here);
+        suite_add_tcase(s, t);
+        return s;
+}
+
+int main(void)
+{
+        rand_init();
+        harness_stack_up();
+        SRunner *sr = srunner_create(suite());
+        srunner_run_all(sr, CK_ENV);
+        int failed = srunner_ntests_failed(sr);
+        srunner_free(sr);
+        return failed ? 1 : 0;
+}
