@@ -10,7 +10,7 @@ import pytest
 
 from stack import ROOT
 
-RELEASE = "b4ae106afd80eab6ac747d7f11c51fee35e6031c"             # the previous one, 0.10.0
+RELEASE = "fd6de47c54ae38af96c0128eb95789350f8cf67a"             # the previous one, 0.11.0
 BEFORE_STEERING = "5268685af7548d3f678db8dc692d6663b6f40364"     # 0.1.0
 CACHE = ROOT / "build/previous"
 
