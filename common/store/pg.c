@@ -2,10 +2,10 @@
  * pg.c - one connection that is always wanted: opening it again and again, what waits for it, trying
  * again what was rolled back for a conflict, and the callbacks.
  *
- * A transaction is in one of these rows: parted (nothing of it could be sent, and its rest is to come), waiting (not given to the pipe), in the pipe, resting
- * (rolled back for a conflict, to be sent again), finished (its callback is due). Callbacks are made
- * in one place, run_callbacks(), and pg_free() may be called in them: the struct then stays until
- * the outermost of our functions is done with it.
+ * A transaction is in one of these rows: parted (its first part could not be sent at once, its rest is to
+ * come), waiting (not given to the pipe), in the pipe, resting (rolled back for a conflict, to be sent again),
+ * finished (its callback is due). Callbacks are made in one place, run_callbacks(), and pg_free() may be
+ * called in them: the struct then stays until the outermost of our functions is done with it.
  */
 #include "store/pg.h"
 
@@ -452,12 +452,25 @@ static void finish_soon(struct pg *pg, struct pg_tx *tx)
                 loop_timer_start(pg->soon, 0);
 }
 
-/* False: it is finished with an error. */
+/* Whether all its parameters are there; else it is finished. */
+static bool is_sound(struct pg *pg, struct pg_tx *tx)
+{
+        struct pg_failure f = {.set = true};
+        if (buf_check(&tx->data, "the transaction's parameters", &f.err) == 0)
+                return true;
+        pg_tx_fail(tx, &f);
+        finish_soon(pg, tx);
+        return false;
+}
+
+/* False: it cannot be sent, and is finished. */
 static bool take_on(struct pg *pg, struct pg_tx *tx, pg_fn fn, void *arg)
 {
         tx->fn = fn;
         tx->arg = arg;
         tx->taken_us = clock_mono_us();
+        if (!is_sound(pg, tx))
+                return false;
         if (pg->up)
                 return true;
         tx->outcome = PG_UNDONE;
@@ -465,14 +478,8 @@ static bool take_on(struct pg *pg, struct pg_tx *tx, pg_fn fn, void *arg)
         return false;
 }
 
-static void give(struct pg *pg, struct pg_tx *tx)
+static void line_up(struct pg *pg, struct pg_tx *tx)
 {
-        struct pg_failure f = {.set = true};
-        if (buf_check(&tx->data, "the transaction's parameters", &f.err) < 0) {
-                pg_tx_fail(tx, &f);
-                finish_soon(pg, tx);
-                return;
-        }
         list_push_back(&pg->waiting, &tx->link);
         pg->waiting_count++;
         pump(pg);
@@ -481,7 +488,7 @@ static void give(struct pg *pg, struct pg_tx *tx)
 void pg_send(struct pg *pg, struct pg_tx *tx, pg_fn fn, void *arg)
 {
         if (take_on(pg, tx, fn, arg))
-                give(pg, tx);
+                line_up(pg, tx);
 }
 
 void pg_send_part(struct pg *pg, struct pg_tx *tx, pg_fn fn, void *arg)
@@ -489,7 +496,7 @@ void pg_send_part(struct pg *pg, struct pg_tx *tx, pg_fn fn, void *arg)
         if (!take_on(pg, tx, fn, arg))
                 return;
         tx->parted = true;
-        if (pg->pipe && list_empty(&pg->waiting) && buf_ok(&tx->data) && pg_pipe_takes(pg->pipe) &&
+        if (pg->pipe && list_empty(&pg->waiting) && pg_pipe_takes(pg->pipe) &&
             pg_pipe_knows_all(pg->pipe, tx))
                 pg_pipe_send_part(pg->pipe, tx);
         else
@@ -507,7 +514,8 @@ void pg_send_rest(struct pg *pg, struct pg_tx *tx)
                 return;
         }
         list_remove(&tx->link);
-        give(pg, tx);
+        if (is_sound(pg, tx))
+                line_up(pg, tx);
 }
 
 bool pg_knows(const struct pg *pg, enum sql_id id)

@@ -119,10 +119,11 @@ void pg_hurry(struct pg *pg);
 void pg_send(struct pg *pg, struct pg_tx *tx, pg_fn fn, void *arg);
 size_t pg_in_flight(const struct pg *pg); /* transactions sent and not answered */
 /*
- * A transaction in two parts: what it holds is sent at once, so that PostgreSQL is at work, and what is added to it
- * until pg_send_rest() goes with it. It is rolled back where that is never called, and holds its locks until then, and whatever is given
- * to this connection meanwhile waits: a matter of milliseconds. Each statement that is added must be known to the connection (pg_knows).
- * fn may be called before, with an error: then the transaction is gone.
+ * A transaction in two parts: what it holds is sent at once, so that PostgreSQL is at work, and what is
+ * added to it until pg_send_rest() goes with it. Until then it holds its locks, and whatever else is given to
+ * this connection waits: a matter of milliseconds. Each statement that is added must be known to the
+ * connection (pg_knows). fn may be called before the rest was sent, with an error: then the transaction is
+ * gone, and has not been done.
  */
 void pg_send_part(struct pg *pg, struct pg_tx *tx, pg_fn fn, void *arg);
 void pg_send_rest(struct pg *pg, struct pg_tx *tx);

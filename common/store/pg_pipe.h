@@ -3,7 +3,7 @@
  * mode, PostgreSQL documentation, "Pipeline Mode"). It knows nothing of connecting, waiting or trying
  * again, and never calls whoever gave a transaction: it puts answered ones in a row, and says so.
  *
- * A transaction is a segment of the pipeline: its statements, then a Sync, which commits; it may go in two parts. What
+ * A transaction is a segment of the pipeline: its statements, then a Sync, which commits. It may go in two parts. What
  * PostgreSQL has not prepared on this connection yet is prepared first, each statement in a segment
  * of its own, and the transaction is sent when that was answered; so a statement that cannot be
  * prepared fails its transaction before anything of it is done.
@@ -34,9 +34,11 @@ void pg_pipe_forget(struct pg_pipe *p);
 
 bool pg_pipe_takes(const struct pg_pipe *p);
 void pg_pipe_send(struct pg_pipe *p, struct pg_tx *tx);
-/* The first statements of it, all of which are prepared, without the Sync; nothing else is taken until the rest has gone. */
+/*
+ * What it holds, all of which is prepared, without the Sync. Nothing else is taken until the rest has gone: what
+ * was added, prepared too, and the Sync.
+ */
 void pg_pipe_send_part(struct pg_pipe *p, struct pg_tx *tx);
-/* The others, all prepared too, and the Sync. */
 void pg_pipe_send_rest(struct pg_pipe *p);
 /* The one of which a part has been sent; NULL: none. */
 const struct pg_tx *pg_pipe_part(const struct pg_pipe *p);
