@@ -128,8 +128,8 @@ void exchange_finish_put_off(void *arg)
         finish(x, &a, x->o.worker, !rest_on(x->rest));
 }
 
-/* Brief bodies that have just been handed out end sooner where Redis is left alone meanwhile: what follows them is asked for
- * by itself, and its answer to a finish brings little where windows are narrow. */
+/* Brief bodies that have just been handed out end sooner where Redis leaves them the processors. Nobody waits for it: where
+ * windows are narrow a finish brings little, and what follows is asked for by itself. */
 static bool can_be_put_off(struct exchange *x, const struct after *a)
 {
         return x->hungry && x->brief && !a->nto_judge && x->o.room(x->o.arg).brief;
