@@ -8,7 +8,7 @@ from wavefleet import ENDED, sanitized, wait_until
 
 def busiest(fleet):
     """The worker that holds the most; None where nobody holds any at this moment."""
-    worker = fleet.sql.value("SELECT worker_id FROM active GROUP BY worker_id ORDER BY count(*) DESC LIMIT 1")
+    worker = fleet.sql.value("SELECT worker_id FROM under_way GROUP BY worker_id ORDER BY count(*) DESC LIMIT 1")
     return next((w for w in fleet.workers if w.alive and fleet.worker_id(w) == worker), None)
 
 
