@@ -170,6 +170,28 @@ START_TEST(a_part_whose_session_ends_is_not_done_and_that_is_sure)
 }
 END_TEST
 
+/* Half of it is with PostgreSQL then: only the end of the session takes that back. */
+START_TEST(a_rest_for_which_there_is_no_memory_takes_the_part_with_it)
+{
+        struct answer a = {0}, b = {0};
+        struct pg_tx *tx = put_of(10), *unsent = one("never_put", "INSERT INTO parts VALUES (20)");
+        pg_send_part(pg, unsent, on_answer, &b);
+        pg_send_part(pg, tx, on_answer, &a);
+        ck_assert(harness_wait(a_part_is_done, NULL, 10000));
+        pg_arg_starved(unsent);
+        pg_send_rest(pg, unsent);
+        pg_arg_starved(tx);
+        pg_send_rest(pg, tx);
+        ck_assert(turn_until(loop, &a.calls, 1, 10000));
+        ck_assert(turn_until(loop, &b.calls, 1, 10000));
+        ck_assert_int_eq(a.code, ERR_UNAVAILABLE);
+        ck_assert_int_eq(b.code, ERR_UNAVAILABLE);
+        ck_assert(turn_until_up(loop, pg, 5000));
+        done(put_of(100));
+        ck_assert_int_eq(there(), 101);
+}
+END_TEST
+
 START_TEST(without_a_session_it_is_unavailable_however_much_of_it_was_given)
 {
         struct answer a = {0}, b = {0}, c = {0};
@@ -219,6 +241,7 @@ static Suite *suite(void)
         tcase_add_test(t, a_part_that_fails_takes_the_rest_with_it);
         tcase_add_test(t, a_part_that_is_answered_before_its_rest_waits_for_that);
         tcase_add_test(t, a_part_whose_session_ends_is_not_done_and_that_is_sure);
+        tcase_add_test(t, a_rest_for_which_there_is_no_memory_takes_the_part_with_it);
         tcase_add_test(t, without_a_session_it_is_unavailable_however_much_of_it_was_given);
         tcase_add_test(t, what_is_known_is_what_was_prepared_here);
         suite_add_tcase(s, t);
@@ -227,11 +250,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-        rand_init();
-        harness_stack_up();
-        SRunner *sr = srunner_create(suite());
-        srunner_run_all(sr, CK_ENV);
-        int failed = srunner_ntests_failed(sr);
-        srunner_free(sr);
-        return failed ? 1 : 0;
+        return run_suite(suite);
 }
