@@ -141,6 +141,14 @@ void claim_add(struct pg_tx *tx, const int64_t *ids, size_t n, const struct clai
                 pg_arg_int(tx, by->known->tries);
 }
 
+bool claim_can_join(const struct pg *pg, size_t n)
+{
+        bool many = n >= CLAIMS_MANY;
+
+        return pg_knows(pg, many ? SQL_CLAIM_LOCK_MANY : SQL_CLAIM_LOCK) &&
+               pg_knows(pg, many ? SQL_CLAIM_MANY : SQL_CLAIM_FRESH);
+}
+
 /* ---- the answer ---- */
 
 bool claim_alive(const struct pg_result *r, size_t lock, size_t claim)

@@ -25,6 +25,8 @@ struct claim_by {
  * Adds the statements of a claim: claim_lock, the locks of pairs unless it is fresh, the claim. n at most CLAIMS_MAX.
  */
 void claim_add(struct pg_tx *tx, const int64_t *ids, size_t n, const struct claim_by *by);
+/* Whether the statements of a fresh claim of n ids are prepared: it can be added to what was sent (pg_send_part). */
+bool claim_can_join(const struct pg *pg, size_t n);
 /*
  * False when the worker's own row is dead: then no wave was locked, and nothing claimed. `lock` is the
  * statement claim_lock in the same answer. Not for fresh claims.

@@ -1,10 +1,10 @@
 /*
  * exchange.c - the batches. One transaction is under way at a time; its statements, in the order in
  * which locks are taken: waves of the outcomes (shared), settle, worker and waves of the claims,
- * pairs, claim. A claim in slots that the same transaction has freed waits for nobody's lock. Where what follows is
- * asked for first, it goes in two parts, the claims last. Right behind it, in a
- * snapshot after the commit: which waves are to be judged; where this was asked a moment ago, and nothing but
- * completed is settled, a moment later for all of them.
+ * pairs, claim. A claim in slots that the same transaction has freed waits for nobody's lock. Where Redis is
+ * still asked for what follows, it goes in two parts, the claims last. Right behind it, in a snapshot after the
+ * commit: which waves are to be judged; where this was asked a moment ago, and nothing but completed is settled,
+ * a moment later for all of them.
  */
 #include "engine/exchange.h"
 
@@ -23,7 +23,6 @@
 #include "engine/item.h"
 #include "engine/judge.h"
 #include "engine/lasting.h"
-#include "engine/look.h"
 #include "engine/pace.h"
 #include "engine/publish.h"
 #include "engine/rest.h"
@@ -132,8 +131,7 @@ static void forget_all(struct exchange *x)
                 item_free(CONTAINER_OF(l, struct item, link));
         x->noutcomes = x->nbrief = 0;
         after_fini(&x->put_off);
-        after_init(&x->put_off);
-        x->puts_off = x->whole = false;
+        x->whole = false;
         x->nclaims = 0;
         x->taking = 0;
         x->hungry = x->followed = x->brief = false;
@@ -178,7 +176,7 @@ size_t exchange_waiting(const struct exchange *x)
 
 bool exchange_finishes_soon(const struct exchange *x)
 {
-        return x->nbrief || x->puts_off || (x->busy && x->busy->nbrief);
+        return x->nbrief || x->put_off.ndeliveries || (x->busy && x->busy->nbrief);
 }
 
 size_t exchange_claiming(const struct exchange *x)
@@ -678,15 +676,6 @@ static void send_part(struct exchange *x)
         FAULT_POINT(settle_begun);
 }
 
-/* Whether the claim of n ids can be added to what has been sent. */
-static bool knows_claim(const struct exchange *x, size_t n)
-{
-        bool many = n >= CLAIMS_MANY;
-
-        return !x->careful && pg_knows(x->o.pg, many ? SQL_CLAIM_LOCK_MANY : SQL_CLAIM_LOCK) &&
-               pg_knows(x->o.pg, many ? SQL_CLAIM_MANY : SQL_CLAIM_FRESH);
-}
-
 /* What follows is there, or is waited for no longer. What cannot be added goes with the next one, in one piece. */
 static void send_rest(struct exchange *x)
 {
@@ -694,15 +683,14 @@ static void send_rest(struct exchange *x)
         struct pg_tx *tx = take(b->part);
         size_t n = claims_to_send(x);
 
-        if (knows_claim(x, n))
+        if (!x->careful && claim_can_join(x->o.pg, n))
                 add_claims(x, b, tx, n);
         else
                 x->whole = n > 0;
-        if (pg_knows(x->o.pg, SQL_CLAIM_NOTE))
+        if (lasting_can_join(x->o.pg))
                 add_note(x, b, tx);
         else
                 x->whole |= lasting_due(x->lasting);
-        x->followed = false;
         pg_send_rest(x->o.pg, tx);
 }
 

@@ -121,9 +121,8 @@ void exchange_finish_put_off(void *arg)
         struct exchange *x = arg;
         struct after a = x->put_off;
 
-        if (!x->puts_off)
+        if (!a.ndeliveries)
                 return;
-        x->puts_off = false;
         after_init(&x->put_off);
         finish(x, &a, x->o.worker, !rest_on(x->rest));
 }
@@ -132,14 +131,14 @@ void exchange_finish_put_off(void *arg)
  * windows are narrow a finish brings little, and what follows is asked for by itself. */
 static bool can_be_put_off(struct exchange *x, const struct after *a)
 {
-        return x->hungry && x->brief && !a->nto_judge && x->o.room(x->o.arg).brief;
+        return a->ndeliveries && x->hungry && x->brief && !a->nto_judge &&
+               x->o.room(x->o.arg).brief;
 }
 
 static void put_off(struct exchange *x, struct after *a)
 {
         exchange_finish_put_off(x);
         x->put_off = *a;
-        x->puts_off = true;
         after_init(a);
         loop_timer_start(x->at_latest, PUT_OFF_MS);
 }

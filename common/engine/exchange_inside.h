@@ -38,8 +38,8 @@ struct exchange {
         struct unjudged *unjudged;
         struct lasting *lasting; /* NULL for the API */
         int64_t gathers_ms;      /* since when outcomes are held; 0: they are not */
-        struct after put_off;    /* what a finish is to tell when PostgreSQL is at work again */
-        bool puts_off;
+        struct after
+                put_off; /* what a finish is to tell when PostgreSQL is at work again; no deliveries: nothing */
         struct loop_timer *at_latest; /* exchange_finish_put_off */
         struct loop_timer *again;
         struct loop_timer *soon;

@@ -18,13 +18,13 @@ struct item {
         char texts[];
 };
 
-/* A copy of everything. NULL: there is no memory for it (ERR_UNAVAILABLE), or it cannot be taken. */
+/* A copy of everything. NULL: there is no memory for it (ERR_UNAVAILABLE). */
 struct item *item_new(const struct attempt *of, const struct outcome *o, exchange_fn fn, void *arg,
                       struct err *e);
 void item_free(struct item *it);
 /* It was refused alone: `error` stands for its own, and for its JSON. Only once. */
 void item_strip(struct item *it, const char *error);
-/* Puts n items, at most SETTLE_MAX, in the order of their ids: neighbours stand side by side in PostgreSQL's pages, too. */
+/* At most SETTLE_MAX, in the order of their ids: neighbours stand side by side in PostgreSQL's pages, too. */
 void items_sort(struct list *items);
 
 #endif

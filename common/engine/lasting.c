@@ -70,6 +70,11 @@ void lasting_add(struct lasting *t, struct pg_tx *tx, int64_t worker)
         PG_FAULT_SENT(tx, note_sent);
 }
 
+bool lasting_can_join(const struct pg *pg)
+{
+        return pg_knows(pg, SQL_CLAIM_NOTE);
+}
+
 void lasting_read(struct lasting *t, const struct pg_result *r, size_t s)
 {
         if (r)

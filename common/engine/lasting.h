@@ -25,6 +25,8 @@ void lasting_claims(struct lasting *t);
 bool lasting_due(const struct lasting *t);
 /* Adds the statement, which belongs into the session that settles. */
 void lasting_add(struct lasting *t, struct pg_tx *tx, int64_t worker);
+/* Whether it is prepared: it can be added to what was sent (pg_send_part). */
+bool lasting_can_join(const struct pg *pg);
 /* The answer to it. r NULL: there is none; it is asked again. */
 void lasting_read(struct lasting *t, const struct pg_result *r, size_t s);
 

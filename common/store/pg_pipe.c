@@ -234,16 +234,24 @@ static bool send_statement(struct pg_pipe *p, const struct pg_tx *tx, const stru
                                    args.formats, 0);
 }
 
+/* From the first-th on. False: it is broken. */
+static bool send_statements(struct pg_pipe *p, const struct pg_tx *tx, size_t first)
+{
+        for (size_t i = first; i < tx->count; i++) {
+                if (!send_statement(p, tx, &tx->statements[i])) {
+                        set_broken(p, PQerrorMessage(p->conn));
+                        return false;
+                }
+        }
+        return true;
+}
+
 /* Without its Sync nothing of a transaction is done: it stays `next` when it cannot be sent. */
 static void send_whole(struct pg_pipe *p)
 {
         struct pg_tx *tx = p->next;
-        for (size_t i = 0; i < tx->count; i++) {
-                if (!send_statement(p, tx, &tx->statements[i])) {
-                        set_broken(p, PQerrorMessage(p->conn));
-                        return;
-                }
-        }
+        if (!send_statements(p, tx, 0))
+                return;
         p->next = NULL;
         list_push_back(&p->flying, &tx->link);
         if (!PQpipelineSync(p->conn))
@@ -293,39 +301,34 @@ void pg_pipe_send(struct pg_pipe *p, struct pg_tx *tx)
                 prepare(p);
 }
 
-static void send_statements(struct pg_pipe *p)
-{
-        struct pg_tx *tx = p->part;
-        for (; p->part_sent < tx->count && !*p->broken; p->part_sent++) {
-                if (!send_statement(p, tx, &tx->statements[p->part_sent]))
-                        set_broken(p, PQerrorMessage(p->conn));
-        }
-}
-
 void pg_pipe_send_part(struct pg_pipe *p, struct pg_tx *tx)
 {
         assert(pg_pipe_takes(p) && pg_pipe_knows_all(p, tx));
         p->part = tx;
-        p->part_sent = 0;
+        p->part_sent = tx->count;
         p->in_flight++;
         expect_progress(p);
         list_push_back(&p->flying, &tx->link);
-        send_statements(p);
-        flush(p);
+        if (send_statements(p, tx, 0))
+                flush(p);
 }
 
+/* It stays `part` when it cannot be sent, for the reason above. */
 void pg_pipe_send_rest(struct pg_pipe *p)
 {
-        if (buf_ok(&p->part->data)) {
-                assert(pg_pipe_knows_all(p, p->part));
-                send_statements(p);
-        } else {
-                set_broken(p, "there is no memory for what was to go with what had been sent");
-        }
-        if (!*p->broken && !PQpipelineSync(p->conn))
-                set_broken(p, PQerrorMessage(p->conn));
-        if (*p->broken) /* it has no Sync: certainly not done */
+        if (*p->broken)
                 return;
+        if (!buf_ok(&p->part->data)) {
+                set_broken(p, "there is no memory for what was to go with what had been sent");
+                return;
+        }
+        assert(pg_pipe_knows_all(p, p->part));
+        if (!send_statements(p, p->part, p->part_sent))
+                return;
+        if (!PQpipelineSync(p->conn)) {
+                set_broken(p, PQerrorMessage(p->conn));
+                return;
+        }
         p->part = NULL;
         flush(p);
 }

@@ -108,6 +108,18 @@ static inline int64_t sql_int(const char *text)
         return v;
 }
 
+/* All of main(): the exit status. */
+static inline int run_suite(Suite *(*suite)(void))
+{
+        rand_init();
+        harness_stack_up();
+        SRunner *sr = srunner_create(suite());
+        srunner_run_all(sr, CK_ENV);
+        int failed = srunner_ntests_failed(sr);
+        srunner_free(sr);
+        return failed ? 1 : 0;
+}
+
 /* A socket that takes connections and never says a word. */
 static inline int silent_port(unsigned *port)
 {

@@ -619,11 +619,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-        rand_init();
-        harness_stack_up();
-        SRunner *sr = srunner_create(suite());
-        srunner_run_all(sr, CK_ENV);
-        int failed = srunner_ntests_failed(sr);
-        srunner_free(sr);
-        return failed ? 1 : 0;
+        return run_suite(suite);
 }
