@@ -30,38 +30,10 @@
 #include "engine/unjudged.h"
 
 /*
- * APART: so many batches go without mixing after PostgreSQL has refused one. CAREFUL: at most so many claims
- * know everything after one has left ids. GATHER_MS: outcomes wait so long at most, unless they are GATHERED, for those of brief
- * bodies that are under way.
+ * GATHER_MS: outcomes wait so long at most, unless they are GATHERED, for those of brief bodies that are under way.
+ * PROMISE_MS: so long at most bodies run whose slots are promised.
  */
-enum {
-        FEW_CLAIMS = 16,
-        AGAIN_MS = 500,
-        APART = 50,
-        CAREFUL = 50,
-        GATHER_MS = 2,
-        GATHERED = SETTLE_MAX / 2,
-};
-
-struct batch {
-        struct exchange *x;
-        unsigned generation;
-        struct list items;
-        size_t nitems, nbrief;
-        int64_t *ids; /* claims */
-        size_t nids;
-        bool has_settle, has_claim, failed;
-        bool completed; /* all of its outcomes are `completed`, and are settled by settle_completed */
-        bool judged_later; /* of outcomes: whether a wave is to be judged is not asked right behind it */
-        bool passes; /* its claims may be in slots that its outcomes free: these are told to claim_lock_many */
-        bool fresh;         /* the claim is claim_fresh or claim_many, which leave ids for claim */
-        bool notes;         /* its last statement is claim_note */
-        struct pg_tx *part; /* its transaction, which waits for claims that follow */
-        bool done;          /* its transaction was answered */
-        bool early; /* the question behind it was answered first: a deadlock had sent it back */
-        struct touched touched; /* what its outcomes are of, for that question */
-        struct after after;
-};
+enum { GATHER_MS = 2, GATHERED = SETTLE_MAX / 2, PROMISE_MS = 10 };
 
 static void again(void *arg)
 {
@@ -78,8 +50,6 @@ static void followers(const int64_t *ids, size_t n, void *arg)
         else
                 exchange_kick_soon(x); /* not at once: what ends with this program fails here, too */
 }
-
-static void unjudged_known(struct after *a, void *arg);
 
 static struct follow *make_follow(struct exchange *x)
 {
@@ -119,7 +89,7 @@ struct exchange *exchange_new(const struct exchange_opts *o)
         x->at_latest = loop_timer_new(o->loop, exchange_finish_put_off, x);
         x->again = loop_timer_new(o->loop, again, x);
         x->soon = loop_timer_new(o->loop, again, x);
-        x->unjudged = unjudged_new(o->loop, o->pg, unjudged_known, x);
+        x->unjudged = unjudged_new(o->loop, o->pg, exchange_unjudged_known, x);
         return x;
 }
 
@@ -132,6 +102,8 @@ static void forget_all(struct exchange *x)
         x->noutcomes = x->nbrief = 0;
         after_fini(&x->put_off);
         x->whole = false;
+        x->ending = 0;
+        x->shy = x->shyness = 0;
         x->nclaims = 0;
         x->taking = 0;
         x->hungry = x->followed = x->brief = false;
@@ -159,7 +131,9 @@ void exchange_renew(struct exchange *x, int64_t worker, int shard)
 {
         forget_all(x);
         x->generation++;
-        if (x->busy && x->busy->part) /* the fence judges it */
+        if (x->busy && x->busy->part && x->busy->promise.slots)
+                pg_send_undo(x->o.pg, take(x->busy->part));
+        else if (x->busy && x->busy->part) /* the fence judges it */
                 pg_send_rest(x->o.pg, take(x->busy->part));
         x->busy = NULL;
         follow_renew(x->follow);
@@ -203,8 +177,7 @@ void exchange_claim(struct exchange *x, int64_t id)
         x->claims[x->nclaims++] = id;
 }
 
-/* Before all others. */
-static void put_first(struct exchange *x, const int64_t *ids, size_t n)
+void exchange_claim_first(struct exchange *x, const int64_t *ids, size_t n)
 {
         room_for_claims(x, n);
         memmove(x->claims + n, x->claims, x->nclaims * sizeof(*ids));
@@ -234,275 +207,15 @@ int exchange_settle(struct exchange *x, const struct attempt *of, const struct o
         list_push_back(&x->outcomes, &it->link);
         x->noutcomes++;
         x->nbrief += of->brief;
+        if (of->brief && x->ending) { /* what follows was asked for when it began */
+                x->ending--;
+                return 0;
+        }
         /* What parks keeps its slot, what is handed back goes to the head of the backlog. */
         if ((of->lone || (of->brief && x->hungry)) &&
             (o->kind == OUTCOME_COMPLETED || o->kind == OUTCOME_FAILED))
                 follow_add(x->follow, of->id, of->wave_no, of->brief);
         return 0;
-}
-
-/* ---- answers of a batch ---- */
-
-enum { SETTLE_AT = 1 };
-
-/* The outcomes of a batch, in its order. */
-static size_t rows_of(const struct batch *b, struct settle_row *rows)
-{
-        size_t n = 0;
-
-        LIST_EACH(l, &b->items)
-        {
-                const struct item *it = CONTAINER_OF(l, struct item, link);
-                rows[n++] = (struct settle_row){it->of.id, it->of.number, it->of.poll, &it->o};
-        }
-        return n;
-}
-
-static void read_settled(struct exchange *x, struct batch *b, const struct pg_result *r)
-{
-        struct settle_row rows[SETTLE_MAX];
-        const char *states[SETTLE_MAX];
-        int64_t refused[SETTLE_MAX];
-        size_t n = rows_of(b, rows), nrefused = 0;
-        struct list *l;
-
-        FAULT_POINT(settle_committed);
-        if (b->completed)
-                settle_read_completed(r, SETTLE_AT, rows, n, states, &b->after);
-        else
-                settle_read(r, SETTLE_AT, rows, n, states, &b->after);
-        for (size_t i = 0; (l = list_pop_front(&b->items)); i++) {
-                struct item *it = CONTAINER_OF(l, struct item, link);
-                if (!states[i]) {
-                        refused[nrefused++] = it->of.id;
-                        metric_add(METRIC_SETTLE_REFUSED, 1, NULL);
-                        log_info("settle.refused", LI("id", it->of.id),
-                                 LI("attempt", it->of.number));
-                }
-                if (it->fn)
-                        it->fn(states[i], states[i], it->arg);
-                item_free(it);
-        }
-        b->nitems = b->nbrief = 0;
-        exchange_look(x, refused, nrefused, x->o.worker);
-}
-
-/* A fresh claim has left these: claim looks at them at once, and at more each time that this happens. */
-static void be_careful(struct exchange *x, const int64_t *left, size_t n)
-{
-        x->caution = x->caution ? x->caution * 2 : 1;
-        if (x->caution > CAREFUL)
-                x->caution = CAREFUL;
-        x->careful = x->caution;
-        put_first(x, left, n);
-}
-
-/* A fresh claim of so many has left none. */
-static void be_easy(struct exchange *x, size_t n)
-{
-        x->caution /= 2;
-        if (n >= CLAIMS_MANY)
-                x->untried = false;
-}
-
-/* Ids without an answer: a fresh claim has left them, and any is no migration's for claim: its delivery is over. */
-static void read_unanswered(struct exchange *x, struct batch *b, const struct pg_result *r,
-                            size_t claim)
-{
-        size_t n = claim_lacks(r, claim, b->ids, b->nids);
-
-        if (b->fresh) {
-                be_careful(x, b->ids, n);
-                return;
-        }
-        for (size_t i = 0; i < n; i++) {
-                struct claim_row row = {.id = b->ids[i],
-                                        .delivery = {.id = b->ids[i], .end = END_SETTLED}};
-                after_add(&b->after, &row.delivery);
-                x->o.on_claim(&row, x->o.arg);
-        }
-}
-
-/* What is left goes back and comes again, at some cost: after a claim that left most of it, as of waves of which
- * nothing is known yet, fewer ids are taken, and twice as many after each that left none. */
-static void size_up(struct exchange *x, size_t given, size_t claimed)
-{
-        if (claimed < given / 2)
-                x->most = claimed * 2 > FEW_CLAIMS ? claimed * 2 : FEW_CLAIMS;
-        else if (claimed == given && x->most < CLAIMS_MAX)
-                x->most *= 2;
-}
-
-/* Where the statements of its claim begin, and where the claim itself is. */
-static size_t claim_begins(const struct batch *b)
-{
-        return b->has_settle ? 2 : 0;
-}
-
-static size_t claim_at(const struct batch *b)
-{
-        return claim_begins(b) + (b->fresh ? 1 : 2);
-}
-
-static void read_claimed(struct exchange *x, struct batch *b, const struct pg_result *r)
-{
-        size_t lock = claim_begins(b), claim = claim_at(b);
-        char shut[QUEUE_NAME_MAX + 1] = "";
-        struct claim_cursor c;
-        struct claim_row row;
-        size_t claimed = 0;
-
-        if (!b->fresh && !claim_alive(r, lock, claim)) {
-                x->o.on_dead(x->o.arg);
-                return;
-        }
-        FAULT_POINT(claim_committed);
-        for (claim_first(&c, r, lock, claim); claim_next(&c, &row);) {
-                if (c.entered) {
-                        after_facts(&b->after, &c.facts);
-                        if (c.ended)
-                                after_over(&b->after, &c.facts);
-                }
-                if (row.shut && c.lock_row >= 0 && strcmp(shut, c.facts.queue) != 0)
-                        x->o.on_shut(memcpy(shut, c.facts.queue, sizeof(shut)), x->o.arg);
-                claimed += row.claimed;
-                x->untried |= !row.claimed && row.delivery.end == END_PENDING && row.body_us < 0;
-                if (!row.claimed)
-                        after_add(&b->after, &row.delivery);
-                else if (!row.job.poll)
-                        news_row(&b->after.news, row.job.wave_no, row.id, row.job.attempt,
-                                 "running");
-                x->o.on_claim(&row, x->o.arg);
-        }
-        if (claim_answers(r, claim) < b->nids)
-                read_unanswered(x, b, r, claim);
-        else if (b->fresh)
-                be_easy(x, b->nids);
-        size_up(x, b->nids, claimed);
-        metric_add(METRIC_CLAIMS, (double)claimed, "claimed", NULL);
-        if (!b->fresh)
-                metric_add(METRIC_CLAIMS, (double)(b->nids - claimed), "refused", NULL);
-        FAULT_POINT(claim_handed_out);
-}
-
-/*
- * Nothing of it was done, or nobody knows: everything waits for another go, in its old order. What
- * PostgreSQL calls a mistake of ours must not hold up the rest: outcomes then go one by one, and the
- * one that is refused alone goes without its JSON.
- */
-static void put_back(struct exchange *x, struct batch *b, const struct err *e)
-{
-        bool ours = e->code != ERR_UNAVAILABLE && e->code != ERR_LOST;
-        struct list all;
-
-        LOG_AT(ours ? LOG_ERROR : LOG_WARN, "exchange.failed", LI("outcomes", b->nitems),
-               LI("claims", b->nids), LE(e));
-        if (ours)
-                x->apart = APART;
-        if (ours && b->fresh)
-                x->careful = x->caution = CAREFUL;
-        LIST_EACH(l, &b->items)
-        {
-                struct item *it = CONTAINER_OF(l, struct item, link);
-                if (!ours || b->nids)
-                        continue;
-                if (it->alone && !it->bare)
-                        item_strip(it, e->text);
-                it->alone = true;
-        }
-        list_init(&all);
-        list_splice(&all, &b->items);
-        list_splice(&all, &x->outcomes);
-        list_splice(&x->outcomes, &all);
-        x->noutcomes += b->nitems;
-        x->nbrief += b->nbrief;
-        b->nitems = b->nbrief = 0;
-        for (size_t i = 0; i < b->nids; i++)
-                exchange_claim(x, b->ids[i]);
-}
-
-static bool batch_stale(const struct batch *b)
-{
-        return b->generation != b->x->generation;
-}
-
-static void ask_to_judge(struct batch *b);
-
-static void batch_done(const struct pg_result *r, const struct err *e, void *arg)
-{
-        struct batch *b = arg;
-
-        b->part = NULL; /* broken off, where it is one still */
-        b->done = true;
-        if (!batch_stale(b)) {
-                if (e) {
-                        b->failed = true;
-                        put_back(b->x, b, e);
-                } else if (b->has_settle) {
-                        read_settled(b->x, b, r);
-                }
-                if (!e && b->has_claim && !batch_stale(b))
-                        read_claimed(b->x, b, r);
-                if (b->notes && !batch_stale(b))
-                        lasting_read(b->x->lasting, e ? NULL : r,
-                                     b->has_claim ? claim_at(b) + 1 : claim_begins(b));
-                publish(b->x->o.broker, &b->after.news);
-        }
-        if (b->early)
-                ask_to_judge(b);
-}
-
-static void batch_free(struct batch *b)
-{
-        struct list *l;
-
-        while ((l = list_pop_front(&b->items)))
-                item_free(CONTAINER_OF(l, struct item, link));
-        after_fini(&b->after);
-        free(b->ids);
-        free(b);
-}
-
-static void run_judged(struct exchange *x, struct after *a, int64_t list)
-{
-        if (a->nto_judge)
-                FAULT_POINT(settle_to_judge_known);
-        exchange_run_after(x, a, list);
-}
-
-static void unjudged_known(struct after *a, void *arg)
-{
-        run_judged(arg, a, 0);
-}
-
-/* Comes right behind batch_done: the waves to be judged. Before it, the answer says nothing. */
-static void batch_to_judge(const struct pg_result *r, const struct err *e, void *arg)
-{
-        struct batch *b = arg;
-        struct exchange *x = b->x;
-
-        if (!b->done) {
-                b->early = true;
-                return;
-        }
-        if (batch_stale(b)) {
-                batch_free(b);
-                return;
-        }
-        x->busy = NULL;
-        judge_question_read(r, b->failed ? NULL : e, &b->after);
-        if (b->after.ndeliveries || b->after.nto_judge)
-                run_judged(x, &b->after, x->o.worker);
-        if (b->failed)
-                loop_timer_start(x->again, AGAIN_MS);
-        else
-                exchange_kick(x);
-        batch_free(b);
-}
-
-static void ask_to_judge(struct batch *b)
-{
-        unjudged_ask(b->x->unjudged, &b->touched, batch_to_judge, b);
 }
 
 /* ---- sending ---- */
@@ -522,17 +235,23 @@ static void take_outcomes(struct exchange *x, struct batch *b)
                 if (it->alone)
                         break;
         }
+        b->has_settle = b->nitems > 0;
+        if (b->has_settle)
+                x->brief = b->nbrief == b->nitems;
 }
 
 static void add_settle(struct exchange *x, struct batch *b, struct pg_tx *tx)
 {
         struct settle_row rows[SETTLE_MAX];
-        struct settle_by by = {
-                .cfg = x->o.cfg, .worker = x->o.worker, .shard = x->o.shard, .claims = b->passes};
+        struct settle_by by = {.cfg = x->o.cfg,
+                               .worker = x->o.worker,
+                               .shard = x->o.shard,
+                               .claims = b->passes,
+                               .promised = b->promise.slots};
         size_t n;
 
         items_sort(&b->items);
-        n = rows_of(b, rows);
+        n = items_rows(&b->items, rows);
         LIST_EACH(l, &b->items)
         {
                 const struct item *it = CONTAINER_OF(l, struct item, link);
@@ -542,8 +261,10 @@ static void add_settle(struct exchange *x, struct batch *b, struct pg_tx *tx)
                         touched_id(&b->touched, it->of.id);
                 by.careful |= it->alone;
         }
-        pg_stmt(tx, SQL_SETTLE_LOCK);
-        touched_args(tx, &b->touched);
+        if (!b->promise.slots) { /* which has locked its wave */
+                pg_stmt(tx, SQL_SETTLE_LOCK);
+                touched_args(tx, &b->touched);
+        }
         b->completed = settle_add(tx, rows, n, &by);
         b->judged_later = b->completed && unjudged_can_wait(x->unjudged, &b->touched);
         PG_FAULT_SENT(tx, settle_sent);
@@ -570,22 +291,6 @@ static void add_claim(struct exchange *x, struct batch *b, struct pg_tx *tx)
         PG_FAULT_SENT(tx, claim_sent);
 }
 
-/* Nothing was asked behind it: without outcomes no wave is to be judged, or it is asked later. */
-static void alone_done(const struct pg_result *r, const struct err *e, void *arg)
-{
-        struct batch *b = arg;
-
-        batch_done(r, e, arg);
-        if (b->judged_later && !b->failed && !batch_stale(b)) {
-                if (settle_is_watched(r, SETTLE_AT)) { /* before a slot of it is given to another */
-                        ask_to_judge(b);
-                        return;
-                }
-                unjudged_add(b->x->unjudged, &b->touched);
-        }
-        batch_to_judge(NULL, NULL, arg);
-}
-
 static size_t claims_to_send(const struct exchange *x)
 {
         size_t n = x->nclaims < CLAIMS_MAX ? x->nclaims : CLAIMS_MAX, room;
@@ -596,17 +301,21 @@ static size_t claims_to_send(const struct exchange *x)
         return n < room ? n : room;
 }
 
-static struct batch *new_batch(struct exchange *x)
+static struct batch *empty_batch(struct exchange *x)
 {
         struct batch *b = xcalloc(1, sizeof(*b));
 
         b->x = x;
         b->generation = x->generation;
         list_init(&b->items);
+        return b;
+}
+
+static struct batch *new_batch(struct exchange *x)
+{
+        struct batch *b = empty_batch(x);
+
         take_outcomes(x, b);
-        b->has_settle = b->nitems > 0;
-        if (b->has_settle)
-                x->brief = b->nbrief == b->nitems;
         return b;
 }
 
@@ -636,9 +345,9 @@ static void send(struct exchange *x, struct batch *b,
 
         x->busy = b;
         x->followed = false;
-        how(x->o.pg, tx, alone ? alone_done : batch_done, b);
+        how(x->o.pg, tx, alone ? exchange_answered_alone : exchange_answered, b);
         if (!alone)
-                ask_to_judge(b);
+                exchange_ask_to_judge(b);
 }
 
 static void send_batch(struct exchange *x)
@@ -676,6 +385,73 @@ static void send_part(struct exchange *x)
         FAULT_POINT(settle_begun);
 }
 
+/*
+ * Promises. Where a window holds back brief bodies of a wave, what follows them is claimed while they run: one
+ * transaction claims in their slots, and settles them at its end. Nobody sees the one without the other, so no more
+ * run than the window lets in; and PostgreSQL is at work while runners are. Redis is asked for what follows even
+ * earlier, while they are claimed themselves. Where they end otherwise, or not within PROMISE_MS, the claims are
+ * undone, and go with the next batch, behind its outcomes.
+ */
+
+/* What follows the bodies that are being claimed. */
+static void ask_in_advance(struct exchange *x, struct batch *b)
+{
+        if (!x->hungry || !x->brief || !b->completed || b->touched.nwaves != 1 || b->touched.nids ||
+            !b->fresh || b->nids < CLAIMS_MANY || x->nclaims >= b->nids ||
+            follow_pending(x->follow) || follow_waits(x->follow) || rest_on(x->rest) ||
+            exchange_holds_few(x, b->nids))
+                return;
+        if (x->shy) {
+                x->shy--;
+                return;
+        }
+        for (size_t i = 0; i < b->nids; i++)
+                follow_add(x->follow, b->ids[i], b->touched.waves[0], true);
+        b->asked = follow_pending(x->follow);
+        if (b->asked)
+                follow_ask(x->follow, x->o.worker, b->nids - x->nclaims);
+}
+
+static bool can_promise(struct exchange *x)
+{
+        size_t n;
+
+        if (!x->ending || x->whole || x->apart || x->careful || follow_waits(x->follow))
+                return false;
+        n = claims_to_send(x);
+        return n >= CLAIMS_MANY && claim_can_join(x->o.pg, n) &&
+               pg_knows(x->o.pg, SQL_SETTLE_COMPLETED);
+}
+
+static void send_promise(struct exchange *x)
+{
+        struct batch *b = empty_batch(x);
+        size_t n = claims_to_send(x), ends = x->ending + x->noutcomes;
+
+        b->promise = (struct promise){
+                .wave_no = x->ending_of, .slots = ends < n ? ends : n, .since_ms = clock_mono_ms()};
+        b->part = pg_tx_new();
+        pg_stmt(b->part, SQL_SLOTS_PROMISE);
+        pg_arg_int(b->part, b->promise.wave_no);
+        pg_arg_int(b->part, (int64_t)b->promise.slots);
+        add_claims(x, b, b->part, n);
+        send(x, b, pg_send_part, b->part);
+        FAULT_POINT(slots_promised);
+}
+
+/* Whether all outcomes are of bodies whose slots are promised, and as many as were. */
+static bool keeps(const struct exchange *x, const struct promise *p)
+{
+        LIST_EACH(l, &x->outcomes)
+        {
+                const struct item *it = CONTAINER_OF(l, struct item, link);
+                if (it->of.wave_no != p->wave_no || it->of.poll || it->alone ||
+                    it->o.kind != OUTCOME_COMPLETED)
+                        return false;
+        }
+        return x->noutcomes >= p->slots && x->noutcomes <= SETTLE_MAX;
+}
+
 /* What follows is there, or is waited for no longer. What cannot be added goes with the next one, in one piece. */
 static void send_rest(struct exchange *x)
 {
@@ -692,6 +468,36 @@ static void send_rest(struct exchange *x)
         else
                 x->whole |= lasting_due(x->lasting);
         pg_send_rest(x->o.pg, tx);
+        ask_in_advance(x, b);
+}
+
+/* Brief bodies run in slots that are promised already: when all have ended, they are settled and the transaction goes;
+ * where they do not, it is undone. */
+static void end_promise(struct exchange *x)
+{
+        struct batch *b = x->busy;
+        int64_t left = b->promise.since_ms + PROMISE_MS - clock_mono_ms();
+        struct pg_tx *tx;
+
+        if (x->ending && left > 0) {
+                loop_timer_start(x->soon, left);
+                return;
+        }
+        tx = take(b->part);
+        if (!keeps(x, &b->promise)) {
+                b->promise.broken = true;
+                pg_send_undo(x->o.pg, tx);
+                FAULT_POINT(promise_broken);
+                return;
+        }
+        take_outcomes(x, b);
+        add_settle(x, b, tx);
+        if (lasting_can_join(x->o.pg))
+                add_note(x, b, tx);
+        pg_send_rest(x->o.pg, tx);
+        if (!b->judged_later)
+                exchange_ask_to_judge(b);
+        ask_in_advance(x, b);
 }
 
 /* What brief bodies say goes together, and with it what was claimed meanwhile: each transaction costs as much as
@@ -715,21 +521,27 @@ static bool gathers(struct exchange *x)
 void exchange_kick(struct exchange *x)
 {
         x->kicks = false;
-        if (!pg_up(x->o.pg) || (!x->busy && gathers(x)))
+        if (!pg_up(x->o.pg) || (!x->busy && !can_promise(x) && gathers(x)))
                 return;
         if (follow_pending(x->follow) && !(x->busy && x->nbrief)) /* for all that gather at once */
                 follow_ask(x->follow, x->o.worker,
                            rest_on(x->rest) || exchange_holds_few(x, 0)
                                    ? 0
                                    : exchange_room_to_follow(x));
-        if (follow_waits(x->follow) && !x->busy)
+        if (x->busy && x->busy->promise.slots) {
+                if (x->busy->part)
+                        end_promise(x);
+        } else if (follow_waits(x->follow) && !x->busy) {
                 send_part(x);
-        else if (x->busy && x->busy->part && !follow_waits(x->follow))
+        } else if (x->busy && x->busy->part && !follow_waits(x->follow)) {
                 send_rest(x);
-        else if (!x->busy &&
-                 (claims_to_send(x) || !list_empty(&x->outcomes) || lasting_due(x->lasting)))
+        } else if (!x->busy && can_promise(x)) {
+                send_promise(x);
+        } else if (!x->busy &&
+                   (claims_to_send(x) || !list_empty(&x->outcomes) || lasting_due(x->lasting))) {
                 send_batch(x);
-        if (x->busy)
+        }
+        if (x->busy && !(x->busy->promise.slots && x->busy->part))
                 exchange_finish_put_off(x);
 }
 

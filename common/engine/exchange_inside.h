@@ -1,5 +1,6 @@
 /*
- * exchange_inside.h - what the two halves of the exchange share: its batches, and what follows their commits.
+ * exchange_inside.h - what the parts of the exchange share. exchange.c: what is sent; exchange_answer.c: what PostgreSQL says;
+ * exchange_finish.c: what follows a commit.
  */
 #ifndef ENGINE_EXCHANGE_INSIDE_H
 #define ENGINE_EXCHANGE_INSIDE_H
@@ -11,7 +12,34 @@
 #include "engine/rest.h"
 #include "engine/unjudged.h"
 
-struct batch;
+/* See "promises" in exchange.c. */
+struct promise {
+        int64_t wave_no;
+        size_t slots;     /* 0: none */
+        int64_t since_ms; /* when its claims were sent */
+        bool broken;      /* they are undone */
+};
+struct batch {
+        struct exchange *x;
+        unsigned generation;
+        struct list items;
+        size_t nitems, nbrief;
+        int64_t *ids; /* claims */
+        size_t nids;
+        bool has_settle, has_claim, failed;
+        bool completed; /* all of its outcomes are `completed`, and are settled by settle_completed */
+        bool judged_later; /* of outcomes: whether a wave is to be judged is not asked right behind it */
+        bool passes; /* its claims may be in slots that its outcomes free: these are told to claim_lock_many */
+        bool fresh; /* the claim is claim_fresh or claim_many, which leave ids for claim */
+        bool notes; /* its last statement is claim_note */
+        bool asked; /* what follows what it claims has been asked for */
+        struct promise promise;
+        struct pg_tx *part; /* its transaction, which waits for claims that follow, or for outcomes */
+        bool done;          /* its transaction was answered */
+        bool early; /* the question behind it was answered first: a deadlock had sent it back */
+        struct touched touched; /* what its outcomes are of, for that question */
+        struct after after;
+};
 
 struct exchange {
         struct exchange_opts o;
@@ -31,7 +59,11 @@ struct exchange {
         bool kicks;            /* exchange_kick is due when the loop turns */
         bool followed;         /* what follows the outcomes is there: they wait for nothing */
         struct batch *busy;
-        bool whole;       /* the next batch goes in one piece */
+        bool whole; /* the next batch goes in one piece */
+        size_t ending; /* brief bodies under way of one wave, for what follows which Redis was asked already; */
+        int64_t ending_of; /* that wave */
+        unsigned shy,
+                shyness; /* batches to go without a promise after one was broken; how many these were the last time */
         unsigned apart;   /* batches to go in which claims and outcomes are not mixed */
         unsigned careful; /* claims to go that are made by the statement that knows everything */
         unsigned caution; /* how many these were the last time */
@@ -44,6 +76,21 @@ struct exchange {
         struct loop_timer *again;
         struct loop_timer *soon;
 };
+
+/* Where its statements stand in the answer. */
+size_t batch_settle_at(const struct batch *b);
+size_t batch_claim_begins(const struct batch *b);
+size_t batch_claim_at(const struct batch *b);
+size_t batch_note_at(const struct batch *b);
+
+/* Before all others. */
+void exchange_claim_first(struct exchange *x, const int64_t *ids, size_t n);
+/* The answer to a batch, behind which the question comes which of its waves are to be judged; */
+void exchange_answered(const struct pg_result *r, const struct err *e, void *batch);
+/* or to one behind which nothing was asked: without outcomes no wave is to be judged, or it is asked later. */
+void exchange_answered_alone(const struct pg_result *r, const struct err *e, void *batch);
+void exchange_ask_to_judge(struct batch *b);
+void exchange_unjudged_known(struct after *a, void *x);
 
 /*
  * Whether this worker, of whose bodies so many have just ended, holds few of windows that let out fewer than there is

@@ -92,3 +92,15 @@ void items_sort(struct list *list)
         for (size_t i = 0; i < n; i++)
                 list_push_back(list, &items[i]->link);
 }
+
+size_t items_rows(const struct list *items, struct settle_row *rows)
+{
+        size_t n = 0;
+
+        LIST_EACH(l, items)
+        {
+                const struct item *it = CONTAINER_OF(l, struct item, link);
+                rows[n++] = (struct settle_row){it->of.id, it->of.number, it->of.poll, &it->o};
+        }
+        return n;
+}

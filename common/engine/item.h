@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/list.h"
 #include "engine/exchange.h"
+#include "engine/settle.h"
 
 struct item {
         struct list link;
@@ -26,5 +27,7 @@ void item_free(struct item *it);
 void item_strip(struct item *it, const char *error);
 /* At most SETTLE_MAX, in the order of their ids: neighbours stand side by side in PostgreSQL's pages, too. */
 void items_sort(struct list *items);
+/* At most SETTLE_MAX, in their order; point into them. Returns how many. */
+size_t items_rows(const struct list *items, struct settle_row *rows);
 
 #endif

@@ -65,6 +65,7 @@ static void add_completed(struct pg_tx *tx, const struct columns *c, size_t n,
         pg_arg_bool(tx, by->careful);
         pg_arg_int8s(tx, c->took, n);
         pg_arg_bool(tx, by->claims);
+        pg_arg_int(tx, (int64_t)by->promised);
 }
 
 bool settle_add(struct pg_tx *tx, const struct settle_row *rows, size_t n,
@@ -187,7 +188,8 @@ void settle_read_completed(const struct pg_result *r, size_t s, const struct set
         int settled = 0;
 
         memset(states, 0, n * sizeof(*states));
-        for (int row = 0; row < pg_rows(r, s); row++) {
+        for (int row = 0; row < pg_rows(r, s) && !pg_is_null(r, s, row, completed_cols.wave_no);
+             row++) {
                 int64_t wave_no = pg_int(r, s, row, completed_cols.wave_no), place;
                 const char *places = pg_text(r, s, row, PLACES);
                 struct wave_facts f;

@@ -22,8 +22,9 @@ struct settle_by {
         const struct config *cfg;
         int64_t worker; /* 0: a webhook or a person */
         int shard;
-        bool careful; /* a batch with these outcomes has failed before */
-        bool claims;  /* a claim by claim_lock_many follows in the same transaction */
+        bool careful;    /* a batch with these outcomes has failed before */
+        bool claims;     /* a claim by claim_lock_many follows in the same transaction */
+        size_t promised; /* slots that its claims have taken already: all must have completed */
         int64_t reap; /* a worker marked dead by a statement before: its rows are lost; 0: none */
 };
 /*

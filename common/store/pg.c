@@ -518,6 +518,20 @@ void pg_send_rest(struct pg *pg, struct pg_tx *tx)
                 line_up(pg, tx);
 }
 
+void pg_send_undo(struct pg *pg, struct pg_tx *tx)
+{
+        if (!tx->parted) /* its callback is due */
+                return;
+        if (pg->pipe && pg_pipe_part(pg->pipe) == tx) {
+                pg_stmt_text(tx, "undo", "ROLLBACK");
+                tx->statements[tx->count - 1].once = true;
+                pg_send_rest(pg, tx);
+                return;
+        }
+        list_remove(&tx->link);
+        finish_soon(pg, tx);
+}
+
 bool pg_knows(const struct pg *pg, enum sql_id id)
 {
         return pg->pipe && pg_pipe_knows(pg->pipe, id);

@@ -127,6 +127,11 @@ size_t pg_in_flight(const struct pg *pg); /* transactions sent and not answered 
  */
 void pg_send_part(struct pg *pg, struct pg_tx *tx, pg_fn fn, void *arg);
 void pg_send_rest(struct pg *pg, struct pg_tx *tx);
+/*
+ * In place of the rest: what was sent is undone. fn gets an answer of which nothing counts, or an error as ever. PostgreSQL
+ * notes a warning in its log, which takes a ROLLBACK outside of BEGIN for a mistake.
+ */
+void pg_send_undo(struct pg *pg, struct pg_tx *tx);
 bool pg_knows(const struct pg *pg, enum sql_id id); /* it is prepared */
 
 /* ---- a pool of them ---- */

@@ -141,6 +141,8 @@ static struct named_statement *find_named(const struct pg_pipe *p, const struct 
 
 static enum known known_of(const struct pg_pipe *p, const struct pg_statement *s)
 {
+        if (s->once)
+                return PREPARED;
         if (s->id >= 0)
                 return p->known[s->id];
         const struct named_statement *n = find_named(p, s);
@@ -229,6 +231,8 @@ static void flush(struct pg_pipe *p)
 static bool send_statement(struct pg_pipe *p, const struct pg_tx *tx, const struct pg_statement *s)
 {
         struct pg_args args;
+        if (s->once)
+                return PQsendQueryParams(p->conn, s->text, 0, NULL, NULL, NULL, NULL, 0);
         pg_tx_args(tx, s, &args);
         return PQsendQueryPrepared(p->conn, s->name, (int)s->params, args.values, args.lengths,
                                    args.formats, 0);

@@ -33,6 +33,7 @@ struct pg_statement {
         int id;       /* enum sql_id; -1: pg_stmt_text() */
         size_t first; /* its parameters */
         size_t params;
+        bool once; /* sent as it is, without a name: PostgreSQL prepares nothing */
 };
 
 struct pg_tx {

@@ -37,11 +37,22 @@ def ids_come_with_an_end(x):
     x.ends(wave)
 
 
-@passes("follow_sent", "settle_begun", variant="of brief bodies")
+@passes("follow_sent", "settle_begun", "slots_promised", variant="of brief bodies")
 def slots_pass_from_hand_to_hand(x):
     """Many at once, to ids that are in the list of the dead with those that have ended and are not settled."""
-    victim = x.victim(4, nth=30)
+    victim = x.victim(4, nth=2 if x.point == "settle_begun" else 30)
     wave = x.submit(6000, batch_size=40)
+    x.dies(victim)
+    x.worker()
+    x.ends(wave)
+
+
+@passes("promise_broken")
+def some_of_brief_bodies_last(x):
+    """Their wave is known to be of brief ones; one in a thousand takes longer."""
+    victim = x.victim(4)
+    projects = [{"project": name, "params": {"sleep_ms": 30} if n % 1000 == 500 else {}} for n, name in enumerate(names(8000))]
+    wave = x.submit(projects, batch_size=80)
     x.dies(victim)
     x.worker()
     x.ends(wave)
@@ -466,11 +477,11 @@ def results_gather(x, wave):
     x.sql.execute("COMMIT")
 
 
-@passes("settle_begun", variant="and stands still")
-def a_settlement_whose_claims_are_to_come(x):
-    """PostgreSQL has settled, holds the wave and the rows, and waits for the end of the transaction."""
+@passes("settle_begun", "slots_promised", variant="and stands still")
+def a_transaction_whose_rest_is_to_come(x):
+    """PostgreSQL has settled, or claimed, holds the wave and the rows, and waits for the end of the transaction."""
     env = {"WAVEFLEET_WORKER_LEASE_MS": 2000}
-    victim = x.victim(4, nth=30, act="stop", **env)
+    victim = x.victim(4, nth=30 if x.point == "slots_promised" else 2, act="stop", **env)
     wave = x.submit(6000, batch_size=40)
     x.passed(victim)
     x.worker(4, **env)

@@ -11,10 +11,10 @@ import pytest
 from failing import names
 from test_claim_fresh import CLAIMS, SETTINGS, SQL, make_wave, ranges
 
-SETTLED = "bigint[], int[], text[], text[], bigint[], int[], bigint, int, boolean, bigint[], boolean"
+SETTLED = "bigint[], int[], text[], text[], bigint[], int[], bigint, int, boolean, bigint[], boolean, int"
 SETTLE = ("bigint[], int[], text[], text[], text[], text[], text[], bigint[], bigint[], bigint, int, bigint, bigint, int, "
           "int[], bigint, boolean, bigint[], boolean")
-STATEMENTS = {**CLAIMS, "settle_lock": "bigint[], bigint[]", "settle_completed": SETTLED, "settle": SETTLE}
+STATEMENTS = {**CLAIMS, "settle_lock": "bigint[], bigint[]", "slots_promise": "bigint, int", "settle_completed": SETTLED, "settle": SETTLE}
 
 
 class Session:
@@ -45,10 +45,12 @@ class Session:
             rows = self.run("claim_fresh", ids, *who, 100, [], 20000, 4)
         return sorted(r[0] for r in rows if r[0])       # those without an id are of waves
 
-    def complete(self, ids, told=True):
-        self.run("settle_lock", [], [self.wave_no])
+    def complete(self, ids, told=True, promised=0):
+        """Told: a claim comes afterwards; promised: so many slots, in which it came before."""
+        if not promised:
+            self.run("settle_lock", [], [self.wave_no])
         n = len(ids)
-        answer = self.run("settle_completed", ids, [1] * n, [], [], [], [], self.worker, self.worker, False, [10] * n, told)
+        answer = self.run("settle_completed", ids, [1] * n, [], [], [], [], self.worker, self.worker, False, [10] * n, told, promised)
         assert [(wave, places) for wave, places, *_ in answer] == [(self.wave_no, "{" + ",".join(map(str, range(1, n + 1))) + "}")]
 
     def settle(self, ids, outcome):
@@ -184,7 +186,7 @@ def test_what_was_refused_frees_nothing(place):
     """Its attempt was over: the slot was not this worker's."""
     place.do(f"UPDATE migrations SET attempt = 2 WHERE id = {place.ids[0]}")
     place.a.run("settle_lock", [], [place.wave_no])
-    settled = place.a.run("settle_completed", place.ids[:2], [1, 1], [], [], [], [], 1, 1, False, [10, 10], True)
+    settled = place.a.run("settle_completed", place.ids[:2], [1, 1], [], [], [], [], 1, 1, False, [10, 10], True, 0)
     assert [row[1] for row in settled] == ["{2}"]
     assert place.a.claim(place.ids[4:6]) == []
     place.a.roll_back()

@@ -229,6 +229,71 @@ START_TEST(what_is_known_is_what_was_prepared_here)
 }
 END_TEST
 
+START_TEST(a_part_can_be_undone)
+{
+        struct answer a = {0}, b = {0};
+        struct pg_tx *tx = put_of(10);
+        pg_send_part(pg, tx, on_answer, &a);
+        ck_assert(harness_wait(a_part_is_done, NULL, 10000));
+        pg_send(pg, put_of(10), on_answer, &b); /* waits for it */
+        pg_send_undo(pg, tx);
+        ck_assert(turn_until(loop, &b.calls, 1, 10000));
+        ck_assert_uint_eq(a.calls, 1);
+        ck_assert_msg(a.code == ERR_OK, "%s", a.text);
+        ck_assert_msg(b.code == ERR_OK, "%s", b.text);
+        ck_assert_int_eq(there(), 11);
+}
+END_TEST
+
+/* PostgreSQL has not been given anything of it: nothing is sent. */
+START_TEST(a_part_that_was_not_sent_is_undone_without_a_word)
+{
+        struct answer a = {0};
+        struct pg_tx *tx = one("never_put", "INSERT INTO parts VALUES (10)");
+        pg_send_part(pg, tx, on_answer, &a);
+        pg_send_undo(pg, tx);
+        ck_assert_uint_eq(a.calls, 0);
+        ck_assert_uint_eq(pg_in_flight(pg), 0);
+        ck_assert(turn_until(loop, &a.calls, 1, 10000));
+        ck_assert_int_eq(a.code, ERR_OK);
+        ck_assert_int_eq(there(), 1);
+        done(put_of(100));
+}
+END_TEST
+
+START_TEST(undoing_one_that_has_failed_tells_why_it_had)
+{
+        struct answer a = {0};
+        struct pg_tx *tx = add_put(put_of(10), 1);
+        pg_send_part(pg, tx, on_answer, &a);
+        for (int i = 0; i < 20; i++)
+                loop_turn(loop, 10);
+        pg_send_undo(pg, tx);
+        ck_assert(turn_until(loop, &a.calls, 1, 10000));
+        ck_assert_int_eq(a.code, ERR_INTERNAL);
+        ck_assert_str_eq(a.sqlstate, "23505");
+        done(put_of(100));
+        ck_assert_int_eq(there(), 101);
+}
+END_TEST
+
+START_TEST(undoing_one_whose_session_has_ended_changes_nothing)
+{
+        struct answer a = {0};
+        struct pg_tx *tx = put_of(10);
+        pg_send_part(pg, tx, on_answer, &a);
+        ck_assert(harness_wait(a_part_is_done, NULL, 10000));
+        sql("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name "
+            "= 'test-store' AND pid <> pg_backend_pid()");
+        pg_send_undo(pg, tx);
+        ck_assert(turn_until(loop, &a.calls, 1, 10000));
+        ck_assert_uint_eq(a.calls, 1);
+        ck_assert_int_ne(a.code, ERR_OK);
+        ck_assert(turn_until_up(loop, pg, 5000));
+        ck_assert_int_eq(there(), 1);
+}
+END_TEST
+
 static Suite *suite(void)
 {
         Suite *s = suite_create("store_parts");
@@ -244,6 +309,10 @@ static Suite *suite(void)
         tcase_add_test(t, a_rest_for_which_there_is_no_memory_takes_the_part_with_it);
         tcase_add_test(t, without_a_session_it_is_unavailable_however_much_of_it_was_given);
         tcase_add_test(t, what_is_known_is_what_was_prepared_here);
+        tcase_add_test(t, a_part_can_be_undone);
+        tcase_add_test(t, a_part_that_was_not_sent_is_undone_without_a_word);
+        tcase_add_test(t, undoing_one_that_has_failed_tells_why_it_had);
+        tcase_add_test(t, undoing_one_whose_session_has_ended_changes_nothing);
         suite_add_tcase(s, t);
         return s;
 }

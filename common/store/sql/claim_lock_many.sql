@@ -1,7 +1,7 @@
 -- As claim_lock, for claims of many ids. A window is guarded by one claim of the wave at a time. Two kinds of waves
 -- need no such guard, so that many workers claim of them at once:
--- passed: the transaction has settled at least as many of it as are given (wavefleet.freed, told by settle), so no more
--- of it run afterwards than before; its settlement has locked it against acts.
+-- passed: the transaction settles at least as many of it as are given (wavefleet.freed, told by settle, or by
+-- slots_promise before), so no more of it run afterwards than before; its settlement has locked it against acts.
 -- free: it is no larger than its window, and locked against acts only.
 -- First those to be guarded, then the free ones, each ascending. What a wave is can change while its lock is waited
 -- for: the claim is told which ones are locked and how, and how many ids of each are given, in settings of the

@@ -1,7 +1,8 @@
 -- What claim_fresh does, for many ids, given as ranges: neighbours come together, and each range is looked up once.
 -- The planner does not know them and takes each for a part of the table: the order and the limit make it use the index
 -- all the same. claim_lock_many has locked their waves, and told how, and how many of each are given. A wave that has
--- become larger than its window since then is left out, unless that is guarded. first_started_ms is null where it is this start.
+-- become larger than its window since then is left out, unless that is guarded. What of it ends with the transaction
+-- (wavefleet.promised, slots_promise) leaves room already. first_started_ms is null where it is this start.
 -- $1 bigint[] first ids and $2 bigint[] last ids of ranges   $3 to $6 as $2 to $5 of claim
 -- $7 no more are given than may be claimed that are not known to be short   $8 to $10 as of claim
 WITH w AS MATERIALIZED (
@@ -19,7 +20,9 @@ WITH w AS MATERIALIZED (
        AND w.kind <> 'remote' AND w.gate_id IS NULL
        AND (w.batch_size >= w.total
             OR w.wave_no = ANY (nullif(current_setting('wavefleet.guarded', true), '')::bigint[]))
-       AND w.batch_size - p.taken >= (nullif(current_setting('wavefleet.given', true), '')::jsonb ->> w.wave_no::text)::int
+       AND w.batch_size - p.taken
+           + coalesce((nullif(current_setting('wavefleet.promised', true), '')::jsonb ->> w.wave_no::text)::int, 0)
+           >= (nullif(current_setting('wavefleet.given', true), '')::jsonb ->> w.wave_no::text)::int
        AND EXISTS (SELECT FROM workers WHERE worker_id = $3::bigint AND alive)),
 claimed AS (
     UPDATE migrations m

@@ -7,6 +7,7 @@
 -- $7 worker_id of bodies; 0: a webhook or a person   $8 shard   $9 as $17 of settle
 -- $10 bigint[] microseconds that bodies took (0: nobody knows)
 -- $11 a claim follows in the same transaction: it is told how many of each wave have made room (wavefleet.freed)
+-- $12 so many slots the transaction has promised to free (slots_promise); 0: none. Where it frees fewer, it fails
 -- watched: what has been completed of this wave can let others go
 WITH u AS (
     UPDATE migrations m
@@ -58,6 +59,9 @@ counted AS (
            bodies = p.bodies + excluded.bodies, bodies_us = p.bodies_us + excluded.bodies_us),
 told AS MATERIALIZED (
     SELECT CASE WHEN $11::boolean
-                THEN set_config('wavefleet.freed', (SELECT json_object_agg(no, n)::text FROM k), true) END)
+                THEN set_config('wavefleet.freed', (SELECT json_object_agg(no, n)::text FROM k), true) END,
+           CASE WHEN f.n < $12::int
+                THEN ('only ' || f.n || ' of ' || $12::int || ' promised slots are free')::int END -- the error
+      FROM (SELECT coalesce(sum(n), 0) AS n FROM k) f)
 SELECT k.no AS wave_no, k.places::text, k.version, k.wave_state, k.batch_size, k.priority, k.queue, k.watched
-  FROM told CROSS JOIN k
+  FROM told LEFT JOIN k ON true -- in this order: told is looked at even where nothing was settled
