@@ -63,12 +63,20 @@ static struct follow *make_follow(struct exchange *x)
         return follow_new(&o);
 }
 
+static bool crowded(void *arg)
+{
+        const struct exchange *x = arg;
+
+        return x->o.crowded(x->o.arg);
+}
+
 static struct rest *make_rest(struct exchange *x)
 {
         struct rest_opts o = {.loop = x->o.loop,
                               .broker = x->o.broker,
                               .queues = x->o.queues,
                               .nqueues = x->o.nqueues,
+                              .crowded = crowded,
                               .on_end = exchange_rested,
                               .arg = x};
         return rest_new(&o);
@@ -156,6 +164,11 @@ bool exchange_finishes_soon(const struct exchange *x)
 size_t exchange_claiming(const struct exchange *x)
 {
         return x->nclaims + x->taking + follow_taking(x->follow) + (x->busy ? x->busy->nids : 0);
+}
+
+void exchange_stand_back(struct exchange *x)
+{
+        rest_stand_back(x->rest);
 }
 
 bool exchange_rests(const struct exchange *x)

@@ -114,6 +114,8 @@ static void maybe_rest(struct exchange *x, const struct after *a)
                 x->window += (size_t)a->facts[i].batch_size;
         if (exchange_holds_few(x, a->ndeliveries))
                 rest_begin(x->rest);
+        else if (x->brief && !x->hungry && !x->o.room(x->o.arg).longs)
+                rest_stand_back(x->rest);
 }
 
 void exchange_finish_put_off(void *arg)

@@ -13,6 +13,7 @@ enum { FIRST_MS = 1, LOOK_MS = 20, EMPTY = 5, AFTER_VAIN_MS = 1000 };
 struct rest {
         struct rest_opts o;
         bool on;
+        bool back;           /* stands back */
         unsigned generation; /* answers to an older rest are dropped */
         int64_t *heads;      /* what stood first in each queue at the last look; 0: nothing */
         size_t asked;        /* answers to come of this look */
@@ -36,12 +37,19 @@ static void end(struct rest *r)
         r->o.on_end(r->o.arg);
 }
 
+static bool is_over(const struct rest *r)
+{
+        if (r->back)
+                return !r->o.crowded(r->o.arg);
+        return r->lined_up >= REST_MANY || r->empty == EMPTY;
+}
+
 static void judge(struct rest *r)
 {
         r->empty = r->lined_up ? 0 : r->empty + 1;
         if (r->still)
                 r->not_before_ms = clock_mono_ms() + AFTER_VAIN_MS;
-        if (!r->failed && (r->still || r->lined_up >= REST_MANY || r->empty == EMPTY))
+        if (!r->failed && (r->still || is_over(r)))
                 end(r);
         else
                 loop_timer_start(r->timer, LOOK_MS);
@@ -111,17 +119,29 @@ void rest_renew(struct rest *r)
         loop_timer_stop(r->timer);
 }
 
-void rest_begin(struct rest *r)
+static void begin(struct rest *r, bool back)
 {
         if (r->on || clock_mono_ms() < r->not_before_ms)
                 return;
         r->on = true;
+        r->back = back;
         r->generation++;
         r->empty = EMPTY - 1;
         r->failed = false;
         for (size_t q = 0; q < r->o.nqueues; q++)
                 r->heads[q] = 0;
         loop_timer_start(r->timer, FIRST_MS);
+}
+
+void rest_begin(struct rest *r)
+{
+        begin(r, false);
+}
+
+void rest_stand_back(struct rest *r)
+{
+        if (!r->on && r->o.crowded(r->o.arg))
+                begin(r, true);
 }
 
 bool rest_on(const struct rest *r)

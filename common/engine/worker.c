@@ -106,6 +106,13 @@ static void paces(struct pace_known *out, void *arg)
 }
 
 /* Before the ids are given back: none of them comes again. The next renewals say so, too. */
+static bool crowded(void *arg)
+{
+        const struct engine_worker *w = arg;
+
+        return crowd_is_full(w->crowd);
+}
+
 static void on_shut(const char *queue, void *arg)
 {
         struct engine_worker *w = arg;
@@ -267,6 +274,7 @@ static void make_exchange(struct engine_worker *w)
                                   .on_finished = on_finished,
                                   .on_ids = on_ids,
                                   .room = ask_room,
+                                  .crowded = crowded,
                                   .paces = paces,
                                   .arg = w};
         w->exchange = exchange_new(&o);
@@ -289,6 +297,7 @@ struct engine_worker *engine_worker_new(struct loop *l, const struct config *cfg
         w->ev = *events;
         split_queues(w);
         hands_new(w);
+        w->crowd = crowd_new("/proc/stat");
         w->pace = pace_new(cfg->worker_ahead_ms, cfg->worker_ahead_jobs);
         w->pg = connect_pg(w, "wavefleet-worker settle", 0, pg_changed);
         /* Later answers are of no use. */
@@ -325,6 +334,7 @@ void engine_worker_free(struct engine_worker *w)
         exchange_free(w->exchange);
         hands_free(w);
         pace_free(w->pace);
+        crowd_free(w->crowd);
         free(w->queue_names);
         free(w);
 }

@@ -6,6 +6,7 @@
 
 #include "base/map.h"
 #include "broker/broker.h"
+#include "engine/crowd.h"
 #include "engine/exchange.h"
 #include "engine/pace.h"
 #include "engine/worker.h"
@@ -70,6 +71,7 @@ struct engine_worker {
         int64_t brief_ms;        /* clock_mono_ms() when the last brief one came to run */
         struct loop_timer *want; /* whether more ids are wanted is looked at again */
         struct pace *pace;
+        struct crowd *crowd;
         struct loop_timer *spare; /* ids that find no runner soon go back */
 
         struct map *repairs;    /* wave_no -> a repair of its window under way */

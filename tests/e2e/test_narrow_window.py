@@ -1,5 +1,6 @@
-"""Many workers on one narrow window of brief bodies: those that hold few of it rest (common/engine/rest.h). Other waves
-do not wait for them, and they take over from one that is gone."""
+"""Many workers on one narrow window of brief bodies: those that hold few of it rest (common/engine/rest.h); on a wide one,
+those that are too many for the processors stand back (common/engine/crowd.h). Other waves do not wait for them, and they
+take over from those that are gone."""
 
 import pytest
 
@@ -30,4 +31,20 @@ def test_who_rests_takes_other_waves_and_over_from_one_that_is_killed(make_fleet
     fleet.forget(victim)
     fleet.wait_wave(narrow, 120)
     assert fleet.check_wave(narrow, "completed")["completed"] == total
+    assert fleet.check_wave(other, "completed")["completed"] == 40
+
+
+def test_who_stands_back_takes_other_waves_and_over_from_those_that_are_killed(make_fleet):
+    total = 10_000 if sanitized() else 40_000
+    fleet = make_fleet(workers=6, concurrency=4, watched=False)
+    waves = [fleet.submit(f"wide {n}", names(total // 4), batch_size=10_000) for n in range(4)]
+    wait_done(fleet, waves[0], total // 40)
+    other = fleet.submit("other", names(40), batch_size=40, params={"sleep_ms": 20})
+    fleet.wait_wave(other, 60)
+    for victim in sorted(fleet.workers, key=fleet.worker_id)[:2]:       # these came first, and do not stand back
+        victim.kill()
+        fleet.forget(victim)
+    for wave in waves:
+        fleet.wait_wave(wave, 120)
+        assert fleet.check_wave(wave, "completed")["completed"] == total // 4
     assert fleet.check_wave(other, "completed")["completed"] == 40

@@ -3,11 +3,17 @@
 #include "engine/rest.h"
 
 static unsigned ends;
+static bool crowd;
 static struct rest *rest;
 
 static void ended(void *arg UNUSED)
 {
         ends++;
+}
+
+static bool crowded(void *arg UNUSED)
+{
+        return crowd;
 }
 
 static void begin_rest(void)
@@ -16,18 +22,32 @@ static void begin_rest(void)
         ck_assert(rest_on(rest));
 }
 
-static void begin(void)
+static void make_rest(void)
 {
         static const char *const queues[] = {"q", "other"};
         const struct rest_opts o = {.loop = rig.loop,
                                     .broker = rig.b,
                                     .queues = queues,
                                     .nqueues = COUNT_OF(queues),
+                                    .crowded = crowded,
                                     .on_end = ended};
         ends = 0;
         rest = rest_new(&o);
         ck_assert(!rest_on(rest));
+}
+
+static void begin(void)
+{
+        make_rest();
         begin_rest();
+}
+
+static void stand_back(void)
+{
+        make_rest();
+        crowd = true;
+        rest_stand_back(rest);
+        ck_assert(rest_on(rest));
 }
 
 static void line_up(const char *queue, int64_t first, int64_t last)
@@ -144,14 +164,47 @@ START_TEST(a_new_identity_does_not_rest)
 }
 END_TEST
 
+START_TEST(who_stands_back_does_so_however_much_is_lined_up_until_there_is_no_crowd)
+{
+        line_up("q", 1, 3 * REST_MANY);
+        stand_back();
+        others_take(100, 1001);
+        ck_assert(rest_on(rest));
+        crowd = false;
+        for (int i = 0; i < 100 && !ends; i++)
+                others_take(1, 2001 + i);
+        is_over();
+        rest_stand_back(rest);
+        ck_assert(!rest_on(rest));
+        no_more();
+}
+END_TEST
+
+START_TEST(nor_does_it_end_while_others_have_taken_all)
+{
+        stand_back();
+        rig_turn_for(200);
+        ck_assert(rest_on(rest));
+        line_up("q", 1, 3); /* which nobody takes */
+        is_over();
+        crowd = true;
+        rest_stand_back(rest); /* it was in vain a moment ago */
+        ck_assert(!rest_on(rest));
+        no_more();
+}
+END_TEST
+
 int main(void)
 {
-        const TTest *const tests[] = {it_goes_on_while_others_take,
-                                      where_nobody_takes_it_ends_and_does_not_come_again,
-                                      it_ends_where_many_are_lined_up,
-                                      it_ends_where_nothing_is_lined_up,
-                                      it_ends_where_nothing_is_lined_up_any_more,
-                                      it_ends_where_redis_does_not_say_what_is_lined_up,
-                                      a_new_identity_does_not_rest};
+        const TTest *const tests[] = {
+                it_goes_on_while_others_take,
+                where_nobody_takes_it_ends_and_does_not_come_again,
+                it_ends_where_many_are_lined_up,
+                it_ends_where_nothing_is_lined_up,
+                it_ends_where_nothing_is_lined_up_any_more,
+                it_ends_where_redis_does_not_say_what_is_lined_up,
+                a_new_identity_does_not_rest,
+                who_stands_back_does_so_however_much_is_lined_up_until_there_is_no_crowd,
+                nor_does_it_end_while_others_have_taken_all};
         return rig_main("engine rest", tests, COUNT_OF(tests));
 }

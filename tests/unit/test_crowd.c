@@ -1,0 +1,130 @@
+/* test_crowd.c - which workers are too many for the processors of their host. */
+#include <check.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "engine/crowd.h"
+
+enum { MANY = 100000 }; /* no machine has so many processors */
+
+static char path[32];
+static int64_t busy, idle, now_ms;
+static struct crowd *c;
+
+static void write_stat(const char *text)
+{
+        FILE *f = fopen(path, "w");
+        ck_assert_ptr_nonnull(f);
+        ck_assert_int_ge(fputs(text, f), 0);
+        ck_assert_int_eq(fclose(f), 0);
+}
+
+/* The time that passes, and what of it the processors were busy, in per cent. */
+static void pass(int64_t ms, int64_t per_cent)
+{
+        char text[256];
+        now_ms += ms;
+        clock_drive(now_ms, now_ms);
+        busy += ms * per_cent / 100;
+        idle += ms - ms * per_cent / 100;
+        snprintf(text, sizeof(text),
+                 "cpu  %" PRId64 " 0 %" PRId64 " %" PRId64 " 0 0 0 0 0 0\ncpu0 1 1 1 1\n", busy / 2,
+                 busy - busy / 2, idle);
+        write_stat(text);
+}
+
+static void set_up(void)
+{
+        snprintf(path, sizeof(path), "/tmp/test_crowd_XXXXXX");
+        ck_assert_int_ge(close(mkstemp(path)), 0);
+        now_ms = 1000;
+        busy = idle = 5000;
+        pass(0, 0);
+        c = crowd_new(path);
+        crowd_before(c, MANY);
+}
+
+static void tear_down(void)
+{
+        crowd_free(c);
+        clock_release();
+        unlink(path);
+}
+
+START_TEST(one_of_many_on_busy_processors_is_too_many)
+{
+        pass(200, 100);
+        ck_assert(crowd_is_full(c));
+        pass(200, 90);
+        ck_assert(crowd_is_full(c));
+        pass(200, 50);
+        ck_assert(!crowd_is_full(c));
+        pass(200, 100);
+        ck_assert(crowd_is_full(c));
+}
+END_TEST
+
+START_TEST(who_came_early_is_not)
+{
+        pass(200, 100);
+        crowd_before(c, 0);
+        ck_assert(!crowd_is_full(c));
+        crowd_before(c, 1); /* two on one processor are fine, too */
+        ck_assert(!crowd_is_full(c));
+        crowd_before(c, MANY);
+        ck_assert(crowd_is_full(c));
+}
+END_TEST
+
+START_TEST(they_are_looked_at_now_and_then)
+{
+        pass(10, 100); /* too short to say anything */
+        ck_assert(!crowd_is_full(c));
+        pass(20, 100);
+        ck_assert(crowd_is_full(c));
+        pass(50, 0);
+        ck_assert(crowd_is_full(c));
+        pass(50, 0);
+        ck_assert(!crowd_is_full(c));
+}
+END_TEST
+
+START_TEST(where_nobody_knows_it_is_not)
+{
+        pass(200, 100);
+        write_stat("intr 1 2 3\n");
+        ck_assert(!crowd_is_full(c));
+        pass(200, 100);
+        unlink(path);
+        ck_assert(!crowd_is_full(c));
+        crowd_free(c);
+        c = crowd_new(path);
+        crowd_before(c, MANY);
+        pass(200, 100);
+        ck_assert(!crowd_is_full(c)); /* nor ever */
+        crowd_free(c);
+        c = crowd_new("/proc/stat");
+        crowd_before(c, MANY);
+        ck_assert(!crowd_is_full(c)); /* no time has passed */
+}
+END_TEST
+
+int main(void)
+{
+        Suite *s = suite_create("crowd");
+        TCase *t = tcase_create("crowd");
+        tcase_add_checked_fixture(t, set_up, tear_down);
+        tcase_add_test(t, one_of_many_on_busy_processors_is_too_many);
+        tcase_add_test(t, who_came_early_is_not);
+        tcase_add_test(t, they_are_looked_at_now_and_then);
+        tcase_add_test(t, where_nobody_knows_it_is_not);
+        suite_add_tcase(s, t);
+        SRunner *r = srunner_create(s);
+        srunner_run_all(r, CK_NORMAL);
+        int failed = srunner_ntests_failed(r);
+        srunner_free(r);
+        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
