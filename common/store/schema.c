@@ -39,6 +39,9 @@ static const char create_table[] =
         "CREATE TABLE wavefleet.schema_versions ("
         " version int PRIMARY KEY, name text NOT NULL, checksum text NOT NULL,"
         " applied_at timestamptz NOT NULL DEFAULT now())";
+static const char days[] =
+        "SET LOCAL lock_timeout = '2s';"
+        " SELECT wavefleet.logs_day(current_date + n) FROM generate_series(0, 2) n";
 
 int schema_version_wanted(void)
 {
@@ -178,6 +181,15 @@ static int apply_one(struct pg_sync *c, struct err *e)
         return 0;
 }
 
+/* Of the log: lines of a day without a partition would stand in the rest, and keep that day from getting one. The
+ * workers make the next ones (upkeep.sql). */
+static void make_days(struct pg_sync *c)
+{
+        struct err e = ERR_INIT;
+        if (pg_sync_script(c, days, &e) < 0)
+                log_warn("schema.no_days", LE(&e));
+}
+
 static int apply_all(struct pg_sync *c, struct err *e)
 {
         int version = 0;
@@ -195,6 +207,8 @@ int schema_apply(struct pg_sync *c, struct err *e)
 {
         int64_t patience_ms = pg_sync_set_patience(c, PATIENCE_MS);
         int result = apply_all(c, e);
+        if (result == 0)
+                make_days(c);
         pg_sync_set_patience(c, patience_ms);
         return result;
 }

@@ -51,8 +51,9 @@ def test_two_who_promise_do_not_wait_for_one_another(place):
 def undone(place, settle):
     before = place.do("SELECT id, state, attempt FROM migrations ORDER BY id")
     assert promised(place.a, place.ids[4:6], 2) == place.ids[4:6]
-    with pytest.raises(psycopg2.errors.InvalidTextRepresentation, match="of 2 promised slots are free"):
+    with pytest.raises(psycopg2.Error, match="of 2 promised slots are free") as refusal:
         settle()
+    assert refusal.value.pgcode == "WF503"
     place.a.roll_back()
     place.do("SELECT 1")
     assert place.do("SELECT id, state, attempt FROM migrations ORDER BY id") == before

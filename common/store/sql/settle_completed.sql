@@ -61,7 +61,7 @@ told AS MATERIALIZED (
     SELECT CASE WHEN $11::boolean
                 THEN set_config('wavefleet.freed', (SELECT json_object_agg(no, n)::text FROM k), true) END,
            CASE WHEN f.n < $12::int
-                THEN ('only ' || f.n || ' of ' || $12::int || ' promised slots are free')::int END -- the error
+                THEN refuse('WF503', format('only %s of %s promised slots are free', f.n, $12::int)) END
       FROM (SELECT coalesce(sum(n), 0) AS n FROM k) f)
 SELECT k.no AS wave_no, k.places::text, k.version, k.wave_state, k.batch_size, k.priority, k.queue, k.watched
   FROM told LEFT JOIN k ON true -- in this order: told is looked at even where nothing was settled
