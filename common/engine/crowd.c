@@ -1,9 +1,10 @@
 #include "engine/crowd.h"
 
-#include <inttypes.h>
 #include <sched.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -33,24 +34,29 @@ static size_t processors(void)
         return sched_getaffinity(0, sizeof(set), &set) == 0 ? (size_t)CPU_COUNT(&set) : SIZE_MAX;
 }
 
-/* The first line: user, nice, system, idle, iowait, irq, softirq, steal. */
+/* The first line: "cpu", then user, nice, system, idle, iowait, irq, softirq, steal. */
 static bool read_ticks(const char *path, struct ticks *t)
 {
+        enum { IDLE = 3, IOWAIT, FIELDS = 8 };
+        char line[256], *at = line, *end;
         FILE *f = fopen(path, "re");
-        int64_t n[8] = {0};
-        int got;
+        int n;
 
         if (!f)
                 return false;
-        got = fscanf(f,
-                     "cpu %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64
-                     " %" SCNd64 " %" SCNd64,
-                     &n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &n[6], &n[7]);
+        *line = '\0';
+        if (fgets(line, sizeof(line), f) && strncmp(line, "cpu ", 4) == 0)
+                at += 4;
         fclose(f);
-        *t = (struct ticks){.idle = n[3] + n[4]};
-        for (size_t i = 0; i < COUNT_OF(n); i++)
-                t->all += n[i];
-        return got >= 4;
+        *t = (struct ticks){0};
+        for (n = 0; n < FIELDS; n++, at = end) {
+                int64_t ticks = strtoll(at, &end, 10);
+                if (end == at)
+                        break;
+                t->all += ticks;
+                t->idle += n == IDLE || n == IOWAIT ? ticks : 0;
+        }
+        return n > IDLE;
 }
 
 struct crowd *crowd_new(const char *stat)

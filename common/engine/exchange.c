@@ -2,7 +2,8 @@
  * exchange.c - the batches. One transaction is under way at a time; its statements, in the order in
  * which locks are taken: waves of the outcomes (shared), settle, worker and waves of the claims,
  * pairs, claim. A claim in slots that the same transaction has freed waits for nobody's lock. Where Redis is
- * still asked for what follows, it goes in two parts, the claims last. Right behind it, in a snapshot after the
+ * still asked for what follows, it goes in two parts, the claims last; where bodies run whose slots are promised,
+ * the claims first. Right behind it, in a snapshot after the
  * commit: which waves are to be judged; where this was asked a moment ago, and nothing but completed is settled,
  * a moment later for all of them.
  */

@@ -55,6 +55,7 @@ struct exchange_opts {
         void (*on_dead)(void *arg);                    /* the claim found this worker dead */
         /* Their deliveries are over, Redis has been told. */
         void (*on_finished)(const int64_t *ids, size_t n, void *arg);
+        void (*on_unclaimed)(void *arg); /* a claim was not made: its ids wait for another */
         /* Taken together with a finish, or with what follows; maybe none. */
         void (*on_ids)(const int64_t *ids, size_t n, void *arg);
         /* How many jobs there is room for: as many ids are claimed, and taken with a finish. */

@@ -204,6 +204,8 @@ static void put_back(struct exchange *x, struct batch *b, const struct err *e)
         x->nbrief += b->nbrief;
         b->nitems = b->nbrief = 0;
         exchange_claim_first(x, b->ids, b->nids);
+        if (b->nids)
+                x->o.on_unclaimed(x->o.arg);
 }
 
 /* No promise for a while after one was broken, each time for longer. */

@@ -4,6 +4,8 @@
  * is under way at a time, and is waited for a moment only. Where ids are lined up these come anyway, and together: then
  * it rests for a while.
  *
+ * What follows brief bodies may be asked for before they have begun: its claim then waits for their outcomes.
+ *
  * A slot that is freed before its settlement is one that Redis has lost too early: PostgreSQL guards the window,
  * and the settlement's own finish frees what is still there. So nothing depends on an answer.
  */
@@ -32,7 +34,7 @@ struct follow *follow_new(const struct follow_opts *o);
 void follow_free(struct follow *f); /* after the broker, whose callbacks come back to it */
 /* A new identity: what was added or asked is forgotten. */
 void follow_renew(struct follow *f);
-/* This body has ended. Only so many are remembered; of the others the slots are freed by their finish. brief: one of
+/* This body has ended, or is about to. Only so many are remembered; of the others the slots are freed by their finish. brief: one of
  * many that take microseconds; their slots may pass from hand to hand, where all are of one wave: else they are not
  * asked for. */
 void follow_add(struct follow *f, int64_t id, int64_t wave_no, bool brief);

@@ -96,11 +96,16 @@ void hands_take(struct engine_worker *w, const int64_t *ids, size_t n)
 static void give_spare_back(void *arg)
 {
         struct engine_worker *w = arg;
+
+        if (w->idle + w->behind == 0)
+                hands_give_unclaimed(w);
+}
+
+void hands_give_unclaimed(struct engine_worker *w)
+{
         int64_t ids[64];
         size_t n;
 
-        if (w->idle + w->behind > 0)
-                return;
         while ((n = exchange_unclaim(w->exchange, ids, COUNT_OF(ids))))
                 hands_give_back(w, ids, n);
 }

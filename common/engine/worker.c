@@ -121,6 +121,14 @@ static void on_shut(const char *queue, void *arg)
         broker_hold_queue(w->broker, queue);
 }
 
+static void on_unclaimed(void *arg)
+{
+        struct engine_worker *w = arg;
+
+        if (w->draining)
+                hands_give_unclaimed(w);
+}
+
 static void on_dead(void *arg)
 {
         lease_dead(arg, "a claim found it dead");
@@ -272,6 +280,7 @@ static void make_exchange(struct engine_worker *w)
                                   .on_shut = on_shut,
                                   .on_dead = on_dead,
                                   .on_finished = on_finished,
+                                  .on_unclaimed = on_unclaimed,
                                   .on_ids = on_ids,
                                   .room = ask_room,
                                   .crowded = crowded,
@@ -464,17 +473,13 @@ void engine_worker_settle(struct engine_worker *w, int64_t id, int32_t attempt,
 
 void engine_worker_drain(struct engine_worker *w)
 {
-        int64_t ids[64];
-        size_t n;
-
         if (w->draining)
                 return;
         w->draining = true;
         if (w->id && broker_up(w->broker))
                 publish_worker(w->broker, w->id, NEWS_DRAINING);
         hands_want(w);
-        while ((n = exchange_unclaim(w->exchange, ids, COUNT_OF(ids))))
-                hands_give_back(w, ids, n);
+        hands_give_unclaimed(w);
         loop_timer_start(w->tick, 0);
 }
 

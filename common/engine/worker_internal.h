@@ -109,7 +109,8 @@ void hands_clear(struct engine_worker *w);
 void hands_take(struct engine_worker *w, const int64_t *ids, size_t n);
 /* Ids that will not be claimed here: their deliveries end by what the rows are. */
 void hands_give_back(struct engine_worker *w, const int64_t *ids, size_t n);
-void hands_want(struct engine_worker *w); /* tells the pops whether ids are wanted */
+void hands_give_unclaimed(struct engine_worker *w); /* all that waits for its claim */
+void hands_want(struct engine_worker *w);           /* tells the pops whether ids are wanted */
 void hands_check_list(struct engine_worker *w, bool at_once); /* the processing list against ours */
 /* r: worker_rows, asked as check number `check`. */
 void hands_check_rows(struct engine_worker *w, const struct pg_result *r, size_t s, uint64_t check);

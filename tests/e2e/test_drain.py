@@ -5,6 +5,7 @@ ends with 0 in time; whoever is left goes on at once."""
 import signal
 import time
 
+import psycopg2
 import pytest
 
 from invariants import check_ended, residue, snapshot
@@ -177,3 +178,26 @@ def test_what_is_parked_stays_parked(make_own_fleet, migration_server):
     wait_until(lambda: not left(), 10, "Redis clean of the wave")
     assert all(len(fleet.attempts(r["id"])) == 1 for r in fleet.migrations(wave).values())
     app.control({"reset": True})
+
+
+def test_a_claim_that_is_lost_while_a_worker_drains_is_given_back(make_own_fleet):
+    """Its connection goes down while it waits for the wave: nobody knows what became of it, and nobody claims any more."""
+    fleet = make_own_fleet(workers=0, env={"WAVEFLEET_WORKER_LEASE_MS": "15000"})
+    wave = fleet.submit("lost", [f"p{n}" for n in range(40)], batch_size=8)
+    holder = psycopg2.connect(fleet.place.database_url)
+    holder.cursor().execute("SELECT FROM wavefleet.waves FOR UPDATE")
+    worker = fleet.start_worker(4)
+    waits = """SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()
+        AND application_name = 'wavefleet-worker settle'"""
+    pid = wait_until(lambda: fleet.sql.value(waits), 15, "a claim that waits for the wave")
+    time.sleep(0.3)     # what waits for a runner for long has been given back by then
+    begun = time.monotonic()
+    worker.signal(signal.SIGTERM)
+    wait_until(lambda: "worker.drains" in worker.text(), 15, "the worker drains")
+    fleet.sql.value("SELECT pg_terminate_backend(%s)", pid)
+    wait_until(lambda: "exchange.failed" in worker.text(), 15, "the claim fails")
+    holder.close()
+    ends_within(worker, begun, 4)       # not with the next look at what is in hand
+    fleet.start_worker(4)
+    fleet.wait_wave(wave, 60)
+    fleet.check_wave(wave, "completed")
