@@ -203,14 +203,19 @@ static void put_back(struct exchange *x, struct batch *b, const struct err *e)
         x->noutcomes += b->nitems;
         x->nbrief += b->nbrief;
         b->nitems = b->nbrief = 0;
+        if (!b->nids)
+                return;
         exchange_claim_first(x, b->ids, b->nids);
-        if (b->nids)
-                x->o.on_unclaimed(x->o.arg);
+        x->o.on_unclaimed(x->o.arg);
 }
 
 /* No promise for a while after one was broken, each time for longer. */
-static void be_shy(struct exchange *x)
+static void learn(struct exchange *x, bool kept)
 {
+        if (kept) {
+                x->shyness /= 2;
+                return;
+        }
         x->shyness = x->shyness ? x->shyness * 2 : 1;
         if (x->shyness > SHY)
                 x->shyness = SHY;
@@ -230,10 +235,8 @@ void exchange_answered(const struct pg_result *r, const struct err *e, void *arg
         b->done = true;
         if (!batch_stale(b)) {
                 bool undone = e || b->promise.broken;
-                if (b->promise.slots && undone)
-                        be_shy(b->x);
-                else if (b->promise.slots)
-                        b->x->shyness /= 2;
+                if (b->promise.slots)
+                        learn(b->x, !undone);
                 if (undone) {
                         b->failed = e != NULL;
                         put_back(b->x, b, e);

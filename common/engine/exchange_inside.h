@@ -59,14 +59,14 @@ struct exchange {
         bool kicks;            /* exchange_kick is due when the loop turns */
         bool followed;         /* what follows the outcomes is there: they wait for nothing */
         struct batch *busy;
-        bool whole; /* the next batch goes in one piece */
-        size_t ending; /* brief bodies under way of one wave, for what follows which Redis was asked already; */
+        bool whole;        /* the next batch goes in one piece */
+        size_t ending;     /* brief bodies that run, all of one wave; what follows was asked for: */
         int64_t ending_of; /* that wave */
-        unsigned shy,
-                shyness; /* batches to go without a promise after one was broken; how many these were the last time */
-        unsigned apart;   /* batches to go in which claims and outcomes are not mixed */
-        unsigned careful; /* claims to go that are made by the statement that knows everything */
-        unsigned caution; /* how many these were the last time */
+        unsigned shy;      /* batches to go without a promise after one was broken */
+        unsigned shyness;  /* how many these were the last time */
+        unsigned apart;    /* batches to go in which claims and outcomes are not mixed */
+        unsigned careful;  /* claims to go that are made by the statement that knows everything */
+        unsigned caution;  /* how many these were the last time */
         struct unjudged *unjudged;
         struct lasting *lasting; /* NULL for the API */
         int64_t gathers_ms;      /* since when outcomes are held; 0: they are not */
