@@ -442,6 +442,7 @@ static void send_promise(struct exchange *x)
         struct batch *b = empty_batch(x);
         size_t n = claims_to_send(x), ends = x->ending + x->noutcomes;
 
+        x->gathers_ms = 0;
         b->promise = (struct promise){
                 .wave_no = x->ending_of, .slots = ends < n ? ends : n, .since_ms = clock_mono_ms()};
         b->part = pg_tx_new();
