@@ -10,10 +10,10 @@
 #include "engine/look.h"
 
 /*
- * TRIED: of each wave so many are lined up side by side while waves are met of which nothing is known. SHARE: see
+ * TRIED: of each wave so many are lined up side by side while waves are met of which nothing is known. FEW, FIFTHS: see
  * exchange_holds_few. PUT_OFF_MS: so long at most a finish waits.
  */
-enum { TRIED = 2 * PACE_KNOWN_AFTER, SHARE = 6, PUT_OFF_MS = 5 };
+enum { TRIED = 2 * PACE_KNOWN_AFTER, FEW = 100, FIFTHS = 2, PUT_OFF_MS = 5 };
 
 /* ---- room ---- */
 
@@ -26,7 +26,7 @@ bool exchange_holds_few(struct exchange *x, size_t ended)
                 return false;
         room = x->o.room(x->o.arg);
         held += room.brief;
-        return !room.longs && held < REST_MANY && held * SHARE < x->window;
+        return !room.longs && held < FEW && held * 5 < x->window * FIFTHS;
 }
 
 static size_t beyond(size_t room, size_t claiming)

@@ -94,7 +94,8 @@ void exchange_unjudged_known(struct after *a, void *x);
 
 /*
  * Whether this worker, of whose bodies so many have just ended, holds few of windows that let out fewer than there is
- * room for: then others hold the most of them. Two that share one rarely fall to a sixth of it.
+ * room for, less than two fifths and less than a hundred: then others hold the most of them, and are faster without it. Of two
+ * that share one, one does so sooner or later.
  */
 bool exchange_holds_few(struct exchange *x, size_t ended);
 /*
