@@ -404,7 +404,8 @@ static void send_part(struct exchange *x)
  * transaction claims in their slots, and settles them at its end. Nobody sees the one without the other, so no more
  * run than the window lets in; and PostgreSQL is at work while runners are. Redis is asked for what follows even
  * earlier, while they are claimed themselves. Where they end otherwise, or not within PROMISE_MS, the claims are
- * undone, and go with the next batch, behind its outcomes.
+ * undone, and go with the next batch, behind its outcomes. Rows of claims are locked before those of outcomes then, whose
+ * ids are lower: nobody else locks some of both but with their wave's lock, or this worker's, and the claim holds these.
  */
 
 /* What follows the bodies that are being claimed. */
