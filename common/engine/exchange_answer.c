@@ -72,12 +72,16 @@ static void read_settled(struct exchange *x, struct batch *b, const struct pg_re
         exchange_look(x, refused, nrefused, x->o.worker);
 }
 
+static unsigned doubled(unsigned n, unsigned most)
+{
+        n = n ? n * 2 : 1;
+        return n < most ? n : most;
+}
+
 /* A fresh claim has left these: claim looks at them at once, and at more each time that this happens. */
 static void be_careful(struct exchange *x, const int64_t *left, size_t n)
 {
-        x->caution = x->caution ? x->caution * 2 : 1;
-        if (x->caution > CAREFUL)
-                x->caution = CAREFUL;
+        x->caution = doubled(x->caution, CAREFUL);
         x->careful = x->caution;
         exchange_claim_first(x, left, n);
 }
@@ -216,9 +220,7 @@ static void learn(struct exchange *x, bool kept)
                 x->shyness /= 2;
                 return;
         }
-        x->shyness = x->shyness ? x->shyness * 2 : 1;
-        if (x->shyness > SHY)
-                x->shyness = SHY;
+        x->shyness = doubled(x->shyness, SHY);
         x->shy = x->shyness;
 }
 
@@ -276,7 +278,7 @@ void exchange_unjudged_known(struct after *a, void *arg)
         run_judged(arg, a, 0);
 }
 
-/* Comes right behind batch_done: the waves to be judged. Before it, the answer says nothing. */
+/* Comes right behind exchange_answered: the waves to be judged. Before it, the answer says nothing. */
 static void batch_to_judge(const struct pg_result *r, const struct err *e, void *arg)
 {
         struct batch *b = arg;
@@ -314,8 +316,8 @@ void exchange_answered_alone(const struct pg_result *r, const struct err *e, voi
         if (b->has_settle && !b->judged_later) /* it was asked, once its outcomes had come */
                 return;
         if (b->judged_later && !b->failed && !batch_stale(b)) {
-                if (settle_is_watched(
-                            r, batch_settle_at(b))) { /* before a slot of it is given to another */
+                /* before a slot of it is given to another */
+                if (settle_is_watched(r, batch_settle_at(b))) {
                         exchange_ask_to_judge(b);
                         return;
                 }

@@ -188,6 +188,7 @@ void settle_read_completed(const struct pg_result *r, size_t s, const struct set
         int settled = 0;
 
         memset(states, 0, n * sizeof(*states));
+        /* a row without a wave: nothing was settled */
         for (int row = 0; row < pg_rows(r, s) && !pg_is_null(r, s, row, completed_cols.wave_no);
              row++) {
                 int64_t wave_no = pg_int(r, s, row, completed_cols.wave_no), place;

@@ -105,7 +105,6 @@ static void paces(struct pace_known *out, void *arg)
         pace_tell(w->pace, out);
 }
 
-/* Before the ids are given back: none of them comes again. The next renewals say so, too. */
 static bool crowded(void *arg)
 {
         const struct engine_worker *w = arg;
@@ -113,6 +112,7 @@ static bool crowded(void *arg)
         return crowd_is_full(w->crowd);
 }
 
+/* Before the ids are given back: none of them comes again. The next renewals say so, too. */
 static void on_shut(const char *queue, void *arg)
 {
         struct engine_worker *w = arg;
