@@ -2,8 +2,8 @@
  * exchange.c - the batches. One transaction is under way at a time; its statements, in the order in
  * which locks are taken: waves of the outcomes (shared), settle, worker and waves of the claims,
  * pairs, claim. A claim in slots that the same transaction has freed waits for nobody's lock. Where Redis is
- * still asked for what follows, it goes in two parts, the claims last; where bodies run whose slots are promised,
- * the claims first. Right behind it, in a snapshot after the
+ * still asked for what follows, it goes in two parts, the claims last, and before them what was said meanwhile; where
+ * bodies run whose slots are promised, the claims first. Right behind it, in a snapshot after the
  * commit: which waves are to be judged; where this was asked a moment ago, and nothing but completed is settled,
  * a moment later for all of them.
  */
@@ -250,18 +250,23 @@ static void take_outcomes(struct exchange *x, struct batch *b)
                 x->brief = b->nbrief == b->nitems;
 }
 
-static void add_settle(struct exchange *x, struct batch *b, struct pg_tx *tx)
+/* Returns whether all are `completed`. */
+static bool add_outcomes(struct pg_tx *tx, struct list *items, const struct settle_by *by)
 {
         struct settle_row rows[SETTLE_MAX];
+
+        items_sort(items);
+        return settle_add(tx, rows, items_rows(items, rows), by);
+}
+
+static void add_settle(struct exchange *x, struct batch *b, struct pg_tx *tx)
+{
         struct settle_by by = {.cfg = x->o.cfg,
                                .worker = x->o.worker,
                                .shard = x->o.shard,
                                .claims = b->passes,
                                .promised = b->promise.slots};
-        size_t n;
 
-        items_sort(&b->items);
-        n = items_rows(&b->items, rows);
         LIST_EACH(l, &b->items)
         {
                 const struct item *it = CONTAINER_OF(l, struct item, link);
@@ -275,7 +280,8 @@ static void add_settle(struct exchange *x, struct batch *b, struct pg_tx *tx)
                 pg_stmt(tx, SQL_SETTLE_LOCK);
                 touched_args(tx, &b->touched);
         }
-        b->completed = settle_add(tx, rows, n, &by);
+        b->completed = add_outcomes(tx, &b->items, &by);
+        b->nfirst = b->nitems;
         b->judged_later = b->completed && unjudged_can_wait(x->unjudged, &b->touched);
         PG_FAULT_SENT(tx, settle_sent);
 }
@@ -379,13 +385,27 @@ static void send_batch(struct exchange *x)
 
 /* ---- in two parts ---- */
 
-/* What brief bodies said is settled while Redis is asked for what follows them, whose claims go in the same transaction. */
+/* Whether all outcomes are `completed`, of bodies of these waves. */
+static bool all_completed(const struct exchange *x, const int64_t *waves, size_t nwaves)
+{
+        LIST_EACH(l, &x->outcomes)
+        {
+                const struct item *it = CONTAINER_OF(l, struct item, link);
+                size_t i = 0;
+                while (i < nwaves && waves[i] != it->of.wave_no)
+                        i++;
+                if (i == nwaves || it->of.poll || it->alone || it->o.kind != OUTCOME_COMPLETED)
+                        return false;
+        }
+        return true;
+}
+
+/* What bodies said is settled while Redis is asked for what follows them, whose claims go in the same transaction. */
 static void send_part(struct exchange *x)
 {
         struct batch *b;
 
-        if (x->whole || x->apart || x->careful || !x->nbrief || x->nbrief < x->noutcomes ||
-            x->noutcomes > SETTLE_MAX)
+        if (x->whole || x->apart || x->careful || !x->noutcomes || x->noutcomes > SETTLE_MAX)
                 return;
         b = new_batch(x);
         b->part = pg_tx_new();
@@ -393,6 +413,30 @@ static void send_part(struct exchange *x)
         add_settle(x, b, b->part);
         send(x, b, pg_send_part, b->part);
         FAULT_POINT(settle_begun);
+}
+
+/*
+ * What was said since then, of waves that the first part has locked. Bodies that began together end together, and would
+ * otherwise wait for a transaction more. Their rows are locked after others with higher ids: whoever else locks some of
+ * both holds their wave's lock, or this worker's.
+ */
+static void settle_more(struct exchange *x, struct batch *b, struct pg_tx *tx)
+{
+        struct settle_by by = {.cfg = x->o.cfg, .worker = x->o.worker, .shard = x->o.shard};
+        struct list first;
+
+        if (!x->noutcomes || !b->completed || b->nitems + x->noutcomes > SETTLE_MAX ||
+            !all_completed(x, b->touched.waves, b->touched.nwaves) ||
+            !pg_knows(x->o.pg, SQL_SETTLE_COMPLETED))
+                return;
+        list_init(&first);
+        list_splice(&first, &b->items);
+        take_outcomes(x, b);
+        add_outcomes(tx, &b->items, &by);
+        list_splice(&first, &b->items);
+        list_splice(&b->items, &first);
+        b->more = true;
+        PG_FAULT_SENT(tx, settle_more_sent);
 }
 
 /*
@@ -454,14 +498,8 @@ static void send_promise(struct exchange *x)
 /* Whether all outcomes are of bodies whose slots are promised, and as many as were. */
 static bool keeps(const struct exchange *x, const struct promise *p)
 {
-        LIST_EACH(l, &x->outcomes)
-        {
-                const struct item *it = CONTAINER_OF(l, struct item, link);
-                if (it->of.wave_no != p->wave_no || it->of.poll || it->alone ||
-                    it->o.kind != OUTCOME_COMPLETED)
-                        return false;
-        }
-        return x->noutcomes >= p->slots && x->noutcomes <= SETTLE_MAX;
+        return x->noutcomes >= p->slots && x->noutcomes <= SETTLE_MAX &&
+               all_completed(x, &p->wave_no, 1);
 }
 
 /* What follows is there, or is waited for no longer. What cannot be added goes with the next one, in one piece. */
@@ -471,6 +509,7 @@ static void send_rest(struct exchange *x)
         struct pg_tx *tx = take(b->part);
         size_t n = claims_to_send(x);
 
+        settle_more(x, b, tx);
         if (!x->careful && claim_can_join(x->o.pg, n))
                 add_claims(x, b, tx, n);
         else

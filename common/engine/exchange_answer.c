@@ -28,7 +28,7 @@ size_t batch_claim_begins(const struct batch *b)
 {
         if (b->promise.slots)
                 return 1;
-        return b->has_settle ? 2 : 0;
+        return b->has_settle ? 2 + b->more : 0;
 }
 
 size_t batch_claim_at(const struct batch *b)
@@ -43,19 +43,29 @@ size_t batch_note_at(const struct batch *b)
         return b->has_claim ? batch_claim_at(b) + 1 : batch_claim_begins(b);
 }
 
-static void read_settled(struct exchange *x, struct batch *b, const struct pg_result *r)
+/* The state that each of its items has now; NULL: it was refused. */
+static void read_states(struct batch *b, const struct pg_result *r, const char **states)
 {
         struct settle_row rows[SETTLE_MAX];
+        size_t n = items_rows(&b->items, rows), first = b->nfirst, at = batch_settle_at(b);
+
+        if (!b->completed)
+                settle_read(r, at, rows, n, states, &b->after);
+        else
+                settle_read_completed(r, at, rows, first, states, &b->after);
+        if (b->more)
+                settle_read_completed(r, at + 1, rows + first, n - first, states + first, &b->after);
+}
+
+static void read_settled(struct exchange *x, struct batch *b, const struct pg_result *r)
+{
         const char *states[SETTLE_MAX];
         int64_t refused[SETTLE_MAX];
-        size_t n = items_rows(&b->items, rows), nrefused = 0;
+        size_t nrefused = 0;
         struct list *l;
 
         FAULT_POINT(settle_committed);
-        if (b->completed)
-                settle_read_completed(r, batch_settle_at(b), rows, n, states, &b->after);
-        else
-                settle_read(r, batch_settle_at(b), rows, n, states, &b->after);
+        read_states(b, r, states);
         for (size_t i = 0; (l = list_pop_front(&b->items)); i++) {
                 struct item *it = CONTAINER_OF(l, struct item, link);
                 if (!states[i]) {
@@ -308,6 +318,13 @@ void exchange_ask_to_judge(struct batch *b)
         unjudged_ask(b->x->unjudged, &b->touched, batch_to_judge, b);
 }
 
+static bool is_watched(const struct batch *b, const struct pg_result *r)
+{
+        size_t at = batch_settle_at(b);
+
+        return settle_is_watched(r, at) || (b->more && settle_is_watched(r, at + 1));
+}
+
 void exchange_answered_alone(const struct pg_result *r, const struct err *e, void *arg)
 {
         struct batch *b = arg;
@@ -317,7 +334,7 @@ void exchange_answered_alone(const struct pg_result *r, const struct err *e, voi
                 return;
         if (b->judged_later && !b->failed && !batch_stale(b)) {
                 /* before a slot of it is given to another */
-                if (settle_is_watched(r, batch_settle_at(b))) {
+                if (is_watched(b, r)) {
                         exchange_ask_to_judge(b);
                         return;
                 }

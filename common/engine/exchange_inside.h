@@ -24,6 +24,8 @@ struct batch {
         unsigned generation;
         struct list items;
         size_t nitems, nbrief;
+        size_t nfirst; /* so many of its items are settled first; where there are more, by a second statement */
+        bool more;    /* which there is */
         int64_t *ids; /* claims */
         size_t nids;
         bool has_settle, has_claim, failed;

@@ -47,6 +47,16 @@ def slots_pass_from_hand_to_hand(x):
     x.ends(wave)
 
 
+@passes("settle_more_sent")
+def bodies_that_end_together(x):
+    """Others end while Redis is asked for what follows the first: two settlements and the claims in one transaction."""
+    victim = x.victim(10)
+    wave = x.submit(200, batch_size=10, params={"sleep_ms": 60})
+    x.dies(victim)
+    x.worker(10)
+    x.ends(wave)
+
+
 @passes("promise_broken")
 def some_of_brief_bodies_last(x):
     """Their wave is known to be of brief ones; one in a thousand takes longer."""
