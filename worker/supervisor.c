@@ -22,6 +22,7 @@ enum phase {
 struct supervisor {
         struct loop *loop;
         const struct config *cfg;
+        struct crowd *crowd;
         struct engine_worker *engine; /* NULL until supervisor_start() */
         struct fence *fence;
         struct roster *roster;
@@ -245,11 +246,24 @@ static void on_tick(void *arg)
 
 /* ---- faces ---- */
 
+/* Those that serve the same queues of the same installation. */
+static struct crowd *join_crowd(const struct config *cfg)
+{
+        autobuf whose = BUF_INIT(SIZE_MAX);
+        config_mask(cfg->database_url, &whose);
+        buf_addf(&whose, "\n%s\n%s", cfg->redis_prefix, cfg->worker_queues);
+        return crowd_new("/proc/stat", buf_str(&whose));
+}
+
 struct supervisor *supervisor_new(struct loop *l, const struct config *cfg)
 {
         struct supervisor *s = xcalloc(1, sizeof(*s));
         s->loop = l;
         s->cfg = cfg;
+        s->crowd = join_crowd(cfg);
+        int64_t waited_ms = crowd_wait(s->crowd, cfg->worker_start_wait_ms);
+        if (waited_ms)
+                log_info("worker.waited", LI("ms", waited_ms));
         s->fence = fence_new((unsigned)cfg->worker_concurrency, cfg->worker_lease_ms);
         struct roster_events events = {.on_room = on_room,
                                        .depth = depth,
@@ -277,7 +291,7 @@ void supervisor_start(struct supervisor *s)
         loop_signal(s->loop, SIGCHLD, on_child, s);
         loop_signal(s->loop, SIGTERM, on_stop, s);
         loop_signal(s->loop, SIGINT, on_stop, s);
-        s->engine = engine_worker_new(s->loop, s->cfg, &events);
+        s->engine = engine_worker_new(s->loop, s->cfg, s->crowd, &events);
         loop_timer_every(s->tick, TICK_MS);
         roster_reap(s->roster); /* those that died before we listened */
 }
@@ -294,6 +308,7 @@ void supervisor_free(struct supervisor *s)
         engine_worker_free(s->engine); /* answers what is still asked */
         roster_free(s->roster);
         fence_free(s->fence);
+        crowd_free(s->crowd);
         loop_timer_free(s->tick);
         loop_timer_free(s->grace);
         loop_timer_free(s->quiet);

@@ -55,6 +55,8 @@ void config_help(enum config_program program, const char *usage, FILE *out);
  * URL, other secrets in a comment.
  */
 void config_print(const struct config *c, enum config_program program, struct buf *out);
+/* A URL (or libpq's keywords) so. */
+void config_mask(const char *url, struct buf *out);
 /* Every key as a Markdown table, for the README (checked by a test). */
 void config_markdown(struct buf *out);
 /* deploy/wavefleet.yaml: every key with its default, commented out (checked by a test). */

@@ -41,7 +41,5 @@ bool config_is_group(const char *path);
 
 /* Parses and checks `text` for the row and stores it in c. -1: what is wrong, in e. */
 int config_store(struct config *c, const struct config_row *row, const char *text, struct err *e);
-/* `url` (or libpq's keywords) with its password replaced by "********". */
-void config_mask(const char *url, struct buf *out);
 
 #endif

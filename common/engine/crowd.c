@@ -1,16 +1,22 @@
 #include "engine/crowd.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <sched.h>
-#include <stdint.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 
 /* BUSY: per cent of the time; two workers on two processors leave three to ten idle. */
-enum { FIRST_MS = 20, LOOK_MS = 100, BUSY = 75, FEWEST = 2 };
+enum { FIRST_MS = 20, LOOK_MS = 100, BUSY = 75, FEWEST = 2, SEATS = 4096 };
 
 /* In clock ticks, of all processors together. */
 struct ticks {
@@ -19,19 +25,21 @@ struct ticks {
 
 struct crowd {
         const char *stat;
-        size_t processors;
-        size_t before;
+        uint64_t whose;
+        int fd;         /* its socket; -1: it has none */
+        unsigned seat;  /* from 0 */
+        unsigned first; /* so many are the first ones */
         struct ticks last;
         int64_t last_ms;
         bool looked, busy;
 };
 
 /* Those that this process may use: a container or taskset may leave fewer than there are. */
-static size_t processors(void)
+static unsigned processors(void)
 {
         cpu_set_t set;
 
-        return sched_getaffinity(0, sizeof(set), &set) == 0 ? (size_t)CPU_COUNT(&set) : SIZE_MAX;
+        return sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : SEATS;
 }
 
 /* The first line: "cpu", then user, nice, system, idle, iowait, irq, softirq, steal. */
@@ -59,27 +67,93 @@ static bool read_ticks(const char *path, struct ticks *t)
         return n > IDLE;
 }
 
-struct crowd *crowd_new(const char *stat)
+/* ---- seats ---- */
+
+/* FNV-1a: the name of a socket is short. */
+static uint64_t hash(const char *text)
+{
+        uint64_t h = 0xcbf29ce484222325;
+
+        for (; *text; text++)
+                h = (h ^ (unsigned char)*text) * 0x100000001b3;
+        return h;
+}
+
+static int take_seat(int fd, uint64_t whose, unsigned seat)
+{
+        struct sockaddr_un a = {.sun_family = AF_UNIX};
+        int n = snprintf(a.sun_path + 1, sizeof(a.sun_path) - 1,
+                         "wavefleet-worker %016" PRIx64 " %u", whose, seat);
+
+        return bind(fd, (struct sockaddr *)&a,
+                    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n));
+}
+
+/* The first that is free of those before `end`. Where there is none, or no such sockets, it keeps what it has. */
+static void seek(struct crowd *c, unsigned end)
+{
+        int fd = end ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
+
+        for (unsigned seat = 0; fd >= 0 && seat < end; seat++) {
+                if (take_seat(fd, c->whose, seat) == 0) {
+                        crowd_leave(c);
+                        c->fd = fd;
+                        c->seat = seat;
+                        return;
+                }
+                if (errno != EADDRINUSE)
+                        break;
+        }
+        if (fd >= 0)
+                close(fd);
+}
+
+static bool is_first(const struct crowd *c)
+{
+        return c->fd < 0 || c->seat < c->first;
+}
+
+struct crowd *crowd_new(const char *stat, const char *whose)
 {
         struct crowd *c = xcalloc(1, sizeof(*c));
 
         c->stat = stat;
-        c->processors = processors();
+        c->whose = hash(whose);
+        c->fd = -1;
+        c->first = processors();
+        if (c->first < FEWEST)
+                c->first = FEWEST;
         c->last_ms = clock_mono_ms();
         if (!read_ticks(stat, &c->last))
-                c->processors = SIZE_MAX;
+                c->first = SEATS;
+        seek(c, SEATS);
         return c;
 }
 
 void crowd_free(struct crowd *c)
 {
+        if (!c)
+                return;
+        crowd_leave(c);
         free(c);
 }
 
-void crowd_before(struct crowd *c, size_t n)
+void crowd_move_up(struct crowd *c)
 {
-        c->before = n;
+        if (c && !is_first(c))
+                seek(c, c->seat);
 }
+
+void crowd_leave(struct crowd *c)
+{
+        if (!c)
+                return;
+        if (c->fd >= 0)
+                close(c->fd);
+        c->fd = -1;
+}
+
+/* ---- processors ---- */
 
 static void look(struct crowd *c)
 {
@@ -97,8 +171,20 @@ static void look(struct crowd *c)
 
 bool crowd_is_full(struct crowd *c)
 {
-        if (c->before < FEWEST || c->before < c->processors)
+        if (!c || is_first(c))
                 return false;
         look(c);
         return c->busy;
+}
+
+int64_t crowd_wait(struct crowd *c, int64_t most_ms)
+{
+        int64_t slept = 0;
+
+        while (!is_first(c) && slept < most_ms && (crowd_is_full(c) || !c->looked)) {
+                struct timespec t = {.tv_nsec = FIRST_MS * 1000000L};
+                nanosleep(&t, NULL);
+                slept += FIRST_MS;
+        }
+        return slept;
 }

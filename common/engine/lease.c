@@ -74,7 +74,6 @@ static void registered(const struct pg_result *r, const struct err *e, void *arg
         w->shard = (int)pg_int(r, 1, 0, 1);
         sessions_name(w);
         exchange_renew(w->exchange, w->id, w->shard);
-        crowd_before(w->crowd, (size_t)pg_int(r, 1, 0, 2));
         exchange_stand_back(w->exchange);
         w->control = broker_control_new(w->broker, w->id, on_control, w);
         for (size_t i = 0; i < w->nqueues; i++)
@@ -185,31 +184,6 @@ static void fleet_runners(struct engine_worker *w, const struct pg_result *r, si
         }
 }
 
-static bool serves_the_same(const struct engine_worker *w, const char *queues)
-{
-        for (size_t q = 0; queues && q < w->nqueues; q++) {
-                size_t len = strlen(w->queues[q]);
-                if (strncmp(queues, w->queues[q], len) != 0 ||
-                    queues[len] != (q + 1 < w->nqueues ? ',' : '\0'))
-                        return false;
-                queues += len + 1;
-        }
-        return queues != NULL;
-}
-
-/* Workers of this host for the same queues that came before this one; r: the peers. */
-static void count_before(struct engine_worker *w, const struct pg_result *r, size_t s)
-{
-        size_t n = 0;
-
-        for (int i = 0; i < pg_rows(r, s); i++) {
-                n += pg_bool(r, s, i, 2) && pg_int(r, s, i, 0) < w->id && !pg_bool(r, s, i, 10) &&
-                     serves_the_same(w, pg_text(r, s, i, 9)) &&
-                     identity_same_table(&w->me, pg_text(r, s, i, 3), pg_text(r, s, i, 4));
-        }
-        crowd_before(w->crowd, n);
-}
-
 /* Answers come through two connections at times: the newest confirmed renewal counts. */
 static void renewed(struct engine_worker *w, int64_t sent_ms)
 {
@@ -262,7 +236,7 @@ static void glanced(const struct pg_result *r, const struct err *e, void *arg)
         if (!e && w->id == g->worker && !w->dead) {
                 hands_check_rows(w, r, 0, g->check);
                 fleet_runners(w, r, 1, 2);
-                count_before(w, r, 1);
+                crowd_move_up(w->crowd);
                 reap_look(w->reap, r, 1);
         }
         free(g);

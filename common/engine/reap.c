@@ -232,7 +232,7 @@ static void peer_seen(struct reap *r, const struct pg_result *res, size_t s, int
         if (!p->alive) {
                 map_remove(r->former, p->id); /* somebody else has marked it */
                 empty_list(r->w, p->id);
-                if (pg_bool(res, s, row, 11) && !p->reaping)
+                if (pg_bool(res, s, row, 10) && !p->reaping)
                         reap_one(r, p, -1, "left_over");
                 return;
         }

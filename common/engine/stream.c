@@ -439,7 +439,7 @@ void stream_kick(struct stream *l)
         struct pg_tx *tx;
         int64_t wait_ms;
 
-        if (l->busy || stream_quiet(l) || !pg_up(l->w->stream_pg))
+        if (l->busy || stream_quiet(l) || !pg_takes(l->w->stream_pg))
                 return;
         wait_ms = due_in_ms(l);
         if (wait_ms > 0) {

@@ -243,15 +243,16 @@ static void broker_other_server(void *arg)
                 reconcile_now(w->reconcile);
 }
 
-/* patience_ms: see pg_opts. */
+/* patience_ms, on_demand: see pg_opts. */
 static struct pg *connect_pg(struct engine_worker *w, const char *name, int64_t patience_ms,
-                             void (*changed)(bool up, void *arg))
+                             bool on_demand, void (*changed)(bool up, void *arg))
 {
         struct pg_opts o = {.url = w->cfg->database_url,
                             .name = name,
                             .connect_timeout_ms = w->cfg->database_connect_timeout_ms,
                             .query_timeout_ms = w->cfg->database_query_timeout_ms,
-                            .patience_ms = patience_ms};
+                            .patience_ms = patience_ms,
+                            .on_demand = on_demand};
         struct pg *pg = pg_new(w->loop, &o, changed, w);
 
         pg_on_session(pg, session_opened, w);
@@ -290,6 +291,7 @@ static void make_exchange(struct engine_worker *w)
 }
 
 struct engine_worker *engine_worker_new(struct loop *l, const struct config *cfg,
+                                        struct crowd *crowd,
                                         const struct engine_worker_events *events)
 {
         struct engine_worker *w = xcalloc(1, sizeof(*w));
@@ -306,14 +308,14 @@ struct engine_worker *engine_worker_new(struct loop *l, const struct config *cfg
         w->ev = *events;
         split_queues(w);
         hands_new(w);
-        w->crowd = crowd_new("/proc/stat");
+        w->crowd = crowd;
         w->pace = pace_new(cfg->worker_ahead_ms, cfg->worker_ahead_jobs);
-        w->pg = connect_pg(w, "wavefleet-worker settle", 0, pg_changed);
+        w->pg = connect_pg(w, "wavefleet-worker settle", 0, false, pg_changed);
         /* Later answers are of no use. */
-        w->beat =
-                connect_pg(w, "wavefleet-worker lease", cfg->worker_lease_ms * 4 / 5, beat_changed);
-        w->look = connect_pg(w, "wavefleet-worker look", 0, look_changed);
-        w->stream_pg = connect_pg(w, "wavefleet-worker stream", 0, stream_changed);
+        w->beat = connect_pg(w, "wavefleet-worker lease", cfg->worker_lease_ms * 4 / 5, false,
+                             beat_changed);
+        w->look = connect_pg(w, "wavefleet-worker look", 0, false, look_changed);
+        w->stream_pg = connect_pg(w, "wavefleet-worker stream", 0, true, stream_changed);
         w->broker = broker_new(l, &bo, &be);
         make_exchange(w);
         w->settings = settings_new(w);
@@ -343,7 +345,6 @@ void engine_worker_free(struct engine_worker *w)
         exchange_free(w->exchange);
         hands_free(w);
         pace_free(w->pace);
-        crowd_free(w->crowd);
         free(w->queue_names);
         free(w);
 }
@@ -476,6 +477,7 @@ void engine_worker_drain(struct engine_worker *w)
         if (w->draining)
                 return;
         w->draining = true;
+        crowd_leave(w->crowd);
         if (w->id && broker_up(w->broker))
                 publish_worker(w->broker, w->id, NEWS_DRAINING);
         hands_want(w);

@@ -11,6 +11,7 @@
 
 #include "base/config.h"
 #include "base/loop.h"
+#include "engine/crowd.h"
 #include "model/job.h"
 
 struct engine_worker;
@@ -31,7 +32,9 @@ struct engine_worker_events {
         void *arg;
 };
 
+/* crowd: this worker among the others of its host; may be NULL. All are kept by reference, but for events. */
 struct engine_worker *engine_worker_new(struct loop *l, const struct config *cfg,
+                                        struct crowd *crowd,
                                         const struct engine_worker_events *events);
 /* Says goodbye (the row goes, what is in hand is handed back by the caller before). */
 void engine_worker_free(struct engine_worker *w);

@@ -46,6 +46,8 @@ struct pg {
         struct pg_dial *dial;
         struct pg_pipe *pipe;
         bool up;             /* as on_change was told; stays so while it is opened anew */
+        bool asleep;         /* on demand, and not needed yet */
+        bool opening;        /* for the first time, on demand */
         bool tell;           /* on_change is due */
         int64_t patience_ms; /* 0: by the time-out of queries */
         unsigned attempts;   /* to connect, in a row */
@@ -288,6 +290,7 @@ static void on_dialled(PGconn *conn, const char *reason, void *arg)
 {
         struct pg *pg = arg;
         pg->dial = NULL;
+        pg->opening = false;
         metric_add(METRIC_PG_CONNECTS, 1, conn ? "ok" : "failed", NULL);
         if (!conn) {
                 snprintf(pg->reason, sizeof(pg->reason), "%s", reason);
@@ -380,7 +383,9 @@ struct pg *pg_new_member(struct loop *l, const struct pg_opts *opts, struct pg_v
         pg->params = pg_params_new(opts, &e);
         if (pg->params) {
                 snprintf(pg->reason, sizeof(pg->reason), "not connected yet");
-                dial(pg);
+                pg->asleep = opts->on_demand;
+                if (!pg->asleep)
+                        dial(pg);
         } else {
                 pg_reason(pg->reason, e.text);
                 say_down(pg);
@@ -412,6 +417,7 @@ void pg_free(struct pg *pg)
                 return;
         pg->busy++;
         pg->freed = true;
+        pg->asleep = pg->opening = false;
         if (pg->up) {
                 snprintf(pg->reason, sizeof(pg->reason), "this program closes its connections");
                 pg->voice->up--;
@@ -439,9 +445,14 @@ bool pg_up(const struct pg *pg)
         return pg->up;
 }
 
+bool pg_takes(const struct pg *pg)
+{
+        return pg->up || pg->asleep || pg->opening;
+}
+
 void pg_hurry(struct pg *pg)
 {
-        if (pg->params && !pg->pipe && !pg->dial)
+        if (pg->params && !pg->pipe && !pg->dial && !pg->asleep)
                 loop_timer_start(pg->again, 0);
 }
 
@@ -463,6 +474,15 @@ static bool is_sound(struct pg *pg, struct pg_tx *tx)
         return false;
 }
 
+static void wake(struct pg *pg)
+{
+        if (!pg->asleep)
+                return;
+        pg->asleep = false;
+        pg->opening = true;
+        dial(pg);
+}
+
 /* False: it cannot be sent, and is finished. */
 static bool take_on(struct pg *pg, struct pg_tx *tx, pg_fn fn, void *arg)
 {
@@ -471,7 +491,8 @@ static bool take_on(struct pg *pg, struct pg_tx *tx, pg_fn fn, void *arg)
         tx->taken_us = clock_mono_us();
         if (!is_sound(pg, tx))
                 return false;
-        if (pg->up)
+        wake(pg);
+        if (pg->up || pg->opening)
                 return true;
         tx->outcome = PG_UNDONE;
         finish_soon(pg, tx);

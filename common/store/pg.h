@@ -91,8 +91,9 @@ struct pg_opts {
         int64_t query_timeout_ms; /* statement_timeout */
         int64_t patience_ms; /* without a word from PostgreSQL for so long while an answer is owed the
                                      connection is given up; 0: query_timeout_ms and 5 s */
+        bool on_demand; /* opened by the first pg_send(); what is sent until it is up waits for it */
 };
-/* Begins to connect. `on_change` (may be NULL) is told when the connection is there or gone. */
+/* Begins to connect, unless it is on demand. `on_change` (may be NULL) is told when the connection is there or gone. */
 struct pg *pg_new(struct loop *l, const struct pg_opts *opts, void (*on_change)(bool up, void *arg),
                   void *arg);
 /*
@@ -103,6 +104,8 @@ void pg_free(struct pg *pg);
 /* In a child after fork(): closes the descriptor without a word to the server. */
 void pg_forget(struct pg *pg);
 bool pg_up(const struct pg *pg);
+/* Whether what is sent now can be done: it is up, or on demand and was not needed yet. */
+bool pg_takes(const struct pg *pg);
 /*
  * fn is called when a session has been opened, also when it replaces another one of which nobody was told
  * (after a large transaction), and may send: that goes before all that waits. What belongs to a session, such

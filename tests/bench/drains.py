@@ -90,7 +90,7 @@ def drains(bench):
     bench.report("single_ratio", "the same against the 20 waves of its round", seen["single_ratio"], "", at_least=0.8)
     bench.report("ten", f"{rows:,} noop in 20 waves, 10 workers of 10 runners", seen["ten"], "rows/s")
     bench.report("ten_ratio", "the same against the 2 workers of its round", seen["ten_ratio"], "", at_least=1)
-    bench.report("together_ratio", "the same while all workers are at work: without the start of ten", seen["together_ratio"], "")
+    bench.report("together_ratio", "the same while all are at work that have begun: some wait with their start while the processors are busy", seen["together_ratio"], "")
     bench.report("crowd", f"{rows:,} noop in one wave, batch_size 200, 10 workers of 10 runners", seen["crowd"], "rows/s")
     bench.report("crowd_ratio", "the same against the 2 workers of its round", seen["crowd_ratio"], "")
     for key, what, unit in (("commits", "commits of PostgreSQL", "/job"), ("wal", "WAL of PostgreSQL", "bytes/job"),

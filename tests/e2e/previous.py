@@ -10,7 +10,7 @@ import pytest
 
 from stack import ROOT
 
-RELEASE = "0b0a7826da6e8c236e29c6ea411adb85ef3ca515"             # the previous one, 0.12.0
+RELEASE = "7e1204e6e47fbea7f07b6d06c554c87986a034fa"             # the previous one, 0.13.0
 BEFORE_STEERING = "5268685af7548d3f678db8dc692d6663b6f40364"     # 0.1.0
 CACHE = ROOT / "build/previous"
 

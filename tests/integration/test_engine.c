@@ -184,7 +184,7 @@ static void fake_start(struct fake *f, unsigned concurrency, int64_t body_ms)
         f->concurrency = concurrency;
         f->body_ms = body_ms;
         f->decide = decide_completed;
-        f->w = engine_worker_new(loop, &cfg, &ev);
+        f->w = engine_worker_new(loop, &cfg, NULL, &ev);
         tell_idle(f);
 }
 static void fake_turn(struct fake *f)

@@ -547,6 +547,77 @@ START_TEST(it_may_be_freed_in_a_callback)
 }
 END_TEST
 
+static void count_change(bool up, void *arg)
+{
+        unsigned *changes = arg;
+        ck_assert(up);
+        ++*changes;
+}
+
+static struct pg_opts on_demand(const char *url)
+{
+        struct pg_opts o = test_opts();
+        o.url = url ? url : o.url;
+        o.name = "test-demand";
+        o.on_demand = true;
+        return o;
+}
+
+START_TEST(one_on_demand_is_opened_by_what_is_sent)
+{
+        static const char mine[] =
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'test-demand'";
+        struct pg_opts o = on_demand(NULL);
+        struct answer a = {0}, b = {0}, greeting = {0};
+        unsigned changes = 0;
+        struct pg *idle = pg_new(loop, &o, count_change, &changes);
+        pg_on_session(idle, take_lock, &greeting);
+        pg_hurry(idle);
+        ck_assert(!pg_up(idle) && pg_takes(idle));
+        ck_assert_str_eq(run_text("mine", mine).first, "0");
+        pg_send(idle, one("first", "SELECT 1"), on_answer, &a);
+        pg_send(idle, one("second", "SELECT 2"), on_answer, &b);
+        ck_assert(turn_until(loop, &b.calls, 1, 10000));
+        ck_assert_str_eq(a.first, "1");
+        ck_assert_str_eq(b.first, "2");
+        ck_assert_uint_eq(greeting.calls, 1);
+        ck_assert_uint_eq(changes, 1);
+        ck_assert(pg_up(idle));
+        ck_assert_str_eq(run_text("mine", mine).first, "1");
+        pg_free(idle);
+}
+END_TEST
+
+static struct pg *freed_pg;
+
+/* A callback may send more when it is freed: that does not open it. */
+static void send_once_more(const struct pg_result *r, const struct err *e, void *arg)
+{
+        static struct answer ignored;
+        struct answer *a = arg;
+        on_answer(r, e, a);
+        pg_send(freed_pg, one("more", "SELECT 1"), on_answer, &ignored);
+}
+
+START_TEST(one_on_demand_that_cannot_be_opened_says_so)
+{
+        struct pg_opts o = on_demand("postgresql://127.0.0.1:1/nowhere");
+        struct answer a = {0}, b = {0};
+        struct pg *none = pg_new(loop, &o, NULL, NULL);
+        pg_send(none, one("first", "SELECT 1"), on_answer, &a);
+        ck_assert(turn_until(loop, &a.calls, 1, 10000));
+        ck_assert_int_eq(a.code, ERR_UNAVAILABLE);
+        ck_assert(!pg_takes(none));
+        pg_free(none);
+        freed_pg = none = pg_new(loop, &o, NULL, NULL);
+        pg_send(none, one("first", "SELECT 1"), send_once_more, &b);
+        pg_free(none);
+        ck_assert_uint_eq(b.calls, 1);
+        ck_assert_int_eq(b.code, ERR_UNAVAILABLE);
+        pg_free(pg_new(loop, &o, NULL, NULL)); /* never needed */
+}
+END_TEST
+
 START_TEST(a_child_forgets_without_harm)
 {
         ck_assert_int_eq(run_text("one", "SELECT 1").code, ERR_OK);
@@ -595,6 +666,8 @@ static Suite *suite(void)
         tcase_add_test(t, a_change_of_the_schema_goes_unnoticed);
         tcase_add_test(t, freeing_answers_everything_once);
         tcase_add_test(t, it_may_be_freed_in_a_callback);
+        tcase_add_test(t, one_on_demand_is_opened_by_what_is_sent);
+        tcase_add_test(t, one_on_demand_that_cannot_be_opened_says_so);
         tcase_add_test(t, a_child_forgets_without_harm);
         suite_add_tcase(s, t);
         return s;

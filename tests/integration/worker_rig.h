@@ -92,6 +92,7 @@ static void give_some(struct engine_worker *w)
 }
 
 struct engine_worker *engine_worker_new(struct loop *l, const struct config *cfg,
+                                        struct crowd *crowd,
                                         const struct engine_worker_events *events)
 {
         engine.w = xcalloc(1, sizeof(*engine.w));

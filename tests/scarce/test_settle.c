@@ -194,7 +194,7 @@ static void check_rows(void)
 START_TEST(every_allocation_of_a_settlement)
 {
         struct engine_worker_events ev = {on_job, on_fence, on_dead, on_cancel, on_drain, NULL};
-        worker = engine_worker_new(loop, &cfg, &ev);
+        worker = engine_worker_new(loop, &cfg, NULL, &ev);
         engine_worker_room(worker, JOBS, 0);
         bool met = true;
         for (failing = 1; met; failing++) {
@@ -226,7 +226,7 @@ static bool a_line_is_there(void)
 START_TEST(progress_that_there_is_no_memory_for)
 {
         struct engine_worker_events ev = {on_job, on_fence, on_dead, on_cancel, on_drain, NULL};
-        worker = engine_worker_new(loop, &cfg, &ev);
+        worker = engine_worker_new(loop, &cfg, NULL, &ev);
         engine_worker_room(worker, JOBS, 0);
         submit();
         turn_until(all_held, WITHIN_MS);

@@ -8,11 +8,12 @@
 #include "base/clock.h"
 #include "engine/crowd.h"
 
-enum { MANY = 100000 }; /* no machine has so many processors */
+enum { SEATS_MAX = 4096 };
 
 static char path[32];
 static int64_t busy, idle, now_ms;
-static struct crowd *c;
+static struct crowd *c, *before[SEATS_MAX];
+static size_t seated; /* before it */
 
 static void write_stat(const char *text)
 {
@@ -36,6 +37,26 @@ static void pass(int64_t ms, int64_t per_cent)
         write_stat(text);
 }
 
+/* So many seats are the first ones, at most. */
+static size_t firsts(void)
+{
+        long processors = sysconf(_SC_NPROCESSORS_CONF);
+        ck_assert_int_lt(processors, SEATS_MAX);
+        return processors > 2 ? (size_t)processors : 2;
+}
+
+static void sit(size_t n)
+{
+        while (seated < n)
+                before[seated++] = crowd_new(path, path);
+}
+
+static void rise(void)
+{
+        while (seated)
+                crowd_free(before[--seated]);
+}
+
 static void set_up(void)
 {
         snprintf(path, sizeof(path), "/tmp/test_crowd_XXXXXX");
@@ -43,13 +64,15 @@ static void set_up(void)
         now_ms = 1000;
         busy = idle = 5000;
         pass(0, 0);
-        c = crowd_new(path);
-        crowd_before(c, MANY);
+        seated = 0;
+        sit(firsts());
+        c = crowd_new(path, path);
 }
 
 static void tear_down(void)
 {
         crowd_free(c);
+        rise();
         clock_release();
         unlink(path);
 }
@@ -70,12 +93,50 @@ END_TEST
 START_TEST(who_came_early_is_not)
 {
         pass(200, 100);
-        crowd_before(c, 0);
-        ck_assert(!crowd_is_full(c));
-        crowd_before(c, 1); /* two on one processor are fine, too */
-        ck_assert(!crowd_is_full(c));
-        crowd_before(c, MANY);
+        ck_assert(!crowd_is_full(before[0]));
+        ck_assert(!crowd_is_full(before[1])); /* two on one processor are fine, too */
         ck_assert(crowd_is_full(c));
+        struct crowd *others = crowd_new(path, "of other queues");
+        pass(200, 100);
+        ck_assert(!crowd_is_full(others));
+        crowd_free(others);
+}
+END_TEST
+
+START_TEST(who_is_gone_leaves_a_seat)
+{
+        pass(200, 100);
+        crowd_move_up(c);
+        ck_assert(crowd_is_full(c)); /* none is free */
+        crowd_free(before[--seated]);
+        pass(200, 100);
+        crowd_leave(before[0]); /* as a worker that drains */
+        ck_assert(!crowd_is_full(before[0]));
+        crowd_move_up(before[0]); /* wants none any more */
+        crowd_move_up(c);
+        ck_assert(!crowd_is_full(c));
+        struct crowd *last_of_first = crowd_new(path, path), *newest = crowd_new(path, path);
+        pass(200, 100);
+        ck_assert(!crowd_is_full(last_of_first));
+        ck_assert(crowd_is_full(newest));
+        crowd_free(last_of_first);
+        crowd_free(newest);
+}
+END_TEST
+
+START_TEST(one_too_many_waits_while_they_are_busy)
+{
+        ck_assert_int_eq(crowd_wait(before[0], 1000), 0);
+        pass(200, 100);
+        ck_assert_int_eq(crowd_wait(c, 60), 60);
+        pass(200, 0);
+        ck_assert_int_eq(crowd_wait(c, 60), 0);
+        struct crowd *newest = crowd_new(path, path);
+        ck_assert_int_eq(crowd_wait(newest, 0), 0);
+        ck_assert_int_eq(crowd_wait(newest, 40), 40); /* the clock stands still: it cannot know */
+        pass(200, 10);
+        ck_assert_int_eq(crowd_wait(newest, 40), 0);
+        crowd_free(newest);
 }
 END_TEST
 
@@ -101,14 +162,14 @@ START_TEST(where_nobody_knows_it_is_not)
         unlink(path);
         ck_assert(!crowd_is_full(c));
         crowd_free(c);
-        c = crowd_new(path);
-        crowd_before(c, MANY);
+        c = crowd_new(path, path);
         pass(200, 100);
         ck_assert(!crowd_is_full(c)); /* nor ever */
         crowd_free(c);
-        c = crowd_new("/proc/stat");
-        crowd_before(c, MANY);
+        c = crowd_new("/proc/stat", path);
         ck_assert(!crowd_is_full(c)); /* no time has passed */
+        ck_assert(!crowd_is_full(NULL));
+        crowd_leave(NULL);
 }
 END_TEST
 
@@ -119,6 +180,8 @@ int main(void)
         tcase_add_checked_fixture(t, set_up, tear_down);
         tcase_add_test(t, one_of_many_on_busy_processors_is_too_many);
         tcase_add_test(t, who_came_early_is_not);
+        tcase_add_test(t, who_is_gone_leaves_a_seat);
+        tcase_add_test(t, one_too_many_waits_while_they_are_busy);
         tcase_add_test(t, they_are_looked_at_now_and_then);
         tcase_add_test(t, where_nobody_knows_it_is_not);
         suite_add_tcase(s, t);

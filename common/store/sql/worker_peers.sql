@@ -2,7 +2,7 @@
 -- still get an id; and any dead one of which a claim is left, which a worker of protocol 2 does not end when it marks it.
 -- $1 worker_id
 SELECT worker_id, beat, alive, boot_id, pid_ns, pid, pid_started, lease_ms, concurrency,
-       array_to_string(queues, ',') AS queues, draining,
+       array_to_string(queues, ',') AS queues,
        NOT alive AND worker_id = ANY (claiming) AS left_over
   FROM workers CROSS JOIN (SELECT ARRAY(SELECT worker_id FROM claims) AS claiming OFFSET 0) c
  WHERE worker_id <> $1::bigint

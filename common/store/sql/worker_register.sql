@@ -10,7 +10,4 @@ SELECT $1::uuid,
          WHERE NOT EXISTS (SELECT FROM workers w WHERE w.slot = n) ORDER BY n LIMIT 1),
        $2::text, $3::text, $4::text, $5::int, $6::bigint, $7::text[], $8::int, $9::text, $10::int,
        $11::int
-RETURNING worker_id, slot,
-    (SELECT count(*) FROM workers w
-      WHERE w.alive AND NOT w.draining AND w.boot_id = nullif($3::text, '') AND w.pid_ns = nullif($4::text, '') AND w.queues = $7::text[]) AS before,
-    pg_advisory_lock_shared(1702, (worker_id % 2147483647)::int)
+RETURNING worker_id, slot, pg_advisory_lock_shared(1702, (worker_id % 2147483647)::int)
