@@ -17,14 +17,14 @@ def projects(count, sleep_ms, fails):
             for n, name in enumerate(names(count))]
 
 
-@pytest.mark.parametrize("waves,fails", [(1, ()), (1, range(5, 60, 9)), (3, ())], ids=["one wave", "some fail", "three waves"])
+@pytest.mark.parametrize("waves,fails", [(1, ()), (1, (7, 40)), (3, ())], ids=["one wave", "some fail", "three waves"])
 def test_what_is_said_meanwhile_is_settled_as_well(make_fleet, waves, fails):
     """Of any wave that the first part has locked."""
     fleet = make_fleet(workers=1, concurrency=12)
     goes = 0
     while not settled_twice(fleet):     # a machine that is busy may tell them apart
         goes += 1
-        assert goes <= 10, "no two settlements in a transaction"
+        assert goes <= 30, "no two settlements in a transaction"
         submitted = [fleet.submit(f"together {goes} {n}", projects(60, 80, fails), batch_size=12 // waves) for n in range(waves)]
         for wave in submitted:
             fleet.wait_wave(wave, 60)
