@@ -246,7 +246,7 @@ static void on_tick(void *arg)
 
 /* ---- faces ---- */
 
-/* Those that serve the same queues of the same installation. */
+/* Those that serve the same queues of the same installation. Everybody on the host can see a trace of it: no password. */
 static struct crowd *join_crowd(const struct config *cfg)
 {
         autobuf whose = BUF_INIT(SIZE_MAX);

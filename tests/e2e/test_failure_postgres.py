@@ -346,6 +346,7 @@ def test_connections_hang(fleet_on, picky, tmp_path, connections):
     """They neither close nor say anything, while the others are well: no lease runs out, nothing is lost."""
     gates, gated = picky
     fleet = fleet_on(url=gated, WAVEFLEET_DATABASE_QUERY_TIMEOUT_MS="2000", WAVEFLEET_WORKER_LEASE_MS="6000", **HELD)
+    completes(fleet, fleet.submit("of both, with lines", names(40), batch_size=8, params={"log_lines": 1, "sleep_ms": 50}))
     wave = held_wave(fleet, tmp_path)
     before = identities(fleet)
     given_up = lambda: {e["name"] for e in fleet.log_events("postgres.down") if "has not answered" in e["reason"]}
