@@ -16,7 +16,7 @@
 #include "base/mem.h"
 
 /* BUSY: per cent of the time; two workers on two processors leave three to ten idle. */
-enum { FIRST_MS = 20, LOOK_MS = 100, BUSY = 75, FEWEST = 2, SEATS = 4096 };
+enum { FIRST_MS = 20, LOOK_MS = 100, BUSY = 75, CALM = 2, FEWEST = 2, SEATS = 4096 };
 
 /* In clock ticks, of all processors together. */
 struct ticks {
@@ -155,18 +155,20 @@ void crowd_leave(struct crowd *c)
 
 /* ---- processors ---- */
 
-static void look(struct crowd *c)
+/* False: it is too early for another look. */
+static bool look(struct crowd *c)
 {
         int64_t now = clock_mono_ms();
-        struct ticks t;
+        struct ticks t = {0};
 
         if (now - c->last_ms < (c->looked ? LOOK_MS : FIRST_MS))
-                return;
+                return false;
         c->looked = true;
         c->busy = read_ticks(c->stat, &t) && t.all > c->last.all &&
                   (t.idle - c->last.idle) * 100 <= (t.all - c->last.all) * (100 - BUSY);
         c->last = t;
         c->last_ms = now;
+        return true;
 }
 
 bool crowd_is_full(struct crowd *c)
@@ -180,11 +182,15 @@ bool crowd_is_full(struct crowd *c)
 int64_t crowd_wait(struct crowd *c, int64_t most_ms)
 {
         int64_t slept = 0;
+        unsigned calm =
+                0; /* looks in a row; one alone may meet a moment at which all wait for the disk */
 
-        while (!is_first(c) && slept < most_ms && (crowd_is_full(c) || !c->looked)) {
+        while (!is_first(c) && slept < most_ms && calm < CALM) {
                 struct timespec t = {.tv_nsec = FIRST_MS * 1000000L};
                 nanosleep(&t, NULL);
                 slept += FIRST_MS;
+                if (look(c))
+                        calm = c->busy ? 0 : calm + 1;
         }
         return slept;
 }

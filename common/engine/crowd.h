@@ -31,7 +31,10 @@ void crowd_leave(struct crowd *c);
  * second or more. False where nobody knows.
  */
 bool crowd_is_full(struct crowd *c);
-/* Sleeps while it is so, most_ms at most; where it has one of the first seats not at all. Returns how long, in milliseconds. */
+/*
+ * Sleeps until it is not so at two looks in a row, most_ms at most; where it has one of the first seats not at all.
+ * Returns how long, in milliseconds.
+ */
 int64_t crowd_wait(struct crowd *c, int64_t most_ms);
 
 #endif
