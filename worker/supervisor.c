@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/crowd.h"
 #include "engine/worker.h"
 #include "worker/roster.h"
 

@@ -1,7 +1,6 @@
 #include "engine/crowd.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <sched.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -14,9 +13,21 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/rand.h"
 
-/* BUSY: per cent of the time; two workers on two processors leave three to ten idle. */
-enum { FIRST_MS = 20, LOOK_MS = 100, BUSY = 75, CALM = 2, FEWEST = 2, SEATS = 4096 };
+/*
+ * BUSY: per cent of the time; two workers on two processors leave three to ten idle. CALM: one look alone may meet a moment
+ * at which all wait for the disk.
+ */
+enum {
+        FIRST_MS = 20,
+        LOOK_MS = 100,
+        BUSY = 75,
+        CALM = 2,
+        FEWEST = 2,
+        SEATS = 4096,
+        WHOSE_BYTES = 8
+};
 
 /* In clock ticks, of all processors together. */
 struct ticks {
@@ -25,10 +36,10 @@ struct ticks {
 
 struct crowd {
         const char *stat;
-        uint64_t whose;
-        int fd;         /* its socket; -1: it has none */
-        unsigned seat;  /* from 0 */
-        unsigned first; /* so many are the first ones */
+        char whose[2 * WHOSE_BYTES + 1]; /* a hash: the name of a socket is short */
+        int fd;                          /* its socket; -1: it has none */
+        unsigned seat;                   /* from 0 */
+        unsigned first;                  /* so many are the first ones */
         struct ticks last;
         int64_t last_ms;
         bool looked, busy;
@@ -69,21 +80,11 @@ static bool read_ticks(const char *path, struct ticks *t)
 
 /* ---- seats ---- */
 
-/* FNV-1a: the name of a socket is short. */
-static uint64_t hash(const char *text)
-{
-        uint64_t h = 0xcbf29ce484222325;
-
-        for (; *text; text++)
-                h = (h ^ (unsigned char)*text) * 0x100000001b3;
-        return h;
-}
-
-static int take_seat(int fd, uint64_t whose, unsigned seat)
+static int take_seat(int fd, const char *whose, unsigned seat)
 {
         struct sockaddr_un a = {.sun_family = AF_UNIX};
-        int n = snprintf(a.sun_path + 1, sizeof(a.sun_path) - 1,
-                         "wavefleet-worker %016" PRIx64 " %u", whose, seat);
+        int n = snprintf(a.sun_path + 1, sizeof(a.sun_path) - 1, "wavefleet-worker %s %u", whose,
+                         seat);
 
         return bind(fd, (struct sockaddr *)&a,
                     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n));
@@ -92,7 +93,7 @@ static int take_seat(int fd, uint64_t whose, unsigned seat)
 /* The first that is free of those before `end`. Where there is none, or no such sockets, it keeps what it has. */
 static void seek(struct crowd *c, unsigned end)
 {
-        int fd = end ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
         for (unsigned seat = 0; fd >= 0 && seat < end; seat++) {
                 if (take_seat(fd, c->whose, seat) == 0) {
@@ -116,9 +117,11 @@ static bool is_first(const struct crowd *c)
 struct crowd *crowd_new(const char *stat, const char *whose)
 {
         struct crowd *c = xcalloc(1, sizeof(*c));
+        unsigned char hash[HASH_BYTES];
 
         c->stat = stat;
-        c->whose = hash(whose);
+        hash_sha256(whose, strlen(whose), hash);
+        hash_hex(hash, WHOSE_BYTES, c->whose);
         c->fd = -1;
         c->first = processors();
         if (c->first < FEWEST)
@@ -182,8 +185,7 @@ bool crowd_is_full(struct crowd *c)
 int64_t crowd_wait(struct crowd *c, int64_t most_ms)
 {
         int64_t slept = 0;
-        unsigned calm =
-                0; /* looks in a row; one alone may meet a moment at which all wait for the disk */
+        unsigned calm = 0; /* looks in a row */
 
         while (!is_first(c) && slept < most_ms && calm < CALM) {
                 struct timespec t = {.tv_nsec = FIRST_MS * 1000000L};

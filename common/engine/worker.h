@@ -11,9 +11,9 @@
 
 #include "base/config.h"
 #include "base/loop.h"
-#include "engine/crowd.h"
 #include "model/job.h"
 
+struct crowd;
 struct engine_worker;
 
 struct engine_worker_events {

@@ -6,6 +6,7 @@
 
 #include "base/map.h"
 #include "broker/broker.h"
+#include "engine/crowd.h"
 #include "engine/exchange.h"
 #include "engine/pace.h"
 #include "engine/worker.h"
