@@ -140,7 +140,9 @@ void exchange_renew(struct exchange *x, int64_t worker, int shard)
                 pg_send_undo(x->o.pg, take(x->busy->part));
         else if (x->busy && x->busy->part) /* the fence judges it */
                 pg_send_rest(x->o.pg, take(x->busy->part));
-        x->busy = NULL;
+        if (x->next && x->next->part)
+                pg_send_undo(x->o.pg, take(x->next->part));
+        x->busy = x->next = NULL;
         follow_renew(x->follow);
         rest_renew(x->rest);
         lasting_renew(x->lasting);
@@ -160,7 +162,9 @@ bool exchange_finishes_soon(const struct exchange *x)
 
 size_t exchange_claiming(const struct exchange *x)
 {
-        return x->nclaims + x->taking + follow_taking(x->follow) + (x->busy ? x->busy->nids : 0);
+        size_t sent = (x->busy ? x->busy->nids : 0) + (x->next ? x->next->nids : 0);
+
+        return x->nclaims + x->taking + follow_taking(x->follow) + sent;
 }
 
 void exchange_stand_back(struct exchange *x)
@@ -309,11 +313,13 @@ static void add_claim(struct exchange *x, struct batch *b, struct pg_tx *tx)
 
 static size_t claims_to_send(const struct exchange *x)
 {
-        size_t n = x->nclaims < CLAIMS_MAX ? x->nclaims : CLAIMS_MAX, room;
+        size_t n = x->nclaims < CLAIMS_MAX ? x->nclaims : CLAIMS_MAX, room, sent;
 
         if (!n)
                 return 0;
+        sent = x->busy ? x->busy->nids : 0;
         room = x->o.room(x->o.arg).jobs;
+        room = room > sent ? room - sent : 0;
         return n < room ? n : room;
 }
 
@@ -359,7 +365,7 @@ static void send(struct exchange *x, struct batch *b,
 {
         bool alone = !b->has_settle || b->judged_later;
 
-        x->busy = b;
+        *(x->busy ? &x->next : &x->busy) = b;
         x->followed = false;
         how(x->o.pg, tx, alone ? exchange_answered_alone : exchange_answered, b);
         if (!alone)
@@ -467,25 +473,31 @@ static void ask_in_advance(struct exchange *x, struct batch *b)
                 follow_ask(x->follow, x->o.worker, b->nids - x->nclaims);
 }
 
-static bool can_promise(struct exchange *x)
+static bool can_claim_first(struct exchange *x)
 {
         size_t n;
 
-        if (!x->ending || x->whole || x->apart || x->careful || follow_waits(x->follow))
+        if (x->whole || x->apart || x->careful || follow_waits(x->follow))
                 return false;
         n = claims_to_send(x);
         return n >= CLAIMS_MANY && claim_can_join(x->o.pg, n) &&
                pg_knows(x->o.pg, SQL_SETTLE_COMPLETED);
 }
 
-static void send_promise(struct exchange *x)
+static bool can_promise(struct exchange *x)
+{
+        return x->ending && can_claim_first(x);
+}
+
+/* So many slots are about to be free. */
+static void send_promise(struct exchange *x, int64_t wave_no, size_t ends)
 {
         struct batch *b = empty_batch(x);
-        size_t n = claims_to_send(x), ends = x->ending + x->noutcomes;
+        size_t n = claims_to_send(x);
 
         x->gathers_ms = 0;
         b->promise = (struct promise){
-                .wave_no = x->ending_of, .slots = ends < n ? ends : n, .since_ms = clock_mono_ms()};
+                .wave_no = wave_no, .slots = ends < n ? ends : n, .since_ms = clock_mono_ms()};
         b->part = pg_tx_new();
         pg_stmt(b->part, SQL_SLOTS_PROMISE);
         pg_arg_int(b->part, b->promise.wave_no);
@@ -493,6 +505,25 @@ static void send_promise(struct exchange *x)
         add_claims(x, b, b->part, n);
         send(x, b, pg_send_part, b->part);
         FAULT_POINT(slots_promised);
+}
+
+/*
+ * What follows those that are being claimed is promised already: PostgreSQL goes on with it right behind their commit, while
+ * they are handed out and run. Where not all of them are claimed it is undone. Where other questions wait it comes
+ * after their answers, so that whoever else waits for the wave or the worker gets them now and then.
+ */
+static bool can_promise_ahead(struct exchange *x)
+{
+        const struct batch *b = x->busy;
+
+        return b && !b->part && !b->done && !x->next && b->asked && !x->watched && !x->noutcomes &&
+               pg_in_flight(x->o.pg) == 1 && can_claim_first(x);
+}
+
+static void send_ahead(struct exchange *x)
+{
+        send_promise(x, x->busy->touched.waves[0], x->busy->nids);
+        FAULT_POINT(slots_promised_ahead);
 }
 
 /* Whether all outcomes are of bodies whose slots are promised, and as many as were. */
@@ -519,7 +550,17 @@ static void send_rest(struct exchange *x)
         else
                 x->whole |= lasting_due(x->lasting);
         pg_send_rest(x->o.pg, tx);
+        exchange_finish_put_off(x);
         ask_in_advance(x, b);
+}
+
+void exchange_break_promise(struct batch *b)
+{
+        if (!b->part) /* it is over, and its answer is due */
+                return;
+        b->promise.broken = true;
+        pg_send_undo(b->x->o.pg, take(b->part));
+        FAULT_POINT(promise_broken);
 }
 
 /* Brief bodies run in slots that are promised already: when all have ended, they are settled and the transaction goes;
@@ -534,13 +575,11 @@ static void end_promise(struct exchange *x)
                 loop_timer_start(x->soon, left);
                 return;
         }
-        tx = take(b->part);
         if (!keeps(x, &b->promise)) {
-                b->promise.broken = true;
-                pg_send_undo(x->o.pg, tx);
-                FAULT_POINT(promise_broken);
+                exchange_break_promise(b);
                 return;
         }
+        tx = take(b->part);
         take_outcomes(x, b);
         add_settle(x, b, tx);
         if (lasting_can_join(x->o.pg))
@@ -548,6 +587,7 @@ static void end_promise(struct exchange *x)
         pg_send_rest(x->o.pg, tx);
         if (!b->judged_later)
                 exchange_ask_to_judge(b);
+        exchange_finish_put_off(x);
         ask_in_advance(x, b);
 }
 
@@ -579,15 +619,16 @@ void exchange_kick(struct exchange *x)
                            rest_on(x->rest) || exchange_holds_few(x, 0)
                                    ? 0
                                    : exchange_room_to_follow(x));
-        if (x->busy && x->busy->promise.slots) {
-                if (x->busy->part)
-                        end_promise(x);
+        if (x->busy && x->busy->promise.slots && x->busy->part) {
+                end_promise(x);
         } else if (follow_waits(x->follow) && !x->busy) {
                 send_part(x);
         } else if (x->busy && x->busy->part && !follow_waits(x->follow)) {
                 send_rest(x);
+        } else if (can_promise_ahead(x)) {
+                send_ahead(x);
         } else if (!x->busy && can_promise(x)) {
-                send_promise(x);
+                send_promise(x, x->ending_of, x->ending + x->noutcomes);
         } else if (!x->busy &&
                    (claims_to_send(x) || !list_empty(&x->outcomes) || lasting_due(x->lasting))) {
                 send_batch(x);

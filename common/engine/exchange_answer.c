@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -288,6 +289,19 @@ void exchange_unjudged_known(struct after *a, void *arg)
         run_judged(arg, a, 0);
 }
 
+/* This one is over. What was sent behind it runs its time from now on; or it is what has failed itself. */
+static void begin_next(struct exchange *x, const struct batch *b)
+{
+        if (b == x->busy) {
+                x->busy = x->next;
+                if (x->busy && b->failed)
+                        exchange_break_promise(x->busy);
+                else if (x->busy)
+                        x->busy->promise.since_ms = clock_mono_ms();
+        }
+        x->next = NULL;
+}
+
 /* Comes right behind exchange_answered: the waves to be judged. Before it, the answer says nothing. */
 static void batch_to_judge(const struct pg_result *r, const struct err *e, void *arg)
 {
@@ -302,7 +316,7 @@ static void batch_to_judge(const struct pg_result *r, const struct err *e, void 
                 batch_free(b);
                 return;
         }
-        x->busy = NULL;
+        begin_next(x, b);
         judge_question_read(r, b->failed ? NULL : e, &b->after);
         if (b->after.ndeliveries || b->after.nto_judge)
                 run_judged(x, &b->after, x->o.worker);
@@ -333,8 +347,11 @@ void exchange_answered_alone(const struct pg_result *r, const struct err *e, voi
         if (b->has_settle && !b->judged_later) /* it was asked, once its outcomes had come */
                 return;
         if (b->judged_later && !b->failed && !batch_stale(b)) {
+                b->x->watched = is_watched(b, r);
                 /* before a slot of it is given to another */
-                if (is_watched(b, r)) {
+                if (b->x->watched) {
+                        if (b->x->next)
+                                exchange_break_promise(b->x->next);
                         exchange_ask_to_judge(b);
                         return;
                 }

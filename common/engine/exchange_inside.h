@@ -61,6 +61,9 @@ struct exchange {
         bool kicks;            /* exchange_kick is due when the loop turns */
         bool followed;         /* what follows the outcomes is there: they wait for nothing */
         struct batch *busy;
+        struct batch *
+                next; /* a promise that goes behind it, of slots that it claims itself; NULL: none */
+        bool watched;      /* others can be let go by what the last batch has settled */
         bool whole;        /* the next batch goes in one piece */
         size_t ending;     /* brief bodies that run, all of one wave; what follows was asked for: */
         int64_t ending_of; /* that wave */
@@ -92,6 +95,8 @@ void exchange_answered(const struct pg_result *r, const struct err *e, void *bat
 /* or to one behind which nothing was asked: without outcomes no wave is to be judged, or it is asked later. */
 void exchange_answered_alone(const struct pg_result *r, const struct err *e, void *batch);
 void exchange_ask_to_judge(struct batch *b);
+/* What bodies were to make room for is undone, and goes with another batch, behind their outcomes. */
+void exchange_break_promise(struct batch *b);
 void exchange_unjudged_known(struct after *a, void *x);
 
 /*

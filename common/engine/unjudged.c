@@ -90,8 +90,9 @@ void unjudged_ask(struct unjudged *u, const struct touched *t, pg_fn fn, void *a
 
 bool unjudged_can_wait(const struct unjudged *u, const struct touched *t)
 {
-        return clock_mono_ms() - u->asked_ms < WAIT_MS && t->nids == 0 &&
-               t->nwaves + u->waiting.nwaves <= SETTLE_MAX;
+        bool soon = u->waiting.nwaves || clock_mono_ms() - u->asked_ms < WAIT_MS;
+
+        return soon && t->nids == 0 && t->nwaves + u->waiting.nwaves <= SETTLE_MAX;
 }
 
 void unjudged_add(struct unjudged *u, const struct touched *t)

@@ -32,7 +32,7 @@ struct unjudged *unjudged_new(struct loop *l, struct pg *pg,
 void unjudged_free(struct unjudged *u); /* after the connection, whose callbacks come back to it */
 /* Asks for these now. */
 void unjudged_ask(struct unjudged *u, const struct touched *t, pg_fn fn, void *arg);
-/* Whether these can wait: it was asked a moment ago, and there is room for them. */
+/* Whether these can wait: it was asked a moment ago, or is about to be, and there is room for them. */
 bool unjudged_can_wait(const struct unjudged *u, const struct touched *t);
 void unjudged_add(struct unjudged *u, const struct touched *t);
 /* How many wait, or are asked for because they have waited. */

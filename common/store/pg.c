@@ -179,6 +179,27 @@ static void finish_unsent(struct pg *pg)
         loop_timer_stop(pg->rest);
 }
 
+static void roll_back_part(struct pg *pg, struct pg_tx *tx)
+{
+        pg_stmt_text(tx, "undo", "ROLLBACK");
+        tx->statements[tx->count - 1].once = true;
+        tx->parted = false;
+        pg_pipe_send_rest(pg->pipe);
+}
+
+/* The part of one that is to come after another which goes again, as PostgreSQL has rolled it back. */
+static void undo_part(struct pg *pg)
+{
+        static const struct pg_failure before = {
+                .set = true,
+                .err = {.code = ERR_UNAVAILABLE, .text = "what was sent before it goes again"}};
+        struct pg_tx *tx = pg_pipe_part(pg->pipe);
+        if (!tx)
+                return;
+        pg_tx_fail(tx, &before);
+        roll_back_part(pg, tx);
+}
+
 /* A conflict: the same again after a random wait, so that the two do not meet again. */
 static void lay_to_rest(struct pg *pg, struct pg_tx *tx)
 {
@@ -190,6 +211,7 @@ static void lay_to_rest(struct pg *pg, struct pg_tx *tx)
         list_push_back(&pg->resting, &tx->link);
         if (pg->resting_count++ == 0)
                 loop_timer_start(pg->rest, rest_ms);
+        undo_part(pg);
 }
 
 /* Those that are due go first: they are the oldest. */
@@ -544,9 +566,8 @@ void pg_send_undo(struct pg *pg, struct pg_tx *tx)
         if (!tx->parted) /* its callback is due */
                 return;
         if (pg->pipe && pg_pipe_part(pg->pipe) == tx) {
-                pg_stmt_text(tx, "undo", "ROLLBACK");
-                tx->statements[tx->count - 1].once = true;
-                pg_send_rest(pg, tx);
+                roll_back_part(pg, tx);
+                pump(pg);
                 return;
         }
         list_remove(&tx->link);

@@ -126,7 +126,8 @@ size_t pg_in_flight(const struct pg *pg); /* transactions sent and not answered 
  * added to it until pg_send_rest() goes with it. Until then it holds its locks, and whatever else is given to
  * this connection waits: a matter of milliseconds. Each statement that is added must be known to the
  * connection (pg_knows). fn may be called before the rest was sent, with an error: then the transaction is
- * gone, and has not been done.
+ * gone, and has not been done. It goes behind what is under way: where some of that has to go again after a conflict, what
+ * was sent of it is undone, with ERR_UNAVAILABLE, since it would be done before.
  */
 void pg_send_part(struct pg *pg, struct pg_tx *tx, pg_fn fn, void *arg);
 void pg_send_rest(struct pg *pg, struct pg_tx *tx);

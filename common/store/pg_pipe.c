@@ -337,7 +337,7 @@ void pg_pipe_send_rest(struct pg_pipe *p)
         flush(p);
 }
 
-const struct pg_tx *pg_pipe_part(const struct pg_pipe *p)
+struct pg_tx *pg_pipe_part(const struct pg_pipe *p)
 {
         return p->part;
 }

@@ -41,7 +41,7 @@ void pg_pipe_send(struct pg_pipe *p, struct pg_tx *tx);
 void pg_pipe_send_part(struct pg_pipe *p, struct pg_tx *tx);
 void pg_pipe_send_rest(struct pg_pipe *p);
 /* The one of which a part has been sent; NULL: none. */
-const struct pg_tx *pg_pipe_part(const struct pg_pipe *p);
+struct pg_tx *pg_pipe_part(const struct pg_pipe *p);
 bool pg_pipe_knows(const struct pg_pipe *p, enum sql_id id);
 bool pg_pipe_knows_all(const struct pg_pipe *p, const struct pg_tx *tx);
 size_t pg_pipe_in_flight(const struct pg_pipe *p);

@@ -37,7 +37,7 @@ def ids_come_with_an_end(x):
     x.ends(wave)
 
 
-@passes("follow_sent", "settle_begun", "slots_promised", variant="of brief bodies")
+@passes("follow_sent", "settle_begun", "slots_promised", "slots_promised_ahead", variant="of brief bodies")
 def slots_pass_from_hand_to_hand(x):
     """Many at once, to ids that are in the list of the dead with those that have ended and are not settled."""
     victim = x.victim(4, nth=2 if x.point == "settle_begun" else 30)
@@ -487,11 +487,11 @@ def results_gather(x, wave):
     x.sql.execute("COMMIT")
 
 
-@passes("settle_begun", "slots_promised", variant="and stands still")
+@passes("settle_begun", "slots_promised", "slots_promised_ahead", variant="and stands still")
 def a_transaction_whose_rest_is_to_come(x):
     """PostgreSQL has settled, or claimed, holds the wave and the rows, and waits for the end of the transaction."""
     env = {"WAVEFLEET_WORKER_LEASE_MS": 2000}
-    victim = x.victim(4, nth=30 if x.point == "slots_promised" else 2, act="stop", **env)
+    victim = x.victim(4, nth=2 if x.point == "settle_begun" else 30, act="stop", **env)
     wave = x.submit(6000, batch_size=40)
     x.passed(victim)
     x.worker(4, **env)

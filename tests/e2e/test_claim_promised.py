@@ -134,3 +134,57 @@ def test_bodies_that_break_promises(make_fleet, which):
     again = 0 if which == "some take longer" else sum(bool(p["params"]) for p in projects)
     assert attempts == ({1: total, 2: again} if again else {1: total})
     wait_until(lambda: fleet.sql.value("SELECT count(*) FROM claims") == 0, 20, "no claim is left behind")
+
+
+def test_ids_that_come_again_break_promises(make_fleet):
+    """Where what follows is promised before it is claimed: fewer are claimed than were asked for."""
+    fleet = make_fleet(workers=2, concurrency=4)
+    total = 5000 if sanitized() else 20_000
+    wave = fleet.submit("again", names(total), batch_size=80)
+    backlog = f"wavefleet:wave:{fleet.sql.value('SELECT wave_no FROM waves WHERE wave_id = %s', wave)}:backlog"
+    again = set()
+    while not fleet.sql.value("SELECT completed_at FROM waves WHERE wave_id = %s", wave):
+        # those whose first delivery is over: what stands twice in a list is found much later
+        done = fleet.sql.rows("""SELECT id FROM migrations WHERE state = 'completed' AND finished_at < now() - interval '0.3 s'
+            AND id <> ALL (%s) ORDER BY random() LIMIT 3""", list(again))
+        if done and fleet.redis.exists(backlog):
+            again |= {row["id"] for row in done}
+            fleet.redis.lpush(backlog, *(row["id"] for row in done))
+    assert len(again) > 10
+    assert fleet.check_wave(wave, "completed", clean_within_s=45)["completed"] == total
+    assert fleet.sql.value("SELECT count(*) FROM attempts") == total
+
+
+def test_a_wave_whose_parts_wait_for_one_another_keeps_no_promises_ahead(make_fleet):
+    """What lets others go is told before its slots are given away."""
+    fleet = make_fleet(workers=2, concurrency=4)
+    total = 3000 if sanitized() else 8000
+    projects = [{"project": name, **({"depends_on": [f"p{n - 50:04d}"]} if n % 100 == 99 else {})}
+                for n, name in enumerate(names(total))]
+    wave = fleet.submit("in order", projects, batch_size=80)
+    fleet.wait_wave(wave, 60)
+    assert fleet.check_wave(wave, "completed")["completed"] == total
+    assert fleet.sql.value("""SELECT count(*) FROM dependencies d JOIN migrations a ON a.id = d.migration_id
+        JOIN migrations b ON b.id = d.on_id WHERE a.first_started_at < b.finished_at""") == 0
+
+
+def test_acts_come_through(make_fleet):
+    """One promise follows upon another without a pause: whoever wants the wave gets it all the same."""
+    fleet = make_fleet(workers=2, concurrency=4)
+    total = 6000 if sanitized() else 40_000
+    wave = fleet.submit("acts", names(total), batch_size=80)
+    wait_until(lambda: fleet.sql.value("SELECT count(*) FROM attempts") > 200, 20, "it runs")
+    acts = 0
+    while acts < 10 and fleet.sql.value("SELECT state FROM waves WHERE wave_id = %s", wave) == "running":
+        assert fleet.http.post(f"/api/waves/{wave}/pause", timeout_s=10).status in (200, 409)
+        if fleet.sql.value("SELECT state FROM waves WHERE wave_id = %s", wave) != "paused":
+            break
+        acts += 1
+        running = "SELECT count(*) FROM migrations WHERE state = 'running'"
+        wait_until(lambda: fleet.sql.value(running) == 0, 10, "its bodies end")
+        before = fleet.sql.value("SELECT count(*) FROM attempts")
+        assert fleet.sql.value(running) == 0 and fleet.sql.value("SELECT count(*) FROM attempts") == before
+        assert fleet.http.post(f"/api/waves/{wave}/resume", timeout_s=10).status == 200
+    assert acts >= 2
+    fleet.wait_wave(wave, 60)
+    assert fleet.check_wave(wave, "completed")["completed"] == total

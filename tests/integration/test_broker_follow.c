@@ -102,14 +102,14 @@ START_TEST(slots_pass_what_is_lined_up)
 }
 END_TEST
 
-START_TEST(an_eighth_is_let_go_where_nothing_is_lined_up)
+START_TEST(a_few_are_let_go_where_nothing_is_lined_up)
 {
         struct wave_facts f = wave(1, PASSED);
         struct delivery d[PASSED];
         eight_ended(d, &f, PASSED);
         follow_passing(d, PASSED, PASSED);
         ck_assert(rig.freed);
-        ck_assert_uint_eq(rig.n, PASSED - PASSED / 8);
+        ck_assert_uint_eq(rig.n, PASSED - 1); /* one of 32 */
         ck_assert_int_eq(rig_int("SCARD wavefleet:wave:1:window"), PASSED);
         finish(d, PASSED, &f, 1);
         ck_assert_str_eq(rig_text("LRANGE wavefleet:queue:q 0 -1"), "16");
@@ -178,7 +178,7 @@ int main(void)
                                       what_is_lined_up_goes_before_what_follows,
                                       nothing_follows_in_a_wave_that_is_paused_or_closed,
                                       slots_pass_what_is_lined_up,
-                                      an_eighth_is_let_go_where_nothing_is_lined_up,
+                                      a_few_are_let_go_where_nothing_is_lined_up,
                                       slots_do_not_pass_what_others_have_lined_up,
                                       nor_others_that_wait_for_their_turn,
                                       a_smaller_window_passes_no_more_than_fit,

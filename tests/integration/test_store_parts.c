@@ -294,6 +294,90 @@ START_TEST(undoing_one_whose_session_has_ended_changes_nothing)
 }
 END_TEST
 
+/* A transaction that fails for a conflict the first time, and is prepared. */
+static struct pg_tx *flaky_put(int64_t n)
+{
+        struct pg_tx *tx = one("flaky", "SELECT flaky()");
+        return add_put(tx, n);
+}
+
+static void open_flaky(void)
+{
+        sql("CREATE SEQUENCE met; CREATE FUNCTION flaky() RETURNS void LANGUAGE plpgsql AS"
+            " $$BEGIN IF nextval('met') = 2 THEN RAISE 'again' USING ERRCODE = '40001'; END IF; "
+            "END$$");
+        done(flaky_put(1000));
+}
+
+static void close_flaky(void)
+{
+        sql("DROP FUNCTION flaky; DROP SEQUENCE met");
+}
+
+START_TEST(a_part_goes_behind_what_is_under_way)
+{
+        struct answer a = {0}, b = {0};
+        struct pg_tx *tx = put_of(10);
+        done(one("nap", "SELECT pg_sleep(0.1)"));
+        pg_send(pg, one("nap", "SELECT pg_sleep(0.1)"), on_answer, &a);
+        pg_send_part(pg, tx, on_answer, &b);
+        ck_assert_uint_eq(a.calls, 0);
+        ck_assert(harness_wait(a_part_is_done, NULL, 10000));
+        ck_assert(turn_until(loop, &a.calls, 1, 10000));
+        ck_assert_uint_eq(b.calls, 0);
+        pg_send_rest(pg, add_put(tx, 100));
+        ck_assert(turn_until(loop, &b.calls, 1, 10000));
+        ck_assert_msg(b.code == ERR_OK, "%s", b.text);
+        ck_assert_int_eq(there(), 111);
+}
+END_TEST
+
+/* Else it would be done before that. */
+START_TEST(a_part_behind_what_goes_again_is_undone)
+{
+        struct answer a = {0}, b = {0}, c = {0};
+        struct pg_tx *tx = put_of(20);
+        open_flaky();
+        pg_send(pg, flaky_put(10), on_answer, &a);
+        pg_send_part(pg, tx, on_answer, &b);
+        ck_assert(turn_until(loop, &b.calls, 1, 10000));
+        ck_assert_uint_eq(a.calls, 0);
+        ck_assert_int_eq(b.code, ERR_UNAVAILABLE);
+        pg_send_rest(pg, tx); /* it is too late for that */
+        pg_send(pg, put_of(20), on_answer, &c);
+        ck_assert(turn_until(loop, &a.calls, 1, 10000));
+        ck_assert(turn_until(loop, &c.calls, 1, 10000));
+        ck_assert_uint_eq(b.calls, 1);
+        ck_assert_msg(a.code == ERR_OK, "%s", a.text);
+        ck_assert_msg(c.code == ERR_OK, "%s", c.text);
+        ck_assert_int_eq(there(), 1031);
+        close_flaky();
+}
+END_TEST
+
+/* Its rest has come already, or was never sent: it is done, later. */
+START_TEST(what_is_whole_behind_what_goes_again_is_done)
+{
+        struct answer a = {0}, b = {0}, c = {0};
+        struct pg_tx *tx = put_of(20), *unsent = one("never_put", "INSERT INTO parts VALUES (40)");
+        open_flaky();
+        pg_send(pg, flaky_put(10), on_answer, &a);
+        pg_send_part(pg, tx, on_answer, &b);
+        pg_send_rest(pg, tx);
+        pg_send_part(pg, unsent, on_answer, &c);
+        ck_assert(turn_until(loop, &a.calls, 1, 10000));
+        ck_assert(turn_until(loop, &b.calls, 1, 10000));
+        ck_assert_uint_eq(c.calls, 0);
+        pg_send_rest(pg, unsent);
+        ck_assert(turn_until(loop, &c.calls, 1, 10000));
+        ck_assert_int_eq(a.code, ERR_OK);
+        ck_assert_int_eq(b.code, ERR_OK);
+        ck_assert_int_eq(c.code, ERR_OK);
+        ck_assert_int_eq(there(), 1071);
+        close_flaky();
+}
+END_TEST
+
 static Suite *suite(void)
 {
         Suite *s = suite_create("store_parts");
@@ -313,6 +397,9 @@ static Suite *suite(void)
         tcase_add_test(t, a_part_that_was_not_sent_is_undone_without_a_word);
         tcase_add_test(t, undoing_one_that_has_failed_tells_why_it_had);
         tcase_add_test(t, undoing_one_whose_session_has_ended_changes_nothing);
+        tcase_add_test(t, a_part_goes_behind_what_is_under_way);
+        tcase_add_test(t, a_part_behind_what_goes_again_is_undone);
+        tcase_add_test(t, what_is_whole_behind_what_goes_again_is_done);
         suite_add_tcase(s, t);
         return s;
 }

@@ -31,9 +31,9 @@ local function alone(w, q)
   return true
 end
 
--- Where nothing is lined up somebody may have nothing to do: an eighth is left to the finish, and so to all.
+-- Where nothing is lined up somebody may have nothing to do: a few are left to the finish, and so to all.
 local function pass(w, q, first, count)
-  if empty[q.name] then count = count - math.ceil(count / 8) end
+  if empty[q.name] then count = count - math.ceil(count / 32) end
   if count == 0 then return end
   call('SREM', w.window, unpack(ARGV, first, first + count - 1))
   call('SREM', q.demand, unpack(ARGV, first, first + count - 1)) -- nobody takes it for more than the window
