@@ -454,9 +454,10 @@ static void settle_more(struct exchange *x, struct batch *b, struct pg_tx *tx)
  * ids are lower: nobody else locks some of both but with their wave's lock, or this worker's, and the claim holds these.
  */
 
-/* What follows the bodies that are being claimed. */
+/* What follows the bodies that are being claimed. Redis is told of others before: what it takes with that is there, too. */
 static void ask_in_advance(struct exchange *x, struct batch *b)
 {
+        exchange_finish_put_off(x);
         if (!x->hungry || !x->brief || !b->completed || b->touched.nwaves != 1 || b->touched.nids ||
             !b->fresh || b->nids < CLAIMS_MANY || x->nclaims >= b->nids ||
             follow_pending(x->follow) || follow_waits(x->follow) || rest_on(x->rest) ||
@@ -550,7 +551,6 @@ static void send_rest(struct exchange *x)
         else
                 x->whole |= lasting_due(x->lasting);
         pg_send_rest(x->o.pg, tx);
-        exchange_finish_put_off(x);
         ask_in_advance(x, b);
 }
 
@@ -587,7 +587,6 @@ static void end_promise(struct exchange *x)
         pg_send_rest(x->o.pg, tx);
         if (!b->judged_later)
                 exchange_ask_to_judge(b);
-        exchange_finish_put_off(x);
         ask_in_advance(x, b);
 }
 
