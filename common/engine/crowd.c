@@ -188,9 +188,11 @@ int64_t crowd_wait(struct crowd *c, int64_t most_ms)
         unsigned calm = 0; /* looks in a row */
 
         while (!is_first(c) && slept < most_ms && calm < CALM) {
-                struct timespec t = {.tv_nsec = FIRST_MS * 1000000L};
+                int64_t usual = c->looked ? LOOK_MS : FIRST_MS, left = most_ms - slept;
+                int64_t nap = usual < left ? usual : left;
+                struct timespec t = {.tv_sec = nap / 1000, .tv_nsec = nap % 1000 * 1000000};
                 nanosleep(&t, NULL);
-                slept += FIRST_MS;
+                slept += nap;
                 if (look(c))
                         calm = c->busy ? 0 : calm + 1;
         }
