@@ -2,6 +2,8 @@
 promises to free, and settles them at its end (slots_promise.sql). Nobody sees the one without the other, and a promise
 that is not kept is an error, with which nothing of it is done."""
 
+import time
+
 import psycopg2
 import psycopg2.errors
 import pytest
@@ -139,17 +141,18 @@ def test_bodies_that_break_promises(make_fleet, which):
 def test_ids_that_come_again_break_promises(make_fleet):
     """Where what follows is promised before it is claimed: fewer are claimed than were asked for."""
     fleet = make_fleet(workers=2, concurrency=4)
-    total = 5000 if sanitized() else 20_000
+    total = 20_000 if sanitized() else 60_000
     wave = fleet.submit("again", names(total), batch_size=80)
     backlog = f"wavefleet:wave:{fleet.sql.value('SELECT wave_no FROM waves WHERE wave_id = %s', wave)}:backlog"
     again = set()
     while not fleet.sql.value("SELECT completed_at FROM waves WHERE wave_id = %s", wave):
         # those whose first delivery is over: what stands twice in a list is found much later
-        done = fleet.sql.rows("""SELECT id FROM migrations WHERE state = 'completed' AND finished_at < now() - interval '0.3 s'
+        done = fleet.sql.rows("""SELECT id FROM migrations WHERE state = 'completed' AND finished_at < now() - interval '0.1 s'
             AND id <> ALL (%s) ORDER BY random() LIMIT 3""", list(again))
         if done and fleet.redis.exists(backlog):
             again |= {row["id"] for row in done}
             fleet.redis.lpush(backlog, *(row["id"] for row in done))
+        time.sleep(0.03)
     assert len(again) > 10
     assert fleet.check_wave(wave, "completed", clean_within_s=45)["completed"] == total
     assert fleet.sql.value("SELECT count(*) FROM attempts") == total
