@@ -61,10 +61,9 @@ struct exchange {
         bool kicks;            /* exchange_kick is due when the loop turns */
         bool followed;         /* what follows the outcomes is there: they wait for nothing */
         struct batch *busy;
-        struct batch *
-                next; /* a promise that goes behind it, of slots that it claims itself; NULL: none */
-        bool watched;      /* others can be let go by what the last batch has settled */
-        bool whole;        /* the next batch goes in one piece */
+        struct batch *next; /* sent behind it: a promise of the slots that it claims; NULL: none */
+        bool watched;       /* others can be let go by what the last batch has settled */
+        bool whole;         /* the next batch goes in one piece */
         size_t ending;     /* brief bodies that run, all of one wave; what follows was asked for: */
         int64_t ending_of; /* that wave */
         unsigned shy;      /* batches to go without a promise after one was broken */
