@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -349,12 +348,6 @@ static int64_t next_wait(const struct client *cl, const struct call *q, CURLcode
         return wait > RETRY_MAX_MS ? RETRY_MAX_MS : wait;
 }
 
-static void wait_ms(int64_t ms)
-{
-        struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-        nanosleep(&t, NULL);
-}
-
 static void say_again(const struct client *cl, CURLcode rc, const struct reply *r, int64_t wait)
 {
         if (cl->quiet)
@@ -378,7 +371,7 @@ int client_call(struct client *cl, const struct call *q, struct reply *r, struct
                 bool in_time = clock_mono_ms() + wait < end;
                 if (wait >= 0 && in_time) {
                         say_again(cl, rc, r, wait);
-                        wait_ms(wait);
+                        clock_sleep_ms(wait);
                         continue;
                 }
                 return rc == CURLE_OK ? 0 : explain(cl, q, rc, &t, e);

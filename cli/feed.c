@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -130,12 +129,6 @@ static void look_at_stream(struct feed *f)
                 disconnect(f, status && status != 200 ? REFUSED_AGAIN_MS : AGAIN_MS);
 }
 
-static void rest(int64_t ms)
-{
-        struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-        nanosleep(&t, NULL); /* a signal ends it early, as it should */
-}
-
 bool feed_turn(struct feed *f, int64_t wait_ms)
 {
         int64_t now = clock_mono_ms();
@@ -147,7 +140,7 @@ bool feed_turn(struct feed *f, int64_t wait_ms)
                 stream_turn(f->stream, wait_ms);
                 look_at_stream(f);
         } else {
-                rest(wait_ms);
+                clock_sleep_ms(wait_ms);
         }
         now = clock_mono_ms();
         if (!f->read_again && now < f->read_at_ms)

@@ -40,6 +40,13 @@ int64_t clock_wall_ms(void)
         return driven.on ? driven.wall_ms : read_us(CLOCK_REALTIME) / 1000;
 }
 
+void clock_sleep_ms(int64_t ms)
+{
+        const struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+
+        nanosleep(&t, NULL);
+}
+
 void clock_drive(int64_t mono_ms, int64_t wall_ms)
 {
         driven.on = true;

@@ -12,6 +12,8 @@
 int64_t clock_mono_ms(void);
 int64_t clock_mono_us(void);
 int64_t clock_wall_ms(void); /* since 1970, UTC */
+/* Sleeps for so long, or until a signal comes. By the real clock, also in tests that drive the others. */
+void clock_sleep_ms(int64_t ms);
 
 enum { CLOCK_RFC3339_SIZE = 32 };
 /* Writes "2026-01-31T12:00:00.123Z". */

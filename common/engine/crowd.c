@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -190,8 +189,7 @@ int64_t crowd_wait(struct crowd *c, int64_t most_ms)
         while (!is_first(c) && slept < most_ms && calm < CALM) {
                 int64_t usual = c->looked ? LOOK_MS : FIRST_MS, left = most_ms - slept;
                 int64_t nap = usual < left ? usual : left;
-                struct timespec t = {.tv_sec = nap / 1000, .tv_nsec = nap % 1000 * 1000000};
-                nanosleep(&t, NULL);
+                clock_sleep_ms(nap);
                 slept += nap;
                 if (look(c))
                         calm = c->busy ? 0 : calm + 1;

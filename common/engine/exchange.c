@@ -136,12 +136,11 @@ void exchange_renew(struct exchange *x, int64_t worker, int shard)
 {
         forget_all(x);
         x->generation++;
-        if (x->busy && x->busy->part && x->busy->promise.slots)
-                pg_send_undo(x->o.pg, take(x->busy->part));
+        exchange_break_promise(x->next);
+        if (x->busy && x->busy->promise.slots)
+                exchange_break_promise(x->busy);
         else if (x->busy && x->busy->part) /* the fence judges it */
                 pg_send_rest(x->o.pg, take(x->busy->part));
-        if (x->next && x->next->part)
-                pg_send_undo(x->o.pg, take(x->next->part));
         x->busy = x->next = NULL;
         follow_renew(x->follow);
         rest_renew(x->rest);
@@ -313,13 +312,11 @@ static void add_claim(struct exchange *x, struct batch *b, struct pg_tx *tx)
 
 static size_t claims_to_send(const struct exchange *x)
 {
-        size_t n = x->nclaims < CLAIMS_MAX ? x->nclaims : CLAIMS_MAX, room, sent;
+        size_t n = x->nclaims < CLAIMS_MAX ? x->nclaims : CLAIMS_MAX, room;
 
         if (!n)
                 return 0;
-        sent = x->busy ? x->busy->nids : 0;
-        room = x->o.room(x->o.arg).jobs;
-        room = room > sent ? room - sent : 0;
+        room = beyond(x->o.room(x->o.arg).jobs, x->busy ? x->busy->nids : 0);
         return n < room ? n : room;
 }
 
@@ -556,7 +553,7 @@ static void send_rest(struct exchange *x)
 
 void exchange_break_promise(struct batch *b)
 {
-        if (!b->part) /* it is over, and its answer is due */
+        if (!b || !b->part) /* it is over, and its answer is due */
                 return;
         b->promise.broken = true;
         pg_send_undo(b->x->o.pg, take(b->part));

@@ -294,7 +294,7 @@ static void begin_next(struct exchange *x, const struct batch *b)
 {
         if (b == x->busy) {
                 x->busy = x->next;
-                if (x->busy && b->failed)
+                if (b->failed)
                         exchange_break_promise(x->busy);
                 else if (x->busy)
                         x->busy->promise.since_ms = clock_mono_ms();
@@ -350,8 +350,7 @@ void exchange_answered_alone(const struct pg_result *r, const struct err *e, voi
                 b->x->watched = is_watched(b, r);
                 /* before a slot of it is given to another */
                 if (b->x->watched) {
-                        if (b->x->next)
-                                exchange_break_promise(b->x->next);
+                        exchange_break_promise(b->x->next);
                         exchange_ask_to_judge(b);
                         return;
                 }

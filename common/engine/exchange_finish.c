@@ -29,11 +29,6 @@ bool exchange_holds_few(struct exchange *x, size_t ended)
         return !room.longs && held < FEW && held * 5 < x->window * FIFTHS;
 }
 
-static size_t beyond(size_t room, size_t claiming)
-{
-        return room > claiming ? room - claiming : 0;
-}
-
 /* Ids to take together with a finish: what there would be room for. */
 static struct broker_take to_take(struct exchange *x)
 {

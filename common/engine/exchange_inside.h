@@ -16,7 +16,7 @@
 struct promise {
         int64_t wave_no;
         size_t slots;     /* 0: none */
-        int64_t since_ms; /* when its claims were sent */
+        int64_t since_ms; /* when its claims were sent, or what had been sent before them was over */
         bool broken;      /* they are undone */
 };
 struct batch {
@@ -94,10 +94,15 @@ void exchange_answered(const struct pg_result *r, const struct err *e, void *bat
 /* or to one behind which nothing was asked: without outcomes no wave is to be judged, or it is asked later. */
 void exchange_answered_alone(const struct pg_result *r, const struct err *e, void *batch);
 void exchange_ask_to_judge(struct batch *b);
-/* What bodies were to make room for is undone, and goes with another batch, behind their outcomes. */
+/* What bodies were to make room for is undone, and goes with another batch, behind their outcomes. b may be NULL. */
 void exchange_break_promise(struct batch *b);
 void exchange_unjudged_known(struct after *a, void *x);
 
+/* What is left of this room. */
+static inline size_t beyond(size_t room, size_t taken)
+{
+        return room > taken ? room - taken : 0;
+}
 /*
  * Whether this worker, of whose bodies so many have just ended, holds few of windows that let out fewer than there is
  * room for, less than two fifths and less than a hundred: then others hold the most of them, and are faster without it. Of two

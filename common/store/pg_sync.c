@@ -11,7 +11,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -313,9 +312,7 @@ static int run_once(struct pg_sync *c, struct pg_tx *tx, struct pg_failure *f, s
 
 static void rest(void)
 {
-        struct timespec t = {.tv_nsec = (REST_MIN_MS + (long)rand_below(REST_SPREAD_MS + 1)) *
-                                        1000000};
-        nanosleep(&t, NULL);
+        clock_sleep_ms(REST_MIN_MS + (int64_t)rand_below(REST_SPREAD_MS + 1));
 }
 
 int pg_sync_run(struct pg_sync *c, struct pg_tx *given, pg_fn fn, void *arg, struct err *e)

@@ -1,6 +1,8 @@
 /* test_clock.c - RFC 3339 both ways, the driven clock. */
 #include <check.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/time.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -111,6 +113,34 @@ START_TEST(driven_and_released)
 }
 END_TEST
 
+static void on_alarm(int number)
+{
+        (void)number;
+}
+
+START_TEST(sleeps_by_the_real_clock)
+{
+        int64_t before = clock_mono_ms();
+        clock_drive(1000, 5000);
+        clock_sleep_ms(30);
+        ck_assert_int_eq(clock_mono_ms(), 1000);
+        clock_release();
+        ck_assert_int_ge(clock_mono_ms() - before, 29);
+}
+END_TEST
+
+START_TEST(a_signal_ends_a_sleep)
+{
+        struct sigaction act = {.sa_handler = on_alarm};
+        const struct itimerval soon = {.it_value.tv_usec = 50000, .it_interval.tv_usec = 50000};
+        int64_t before = clock_mono_ms();
+        ck_assert_int_eq(sigaction(SIGALRM, &act, NULL), 0);
+        ck_assert_int_eq(setitimer(ITIMER_REAL, &soon, NULL), 0);
+        clock_sleep_ms(60000);
+        ck_assert_int_lt(clock_mono_ms() - before, 50000);
+}
+END_TEST
+
 int main(void)
 {
         Suite *s = suite_create("clock");
@@ -121,6 +151,9 @@ int main(void)
         tcase_add_test(t, read_leniently);
         tcase_add_test(t, refused);
         tcase_add_test(t, driven_and_released);
+        tcase_add_test(t, sleeps_by_the_real_clock);
+        tcase_add_test(t, a_signal_ends_a_sleep);
+        tcase_set_timeout(t, 120);
         SRunner *r = srunner_create(s);
         srunner_run_all(r, CK_NORMAL);
         int failed = srunner_ntests_failed(r);

@@ -19,10 +19,8 @@ static bool is_empty(const char *params)
 static void sleep_until(int64_t end_mono_ms)
 {
         int64_t left;
-        while ((left = end_mono_ms - clock_mono_ms()) > 0) {
-                struct timespec t = {.tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000};
-                nanosleep(&t, NULL);
-        }
+        while ((left = end_mono_ms - clock_mono_ms()) > 0)
+                clock_sleep_ms(left);
 }
 
 static void fail(struct body *b, const struct job *job, const struct noop_params *p,
