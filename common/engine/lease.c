@@ -19,8 +19,8 @@
 #define WAVEFLEET_VERSION "dev"
 #endif
 
-/* What it knows of the protocol (schema/0002_control.sql, 0006_claims.sql). */
-enum { WORKER_PROTOCOL = 3 };
+/* What it knows of the protocol (schema/0002_control.sql, 0006_claims.sql, 0008_attempts_kept.sql). */
+enum { WORKER_PROTOCOL = 4 };
 enum { REGISTER_AGAIN_MS = 500 };
 
 static int64_t beat_every(const struct engine_worker *w)

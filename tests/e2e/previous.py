@@ -10,7 +10,7 @@ import pytest
 
 from stack import ROOT
 
-RELEASE = "71a59d87272932480338058c1c737109109f5a13"             # the previous one, 0.14.0
+RELEASE = "872fc53de7e1149fe89ae5e1b6e9826412b046a7"             # the previous one, 0.15.0
 BEFORE_STEERING = "5268685af7548d3f678db8dc692d6663b6f40364"     # 0.1.0
 CACHE = ROOT / "build/previous"
 

@@ -57,7 +57,7 @@ def test_what_is_shown(make_own_fleet, tmp_path):
     wave = fleet.submit("shown", ["a", "b"], "command", params=held(tmp_path))
     wait_until(lambda: running(fleet, its_id) == 2, 20, "both to run")
     now = shown(fleet, its_id)
-    assert now["protocol"] == 3 and now["draining"] is False and now["drain_asked_by"] is None
+    assert now["protocol"] == 4 and now["draining"] is False and now["drain_asked_by"] is None
     assert now["running"] == 2 and now["concurrency"] == 3
     assert {(r["mb_project_uuid"], r["wave_id"], r["attempt"]) for r in now["runs"]} == {("a", wave, 1), ("b", wave, 1)}
     assert drain(fleet, its_id).data["running"] == 2

@@ -4,7 +4,7 @@
 WITH w AS MATERIALIZED (
     SELECT *, wave_step('reset', state) AS becomes FROM waves WHERE wave_id = $1::text),
 pick AS MATERIALIZED (
-    SELECT m.id, m.state
+    SELECT m.id, m.state, m.attempt, m.worker_id, m.started_at, m.finished_at
       FROM migrations m
      WHERE m.id >= (SELECT first_id FROM w) AND m.id <= (SELECT last_id FROM w)
        AND m.wave_no + 0 = (SELECT wave_no FROM w)
@@ -17,6 +17,12 @@ r AS (
       FROM pick, w
      WHERE t.id = pick.id
     RETURNING t.id, t.state, pick.state AS was),
+-- the attempt that completed it stays in the history
+kept AS (
+    INSERT INTO attempts_kept (migration_id, attempt, worker_id, started_at, finished_at, outcome)
+    SELECT id, attempt, worker_id, started_at, finished_at, 'completed'
+      FROM pick WHERE state = 'completed'
+        ON CONFLICT (migration_id, attempt) DO NOTHING),
 idle AS (DELETE FROM active a USING r WHERE a.migration_id = r.id AND r.was = 'retrying'),
 risen AS (DELETE FROM dead d USING r WHERE d.migration_id = r.id AND r.was = 'failed'),
 counts AS MATERIALIZED (

@@ -5,7 +5,8 @@
 WITH w AS MATERIALIZED (
     SELECT *, wave_step('restart', state) AS becomes FROM waves WHERE wave_id = $1::text),
 m AS MATERIALIZED (
-    SELECT m.id, m.state FROM w JOIN migrations m USING (wave_no) WHERE m.project = $2::text),
+    SELECT m.id, m.state, m.attempt, m.worker_id, m.started_at, m.finished_at
+      FROM w JOIN migrations m USING (wave_no) WHERE m.project = $2::text),
 judged AS MATERIALIZED (
     SELECT CASE
            WHEN m.id IS NULL THEN
@@ -32,6 +33,12 @@ r AS (
       FROM m, w, judged
      WHERE t.id = m.id AND judged.ok
     RETURNING t.id, t.wave_no, t.state, m.state AS was),
+-- the attempt that completed it stays in the history
+kept AS (
+    INSERT INTO attempts_kept (migration_id, attempt, worker_id, started_at, finished_at, outcome)
+    SELECT id, attempt, worker_id, started_at, finished_at, 'completed'
+      FROM m CROSS JOIN judged WHERE judged.ok AND state = 'completed'
+        ON CONFLICT (migration_id, attempt) DO NOTHING),
 idle AS (DELETE FROM active a USING r WHERE a.migration_id = r.id),
 risen AS (DELETE FROM dead d USING r WHERE d.migration_id = r.id),
 counted AS (

@@ -38,10 +38,10 @@ found AS MATERIALIZED (
        AND m.id >= (SELECT first_id FROM w) AND m.id <= (SELECT last_id FROM w)
        AND m.wave_no + 0 = (SELECT wave_no FROM w) AND m.state = 'cancelled'),
 pick AS MATERIALIZED (
-    SELECT m.id, m.project, m.state, m.class
+    SELECT m.id, m.project, m.state, m.class, m.attempt, m.worker_id, m.started_at, m.finished_at
       FROM named n JOIN migrations m ON m.wave_no = (SELECT wave_no FROM w) AND m.project = n.project
     UNION ALL
-    SELECT m.id, m.project, m.state, m.class
+    SELECT m.id, m.project, m.state, m.class, m.attempt, m.worker_id, m.started_at, m.finished_at
       FROM found JOIN migrations m USING (id)
      WHERE $2::text[] IS NULL
        AND ended_fits(m.project, m.error, m.class, m.finished_at, $8::text, $9::text, $10::timestamptz,
@@ -71,6 +71,12 @@ r AS (
       FROM todo
      WHERE t.id = todo.id AND NOT $13::boolean
     RETURNING t.id, todo.state AS was),
+-- the attempt that completed it stays in the history
+kept AS (
+    INSERT INTO attempts_kept (migration_id, attempt, worker_id, started_at, finished_at, outcome)
+    SELECT id, attempt, worker_id, started_at, finished_at, 'completed'
+      FROM todo WHERE state = 'completed' AND NOT $13::boolean
+        ON CONFLICT (migration_id, attempt) DO NOTHING),
 idle AS (DELETE FROM active a USING r WHERE a.migration_id = r.id AND r.was = 'retrying'),
 risen AS (DELETE FROM dead d USING r WHERE d.migration_id = r.id AND r.was = 'failed'),
 counts AS MATERIALIZED (

@@ -17,7 +17,7 @@ c AS (
     RETURNING m.id, m.attempt, m.worker_id, m.started_at, m.error, p.state AS was),
 gone AS (DELETE FROM active a USING c WHERE a.migration_id = c.id),
 ended AS (
-    INSERT INTO attempts (migration_id, attempt, worker_id, started_at, outcome, error)
+    INSERT INTO attempts_kept (migration_id, attempt, worker_id, started_at, outcome, error)
     SELECT id, attempt, worker_id, started_at, 'cancelled', error FROM c WHERE was = 'parked'
         ON CONFLICT (migration_id, attempt) DO NOTHING),
 asked AS (

@@ -26,7 +26,7 @@ freed AS (
     RETURNING t.id, t.wave_no),
 gone AS (DELETE FROM active a USING freed WHERE a.migration_id = freed.id),
 ended AS (
-    INSERT INTO attempts (migration_id, attempt, worker_id, started_at, outcome, error)
+    INSERT INTO attempts_kept (migration_id, attempt, worker_id, started_at, outcome, error)
     SELECT m.id, m.attempt, m.worker_id, m.started_at, 'handed_back', $4::text FROM m JOIN freed USING (id)
         ON CONFLICT (migration_id, attempt) DO NOTHING),
 counted AS (

@@ -3,7 +3,7 @@
 -- has locked the wave. Answers as an act (engine.h).
 -- $1 migration id   $2 shard   $3 who   $4 brizy_project_domain, or null
 WITH t AS MATERIALIZED (
-    SELECT m.id, m.wave_no, m.project, m.attempt, m.started_at, m.worker_id, m.state AS was,
+    SELECT m.id, m.wave_no, m.project, m.attempt, m.started_at, m.finished_at, m.worker_id, m.state AS was,
            w.wave_id, w.state AS wave_was, w.completed_at IS NOT NULL AS ended, w.has_dependencies,
            s.failed - (m.state = 'failed')::int AS failed_left,
            w.total - s.over - (m.state NOT IN ('completed', 'failed', 'cancelled'))::int AS open_left
@@ -29,10 +29,16 @@ u AS (
                          ELSE jsonb_build_object('brizy_project_domain', $4::text) END
       FROM ok WHERE m.id = ok.id
     RETURNING m.id, m.state, m.result),
+-- the attempt that completed it stays in the history
+kept AS (
+    INSERT INTO attempts_kept (migration_id, attempt, worker_id, started_at, finished_at, outcome)
+    SELECT id, attempt, worker_id, started_at, finished_at, 'completed'
+      FROM ok WHERE was = 'completed'
+        ON CONFLICT (migration_id, attempt) DO NOTHING),
 gone AS (DELETE FROM active a USING ok WHERE a.migration_id = ok.id),
 risen AS (DELETE FROM dead d USING ok WHERE d.migration_id = ok.id),
 told AS (
-    INSERT INTO attempts (migration_id, attempt, worker_id, started_at, outcome, error)
+    INSERT INTO attempts_kept (migration_id, attempt, worker_id, started_at, outcome, error)
     SELECT id, now_attempt, CASE was WHEN 'parked' THEN worker_id END,
            CASE was WHEN 'parked' THEN started_at END, 'completed',
            format('set to completed by %s', $3::text)

@@ -47,7 +47,7 @@ u AS (
               ok.has_dependencies),
 gone AS (DELETE FROM active a USING u WHERE a.migration_id = u.id),
 ended AS (
-    INSERT INTO attempts (migration_id, attempt, worker_id, started_at, outcome, error)
+    INSERT INTO attempts_kept (migration_id, attempt, worker_id, started_at, outcome, error)
     SELECT id, attempt, worker_id, started_at, state::text, note FROM u WHERE was IN ('running', 'parked')
         ON CONFLICT (migration_id, attempt) DO NOTHING),
 buried AS (

@@ -3,7 +3,7 @@
 -- runs is given up, too. wave_lock has locked the wave. Answers as an act (engine.h).
 -- $1 migration id   $2 shard   $3 who   $4 hard
 WITH t AS MATERIALIZED (
-    SELECT m.id, m.wave_no, m.project, m.attempt, m.started_at, m.worker_id, m.state AS was,
+    SELECT m.id, m.wave_no, m.project, m.attempt, m.started_at, m.finished_at, m.worker_id, m.state AS was,
            CASE WHEN w.has_dependencies THEN first_state(m.id) ELSE 'pending' END AS becomes,
            (SELECT min(o.project) FROM dependencies d JOIN migrations o ON o.id = d.on_id
              WHERE w.has_dependencies AND d.migration_id = m.id
@@ -40,13 +40,19 @@ u AS (
            finished_at = NULL, class = NULL, error = NULL, memo = NULL
       FROM ok WHERE m.id = ok.id
     RETURNING m.id, m.state),
+-- the attempt that completed it stays in the history
+kept AS (
+    INSERT INTO attempts_kept (migration_id, attempt, worker_id, started_at, finished_at, outcome)
+    SELECT id, attempt, worker_id, started_at, finished_at, 'completed'
+      FROM ok WHERE was = 'completed'
+        ON CONFLICT (migration_id, attempt) DO NOTHING),
 gone AS (DELETE FROM active a USING ok WHERE a.migration_id = ok.id AND NOT ok.live),
 risen AS (DELETE FROM dead d USING ok WHERE d.migration_id = ok.id),
 unlocked AS (
     DELETE FROM locks k USING ok WHERE k.migration_id = ok.id AND $4::boolean AND NOT ok.live
     RETURNING k.name),
 ended AS (
-    INSERT INTO attempts (migration_id, attempt, worker_id, started_at, outcome, error)
+    INSERT INTO attempts_kept (migration_id, attempt, worker_id, started_at, outcome, error)
     SELECT id, attempt, worker_id, started_at, 'handed_back', note
       FROM ok WHERE was IN ('running', 'parked') AND NOT live
         ON CONFLICT (migration_id, attempt) DO NOTHING),

@@ -108,7 +108,7 @@ let_go AS (
      WHERE $16::bigint <> 0 AND worker_id = $16::bigint
        AND NOT EXISTS (SELECT FROM workers WHERE worker_id = $16::bigint AND alive)),
 ended AS (
-    INSERT INTO attempts (migration_id, attempt, worker_id, started_at, outcome, class, error)
+    INSERT INTO attempts_kept (migration_id, attempt, worker_id, started_at, outcome, class, error)
     SELECT id, attempt, ran_on, started_at,
            CASE WHEN outcome = 'completed' THEN 'completed'
                 WHEN cancel IS NOT NULL OR state = 'cancelled' THEN 'cancelled'
@@ -117,7 +117,7 @@ ended AS (
            class::error_class, says
       FROM u
      WHERE state <> 'parked'
-       AND NOT ($17::boolean AND EXISTS (SELECT FROM attempts o
+       AND NOT ($17::boolean AND EXISTS (SELECT FROM attempts_kept o
                                           WHERE o.migration_id = u.id AND o.attempt = u.attempt))),
 buried AS (
     INSERT INTO dead (migration_id, wave_no, class, alarm)

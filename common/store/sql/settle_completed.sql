@@ -33,10 +33,10 @@ turned AS (
       FROM (SELECT started_at, count(*) AS n FROM u GROUP BY started_at) g
      WHERE c.worker_id = $7::bigint AND c.at = g.started_at),
 ended AS (
-    INSERT INTO attempts (migration_id, attempt, worker_id, started_at, outcome)
+    INSERT INTO attempts_kept (migration_id, attempt, worker_id, started_at, outcome)
     SELECT id, attempt, worker_id, started_at, 'completed'
       FROM u
-     WHERE NOT ($9::boolean AND EXISTS (SELECT FROM attempts o
+     WHERE NOT ($9::boolean AND EXISTS (SELECT FROM attempts_kept o
                                          WHERE o.migration_id = u.id AND o.attempt = u.attempt))),
 k AS MATERIALIZED (
     SELECT g.*, w.*

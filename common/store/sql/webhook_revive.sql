@@ -14,7 +14,7 @@ u AS (
     RETURNING m.id, m.state),
 risen AS (DELETE FROM dead d USING ok WHERE d.migration_id = ok.id),
 told AS (
-    UPDATE attempts a
+    UPDATE attempts_kept a
        SET outcome = 'completed', class = NULL, finished_at = now(),
            error = 'completed after it was given up' || coalesce(': ' || a.error, '')
       FROM ok WHERE a.migration_id = ok.id AND a.attempt = ok.attempt),
