@@ -182,7 +182,6 @@ struct pausing {
         const char *queue;
         bool paused;
         const char *data; /* the answer */
-        const char *message;
 };
 
 static void tell_redis(const struct pausing *p, int64_t runners)
@@ -202,7 +201,7 @@ static void claims_over(const struct pg_result *r, const struct err *e, void *ar
         struct err lasting = ERR_INIT;
         (void)r;
         if (!e) {
-                respond_data(p->rq, 200, p->data, -1, p->message);
+                respond_data(p->rq, 200, p->data, -1, NULL);
                 return;
         }
         lasting = *e;
@@ -225,12 +224,6 @@ static void changed(const struct pg_result *r, const struct err *e, void *arg)
                  LS("request_id", request_id(p->rq)));
         tell_redis(p, pg_int(r, 0, 0, 2));
         publish_queue(request_app(p->rq)->broker, p->queue, p->paused);
-        if (p->paused && pg_int(r, 0, 0, 3))
-                p->message =
-                        arena_printf(request_arena(p->rq),
-                                     "%lld of its workers are of an older release, and take no "
-                                     "notice: drain them",
-                                     (long long)pg_int(r, 0, 0, 3));
         if (!p->paused) {
                 respond_data(p->rq, 200, p->data, -1, NULL);
                 return;

@@ -17,7 +17,7 @@
 
 CLEANUP_DEFINE(json, struct json *, json_free)
 
-enum { LACKING_COUNTED = 1000, PROTOCOL_OF_STEERING = 2 };
+enum { LACKING_COUNTED = 1000 };
 
 struct readiness {
         struct request *rq;
@@ -110,11 +110,6 @@ static void judge_workers(struct findings *f, const struct json *w)
                       few ? "%" PRId64 " may run at once, and there are runners for %" PRId64
                           : "%" PRId64 " may run at once; there are %" PRId64 " runners",
                       wanted, runners);
-        if (runners && fact_is(w, "steered") && fact_number(w, "protocol") < PROTOCOL_OF_STEERING)
-                found(f, FOUND_FAIL, "workers.versions", "drain the workers of older releases",
-                      "some workers do not know canaries, limits, plans or dependencies: such a "
-                      "wave is not "
-                      "taken while they are alive");
 }
 
 static void judge_queue(struct findings *f, const struct json *w)

@@ -62,7 +62,6 @@ static void add_completed(struct pg_tx *tx, const struct columns *c, size_t n,
         pg_arg_int4s(tx, c->polls, c->any_poll ? n : 0);
         pg_arg_int(tx, by->worker);
         pg_arg_int(tx, by->shard);
-        pg_arg_bool(tx, by->careful);
         pg_arg_int8s(tx, c->took, n);
         pg_arg_bool(tx, by->claims);
         pg_arg_int(tx, (int64_t)by->promised);

@@ -9,7 +9,7 @@
 
 size_t submission_wave_statements(const struct submission *s)
 {
-        return steering_any(&s->steering) || s->edges ? 2 : 1;
+        return s->steering.ndepends_on ? 2 : 1;
 }
 
 static void add_steering(struct pg_tx *tx, const struct steering *t)
@@ -27,7 +27,7 @@ static void add_steering(struct pg_tx *tx, const struct steering *t)
 void submission_add_wave(struct pg_tx *tx, const struct submission *s)
 {
         if (submission_wave_statements(s) > 1) {
-                pg_stmt(tx, SQL_SUBMIT_STEERING);
+                pg_stmt(tx, SQL_SUBMIT_DEPENDS_ON);
                 pg_arg_texts(tx, s->steering.depends_on, s->steering.ndepends_on);
         }
         pg_stmt(tx, SQL_SUBMIT_WAVE);

@@ -10,8 +10,8 @@ import pytest
 
 from stack import ROOT
 
-RELEASE = "872fc53de7e1149fe89ae5e1b6e9826412b046a7"             # the previous one, 0.15.0
-BEFORE_STEERING = "5268685af7548d3f678db8dc692d6663b6f40364"     # 0.1.0
+RELEASE = "2609538f2f25e012b5280910cd80f83e14657ded"             # the previous one, 0.16.0
+BEFORE_KEPT = "872fc53de7e1149fe89ae5e1b6e9826412b046a7"         # 0.15.0, which writes into attempts
 CACHE = ROOT / "build/previous"
 
 

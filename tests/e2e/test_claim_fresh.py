@@ -63,10 +63,10 @@ def make_wave(c, n, rows, **columns):
     return wave_no, ids
 
 
-def make_worker(c, alive=True, protocol=3):
+def make_worker(c, alive=True):
     c.execute("""INSERT INTO workers (worker_id, name, slot, host, boot_id, pid_ns, pid, pid_started, queues, concurrency,
         version, lease_ms, protocol, alive) OVERRIDING SYSTEM VALUE
-        VALUES (%s, gen_random_uuid(), 1, 'h', 'b', 'p', 1, 1, '{default}', 10, 'x', 15000, %s, %s)""", (WORKER, protocol, alive))
+        VALUES (%s, gen_random_uuid(), 1, 'h', 'b', 'p', 1, 1, '{default}', 10, 'x', 15000, 4, %s)""", (WORKER, alive))
 
 
 def learn(c, wave_no, bodies, us):
@@ -120,7 +120,7 @@ def test_it_claims_nothing_that_claim_would_not(cursor):
     for seed in range(120):
         rnd = random.Random(seed)
         random.seed(seed)
-        make_worker(c, alive=rnd.random() > 0.05, protocol=rnd.choice((2, 3)))
+        make_worker(c, alive=rnd.random() > 0.05)
         waves, ids = [], []
         if rnd.random() < 0.2:
             c.execute("INSERT INTO queues (queue, paused) VALUES ('other', true)")

@@ -11,7 +11,7 @@ import pytest
 from failing import names
 from test_claim_fresh import CLAIMS, SETTINGS, SQL, make_wave, ranges
 
-SETTLED = "bigint[], int[], text[], text[], bigint[], int[], bigint, int, boolean, bigint[], boolean, int"
+SETTLED = "bigint[], int[], text[], text[], bigint[], int[], bigint, int, bigint[], boolean, int"
 SETTLE = ("bigint[], int[], text[], text[], text[], text[], text[], bigint[], bigint[], bigint, int, bigint, bigint, int, "
           "int[], bigint, boolean, bigint[], boolean")
 STATEMENTS = {**CLAIMS, "settle_lock": "bigint[], bigint[]", "slots_promise": "bigint, int", "settle_completed": SETTLED, "settle": SETTLE}
@@ -50,7 +50,7 @@ class Session:
         if not promised:
             self.run("settle_lock", [], [self.wave_no])
         n = len(ids)
-        answer = self.run("settle_completed", ids, [1] * n, [], [], [], [], self.worker, self.worker, False, [10] * n, told, promised)
+        answer = self.run("settle_completed", ids, [1] * n, [], [], [], [], self.worker, self.worker, [10] * n, told, promised)
         assert [(wave, places) for wave, places, *_ in answer] == [(self.wave_no, "{" + ",".join(map(str, range(1, n + 1))) + "}")]
 
     def settle(self, ids, outcome):
@@ -75,8 +75,8 @@ class Place:
         with self.admin.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as c:
             for n in (1, 2):
                 c.execute("""INSERT INTO workers (worker_id, name, slot, host, boot_id, pid_ns, pid, pid_started, queues,
-                    concurrency, version, lease_ms) OVERRIDING SYSTEM VALUE
-                    VALUES (%s, gen_random_uuid(), %s, 'h', 'b', 'p', 1, 1, '{default}', 10, 'x', 15000)""", (n, n))
+                    concurrency, version, lease_ms, protocol) OVERRIDING SYSTEM VALUE
+                    VALUES (%s, gen_random_uuid(), %s, 'h', 'b', 'p', 1, 1, '{default}', 10, 'x', 15000, 4)""", (n, n))
             self.wave_no, self.ids = make_wave(c, 0, [{} for _ in range(40)], batch_size=4)
         self.admin.commit()
         self.a, self.b = Session(url, 1, self.wave_no), Session(url, 2, self.wave_no)
@@ -174,7 +174,6 @@ def test_a_claim_goes_when_all_of_it_has_ended(place):
         place.a.commit()
         return place.do("SELECT claimed, ended FROM claims WHERE worker_id = 1")
 
-    place.do("UPDATE workers SET protocol = 3")
     assert claims_after(place.a.complete(place.ids[:2]), place.a.claim(place.ids[4:6])) == [(2, 0)]
     assert claims_after(place.a.complete(place.ids[4:5])) == [(2, 1)]
     assert claims_after(place.a.settle(place.ids[5:6], "failed")) == [(2, 2)]
@@ -186,7 +185,7 @@ def test_what_was_refused_frees_nothing(place):
     """Its attempt was over: the slot was not this worker's."""
     place.do(f"UPDATE migrations SET attempt = 2 WHERE id = {place.ids[0]}")
     place.a.run("settle_lock", [], [place.wave_no])
-    settled = place.a.run("settle_completed", place.ids[:2], [1, 1], [], [], [], [], 1, 1, False, [10, 10], True, 0)
+    settled = place.a.run("settle_completed", place.ids[:2], [1, 1], [], [], [], [], 1, 1, [10, 10], True, 0)
     assert [row[1] for row in settled] == ["{2}"]
     assert place.a.claim(place.ids[4:6]) == []
     place.a.roll_back()

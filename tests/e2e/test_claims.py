@@ -164,15 +164,3 @@ def test_an_older_release_marks_its_worker_dead(fleet):
     completes(fleet, wave)
     was_lost(fleet, found[0]["id"])
     assert fleet.sql.value("SELECT count(*) FROM claims WHERE worker_id = %s", worker) == 0
-
-
-def test_none_is_made_beside_a_worker_that_would_not_look_for_it(fleet):
-    fleet.sql.execute("""INSERT INTO workers (name, slot, host, boot_id, pid_ns, pid, pid_started, queues, concurrency, version,
-        lease_ms, protocol) VALUES (gen_random_uuid(), 77, 'older', 'b', 'n', 1, 1, '{heavy}', 4, '0.8', 600000, 2)""")
-    wave = wave_of(fleet, lasts_ms=500)
-    while fleet.status(wave)["status"] not in ENDED:
-        now = agrees(fleet)
-        assert now["active"] == now["rows"]
-        time.sleep(0.005)
-    completes(fleet, wave)
-    fleet.sql.execute("DELETE FROM workers WHERE host = 'older'")

@@ -211,17 +211,6 @@ def test_ahead_of_its_use(fleet):
     fleet.forget(late)
 
 
-def test_workers_of_an_older_release_are_told_of(fleet):
-    assert "message" not in act(fleet, "heavy", "pause").json
-    fleet.sql.execute("""INSERT INTO workers (name, slot, host, boot_id, pid_ns, pid, pid_started, queues, concurrency, version,
-        lease_ms, protocol) VALUES (gen_random_uuid(), 77, 'older', 'b', 'n', 1, 1, '{heavy}', 4, '0.1', 600000, 1)""")
-    try:
-        assert "1 of its workers" in act(fleet, "heavy", "pause").json["message"]
-        assert "message" not in act(fleet, "default", "pause").json
-    finally:
-        fleet.sql.execute("DELETE FROM workers WHERE host = 'older'")
-
-
 def test_refusals(fleet):
     for name in ("Upper", "a%3Ab", "%C3%BC", "x" * 64, "a%20b"):
         for what in ("pause", "resume"):

@@ -192,8 +192,8 @@ def test_a_worker_that_is_gone(make_own_fleet):
 def test_a_worker_with_much_to_do_is_listed_in_part(make_own_fleet):
     """Thousands may be claimed ahead: the list shows the hundred that have run longest, and how many there are."""
     fleet = make_own_fleet(watched=False)
-    worker = fleet.sql.value("""INSERT INTO workers (name, host, boot_id, pid_ns, pid, pid_started, queues, concurrency, version, lease_ms)
-        VALUES (gen_random_uuid(), 'h', 'b', 'n', 1, 1, '{default}', 64, '0', 15000) RETURNING worker_id""")
+    worker = fleet.sql.value("""INSERT INTO workers (name, host, boot_id, pid_ns, pid, pid_started, queues, concurrency, version, lease_ms, protocol)
+        VALUES (gen_random_uuid(), 'h', 'b', 'n', 1, 1, '{default}', 64, '0', 15000, 4) RETURNING worker_id""")
     wave = fleet.submit("many", [f"m{i:04}" for i in range(1_200)], queue="nobody")
     fleet.sql.execute("""UPDATE migrations SET state = 'running', worker_id = %s, attempt = 1,
         started_at = now() - interval '1 second' * (2000 - right(project, 4)::int)""", worker)

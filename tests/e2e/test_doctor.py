@@ -71,8 +71,8 @@ def test_who_may_ask(fleet):
 
 def test_workers_that_are_not_as_the_others(fleet):
     sql = fleet.sql
-    row = """INSERT INTO workers (name, host, boot_id, pid_ns, pid, pid_started, queues, concurrency, version, lease_ms, alive, ended_at, end_reason)
-        VALUES (gen_random_uuid(), 'h', 'b', 'n', 1, 1, '{elsewhere}', 5, '0.1.0', 999000, %s, %s, %s) RETURNING worker_id"""
+    row = """INSERT INTO workers (name, host, boot_id, pid_ns, pid, pid_started, queues, concurrency, version, lease_ms, protocol, alive, ended_at, end_reason)
+        VALUES (gen_random_uuid(), 'h', 'b', 'n', 1, 1, '{elsewhere}', 5, '0.1.0', 999000, 4, %s, %s, %s) RETURNING worker_id"""
     one = sql.value(row, True, None, None)
     sql.execute(row, False, "now", "lease")
     try:

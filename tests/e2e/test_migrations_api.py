@@ -27,7 +27,7 @@ def fleet(make_fleet, migration_server):
     fleet = make_fleet(workers=0, watched=False, env={
         **QUICK_REMOTE, "WAVEFLEET_MIGRATION_SERVER_URL": migration_server.url, **PATIENT})
     fleet.sql.execute("""INSERT INTO workers (name, slot, host, boot_id, pid_ns, pid, pid_started, queues,
-        concurrency, version, lease_ms) VALUES (gen_random_uuid(), 7, 'a host', 'b', 'n', 1, 1, '{default}', 4, '1', 60000)""")
+        concurrency, version, lease_ms, protocol) VALUES (gen_random_uuid(), 7, 'a host', 'b', 'n', 1, 1, '{default}', 4, '1', 60000, 4)""")
     return fleet
 
 
@@ -142,7 +142,7 @@ def put(sql, migration_id, state):
         if state == "failed":
             c.execute("INSERT INTO dead (migration_id, wave_no, class) VALUES (%s, %s, 'temporary')", (migration_id, row["wave_no"]))
         if claimed and not in_window:
-            c.execute("""INSERT INTO attempts (migration_id, attempt, outcome, error) VALUES (%s, %s, %s, %s)""",
+            c.execute("""INSERT INTO attempts_kept (migration_id, attempt, outcome, error) VALUES (%s, %s, %s, %s)""",
                       (migration_id, row["attempt"], "completed" if state == "completed" else "failed",
                        None if state == "completed" else "of before"))
         c.execute("COMMIT")

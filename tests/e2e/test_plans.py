@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LARGE = {"migrations", "active", "attempts", "wave_progress", "waves", "dead", "unresolved", "dependencies"}
+LARGE = {"migrations", "active", "attempts_kept", "wave_progress", "waves", "dead", "unresolved", "dependencies"}
 # As pg_params.c has them.
 SETTINGS = ("search_path=wavefleet,public", "jit=off", "plan_cache_mode=force_generic_plan", "enable_seqscan=off")
 STATEMENTS = {
@@ -21,7 +21,7 @@ STATEMENTS = {
     "claim_many": "'{1}', '{2}', 1, 1, '{default}', '{}', true, '{}', 20000, 4",
     "settle_lock": "'{1}', '{}'",
     "settle": "'{1}', '{1}', '{completed}', '{NULL}', '{NULL}', '{NULL}', '{NULL}', '{-1}', '{0}', 1, 1, 1, 1, 1, '{0}', 0, false, '{0}', true",
-    "settle_completed": "'{1}', '{1}', '{NULL}', '{}', '{}', '{}', 1, 1, false, '{0}', true, 0",
+    "settle_completed": "'{1}', '{1}', '{NULL}', '{}', '{}', '{}', 1, 1, '{0}', true, 0",
     "slots_promise": "1, 1",
     "waves_to_judge": "'{1}', '{1}'",
     "look": "'{1}'",

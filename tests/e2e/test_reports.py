@@ -45,7 +45,7 @@ class Wave:
         if not own:
             far = sql.value("SELECT max(id) + 1000000 FROM migrations")
             last = self.rows[-1]["id"]
-            for table, column in (("migrations", "id"), ("dead", "migration_id"), ("attempts", "migration_id")):
+            for table, column in (("migrations", "id"), ("dead", "migration_id"), ("attempts_kept", "migration_id")):
                 sql.execute(f"UPDATE {table} SET {column} = %s WHERE {column} = %s", far, last)
             self.rows[-1]["id"] = far
             sql.execute("UPDATE waves SET last_id = %s WHERE wave_no = %s", far, self.no)
@@ -82,7 +82,7 @@ class Wave:
             class = %s, error = %s WHERE id = %s""", row["state"], row["attempt"], row["began_ms"], row["began_ms"], row["ended_ms"],
                     row["class"] if row["state"] == "failed" else None, row.get("said"), row["id"])
         for n, began, ended, outcome, cls in row["tries"]:
-            sql.execute(f"INSERT INTO attempts (migration_id, attempt, started_at, finished_at, outcome, class) VALUES (%s, %s, {base}, {base}, %s, %s)",
+            sql.execute(f"INSERT INTO attempts_kept (migration_id, attempt, started_at, finished_at, outcome, class) VALUES (%s, %s, {base}, {base}, %s, %s)",
                         row["id"], n, began, ended, outcome, cls)
         if row["state"] == "failed":
             sql.execute("INSERT INTO dead (migration_id, wave_no, class) VALUES (%s, %s, %s)", row["id"], self.no, row["class"])

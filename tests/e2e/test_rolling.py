@@ -215,22 +215,3 @@ def test_back_to_the_old_release_on_the_newer_schema(fleet, old, tmp_path):
     again = old_api.http.post(f"/api/waves/{resumed}/restart-all", {})
     assert_no_two_lived_at_once(tmp_path)
     assert old_worker.alive and again.status < 500, again
-
-
-def test_no_steered_wave_while_an_old_worker_lives(fleet):
-    """A worker of the first release would run what waits behind the canary: the wave is refused, and says why."""
-    first = previous.programs(previous.BEFORE_STEERING)
-    fleet.start_api(programs=first)
-    old_worker = fleet.start_worker(2, programs=first)
-    new_api = start_new_api(fleet)
-    fleet.start_worker(2)
-    body = {"name": "steered", "kind": "noop", "project_uuids": names(6), "canary": 2}
-    problem = assert_problem(new_api.http.post("/api/waves", body), 409)
-    assert "canary" in problem["detail"] and "replace it" in problem["detail"], problem
-    assert fleet.sql.value("SELECT count(*) FROM waves") == 0
-    drain(fleet, old_worker)
-    reply = new_api.http.post("/api/waves", body)
-    assert reply.status == 201, reply
-    fleet.http = new_api.http
-    assert fleet.wait_wave(reply.data["wave_id"]) == "completed"
-    check(fleet, reply.data["wave_id"])

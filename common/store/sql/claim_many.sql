@@ -44,8 +44,7 @@ each AS MATERIALIZED (
     SELECT wave_no, count(*) AS n FROM claimed GROUP BY wave_no),
 -- what is known to be short is noted in one row of `claims`
 apart AS MATERIALIZED (
-    SELECT wave_no FROM w
-     WHERE NOT short OR EXISTS (SELECT FROM workers WHERE slot IS NOT NULL AND protocol < 3)),
+    SELECT wave_no FROM w WHERE NOT short),
 noted AS (
     INSERT INTO active (migration_id, wave_no, state, worker_id, attempt)
     SELECT id, wave_no, 'running', $3::bigint, attempt FROM claimed

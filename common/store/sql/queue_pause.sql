@@ -1,7 +1,6 @@
 -- Pauses a queue, or lets it go on. A claim looks here; queue_claims waits for those that have looked already.
 -- $1 queue   $2 true: paused   $3 who
--- Answer: JSON, whether it changed, the runners that serve the queue, and how many of its workers are of a
--- release that does not look
+-- Answer: JSON, whether it changed, the runners that serve the queue
 WITH old AS MATERIALIZED (
     SELECT * FROM queues WHERE queue = $1::text FOR UPDATE),
 now AS (
@@ -18,7 +17,4 @@ SELECT json_build_object(
            'name', $1::text, 'paused', $2::boolean, 'changed', EXISTS (SELECT FROM now),
            'changed_by', (SELECT changed_by FROM said), 'changed_at', (SELECT changed_at FROM said))::text,
        EXISTS (SELECT FROM now),
-       k.runners, k.blind
-  FROM (SELECT coalesce(sum(concurrency) FILTER (WHERE NOT draining), 0) AS runners,
-               count(*) FILTER (WHERE protocol < 2) AS blind
-          FROM workers WHERE alive AND $1::text = ANY (queues)) k
+       (SELECT coalesce(sum(concurrency), 0) FROM workers WHERE alive AND NOT draining AND $1::text = ANY (queues))

@@ -110,13 +110,12 @@ let_go AS (
 ended AS (
     INSERT INTO attempts_kept (migration_id, attempt, worker_id, started_at, outcome, class, error)
     SELECT id, attempt, ran_on, started_at,
-           CASE WHEN outcome = 'completed' THEN 'completed'
-                WHEN cancel IS NOT NULL OR state = 'cancelled' THEN 'cancelled'
+           CASE WHEN cancel IS NOT NULL OR state = 'cancelled' THEN 'cancelled'
                 WHEN class = 'lost' THEN 'lost'
                 ELSE outcome END,
            class::error_class, says
       FROM u
-     WHERE state <> 'parked'
+     WHERE state NOT IN ('parked', 'completed') -- of which the migration's own row tells
        AND NOT ($17::boolean AND EXISTS (SELECT FROM attempts_kept o
                                           WHERE o.migration_id = u.id AND o.attempt = u.attempt))),
 buried AS (

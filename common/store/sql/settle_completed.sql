@@ -4,10 +4,10 @@
 -- $1 bigint[] ids   $2 int[] attempts   $3 text[] results (JSON)   $4 text[] memos (JSON)
 -- $5 bigint[] learnt targets (0: none)   $6 int[] 1: the outcome of a poll, which fits a parked row too; $3 to $6 may be
 -- shorter than the batch, or empty
--- $7 worker_id of bodies; 0: a webhook or a person   $8 shard   $9 as $17 of settle
--- $10 bigint[] microseconds that bodies took (0: nobody knows)
--- $11 a claim follows in the same transaction: it is told how many of each wave have made room (wavefleet.freed)
--- $12 so many slots the transaction has promised to free (slots_promise); 0: none. Where it frees fewer, it fails
+-- $7 worker_id of bodies; 0: a webhook or a person   $8 shard
+-- $9 bigint[] microseconds that bodies took (0: nobody knows)
+-- $10 a claim follows in the same transaction: it is told how many of each wave have made room (wavefleet.freed)
+-- $11 so many slots the transaction has promised to free (slots_promise); 0: none. Where it frees fewer, it fails
 -- watched: what has been completed of this wave can let others go
 WITH u AS (
     UPDATE migrations m
@@ -15,12 +15,12 @@ WITH u AS (
            result = coalesce(d.result::jsonb, m.result), memo = coalesce(d.memo::jsonb, m.memo),
            brz_project_id = coalesce(nullif(d.target, 0), m.brz_project_id)
       FROM unnest($1::bigint[], $2::int[], $3::text[], $4::text[], $5::bigint[], $6::int[],
-                  $10::bigint[]) WITH ORDINALITY
+                  $9::bigint[]) WITH ORDINALITY
              AS d (id, attempt, result, memo, target, poll, took, place)
      WHERE m.id = d.id AND m.attempt = d.attempt
        AND CASE WHEN d.poll <> 0 OR $7::bigint = 0 THEN m.state IN ('running', 'parked')
                 ELSE m.state = 'running' AND m.worker_id = $7::bigint END
-    RETURNING m.id, m.attempt, m.wave_no, m.started_at, m.worker_id, d.took, d.place),
+    RETURNING m.id, m.wave_no, m.started_at, d.took, d.place),
 -- where this worker has no row there, as where its claims are rows of `claims`, none is looked for
 gone AS (
     DELETE FROM active a
@@ -32,12 +32,6 @@ turned AS (
     UPDATE claims c SET ended = c.ended + g.n
       FROM (SELECT started_at, count(*) AS n FROM u GROUP BY started_at) g
      WHERE c.worker_id = $7::bigint AND c.at = g.started_at),
-ended AS (
-    INSERT INTO attempts_kept (migration_id, attempt, worker_id, started_at, outcome)
-    SELECT id, attempt, worker_id, started_at, 'completed'
-      FROM u
-     WHERE NOT ($9::boolean AND EXISTS (SELECT FROM attempts_kept o
-                                         WHERE o.migration_id = u.id AND o.attempt = u.attempt))),
 k AS MATERIALIZED (
     SELECT g.*, w.*
       FROM (SELECT wave_no AS no, array_agg(place) AS places, count(*) AS n,
@@ -58,10 +52,10 @@ counted AS (
        SET released = p.released + excluded.released, completed = p.completed + excluded.completed,
            bodies = p.bodies + excluded.bodies, bodies_us = p.bodies_us + excluded.bodies_us),
 told AS MATERIALIZED (
-    SELECT CASE WHEN $11::boolean
+    SELECT CASE WHEN $10::boolean
                 THEN set_config('wavefleet.freed', (SELECT json_object_agg(no, n)::text FROM k), true) END,
-           CASE WHEN f.n < $12::int
-                THEN refuse('WF503', format('only %s of %s promised slots are free', f.n, $12::int)) END
+           CASE WHEN f.n < $11::int
+                THEN refuse('WF503', format('only %s of %s promised slots are free', f.n, $11::int)) END
       FROM (SELECT coalesce(sum(n), 0) AS n FROM k) f)
 SELECT k.no AS wave_no, k.places::text, k.version, k.wave_state, k.batch_size, k.priority, k.queue, k.watched
   FROM told LEFT JOIN k ON true -- in this order: told is looked at even where nothing was settled

@@ -19,8 +19,7 @@ lacking AS (
                         AND ((SELECT secret FROM has) IS NOT NULL OR coalesce(m.params ? 'mb_secret', false)))
              LIMIT 1000) l),
 served AS (
-    SELECT count(*) AS workers, coalesce(sum(k.concurrency) FILTER (WHERE NOT k.draining), 0) AS runners,
-           min(k.protocol) AS protocol
+    SELECT count(*) AS workers, coalesce(sum(k.concurrency) FILTER (WHERE NOT k.draining), 0) AS runners
       FROM workers k JOIN w ON w.queue = ANY (k.queues) WHERE k.alive)
 SELECT json_build_object(
            'state', w.state, 'ended', w.completed_at IS NOT NULL, 'note', w.note, 'kind', w.kind,
@@ -29,12 +28,10 @@ SELECT json_build_object(
                           THEN w.params || '{"mb_secret": "********"}' ELSE w.params END,
            'planned', w.planned, 'start_at', to_json(w.start_at), 'later', coalesce(w.start_at > now(), false),
            'canary', w.canary, 'canary_pending', w.gate_id IS NOT NULL,
-           'steered', w.canary IS NOT NULL OR w.max_failures IS NOT NULL OR w.max_failures_percent IS NOT NULL
-                      OR w.start_at IS NOT NULL OR w.deadline_at IS NOT NULL OR w.has_dependencies,
            'workspace_id', w.workspace_id, 'workspace_name', w.workspace_name,
            'has_site', has.site, 'has_secret', has.secret IS NOT NULL,
            'sealed', coalesce(has.secret LIKE 'sealed:%', false), 'lacking', lacking.n,
-           'workers', s.workers, 'runners', s.runners, 'protocol', s.protocol,
+           'workers', s.workers, 'runners', s.runners,
            'paused', (SELECT q.paused FROM queues q WHERE q.queue = w.queue),
            'paused_by', (SELECT q.changed_by FROM queues q WHERE q.queue = w.queue AND q.paused),
            'waits_for', (SELECT coalesce(json_agg(json_build_object('id', o.wave_id, 'name', o.name, 'state', o.state)

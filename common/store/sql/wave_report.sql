@@ -25,7 +25,8 @@ tried AS NOT MATERIALIZED (
      WHERE (SELECT own FROM w) AND migration_id BETWEEN (SELECT first_id FROM w) AND (SELECT last_id FROM w)
     UNION ALL
     SELECT a.attempt, a.outcome, a.class, a.started_at, a.finished_at
-      FROM migrations m JOIN attempts a ON a.migration_id = m.id
+      FROM migrations m
+     CROSS JOIN LATERAL (SELECT * FROM attempts WHERE migration_id = m.id OFFSET 0) a
      WHERE NOT (SELECT own FROM w) AND m.wave_no = (SELECT wave_no FROM w)),
 -- ---- one reading of the rows, counted in three ways ----
 counted AS MATERIALIZED (

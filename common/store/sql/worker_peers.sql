@@ -1,5 +1,5 @@
 -- The other workers that count as alive, for whoever watches them; those that died lately, whose processing lists may
--- still get an id; and any dead one of which a claim is left, which a worker of protocol 2 does not end when it marks it.
+-- still get an id; and any dead one of which a claim is left.
 -- $1 worker_id
 SELECT worker_id, beat, alive, boot_id, pid_ns, pid, pid_started, lease_ms, concurrency,
        array_to_string(queues, ',') AS queues,
