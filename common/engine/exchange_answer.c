@@ -105,6 +105,13 @@ static void be_easy(struct exchange *x, size_t n)
                 x->untried = false;
 }
 
+/* Whether a fresh claim would have claimed it as well. */
+static bool nothing_special(const struct claim_row *row, int64_t below_us)
+{
+        return row->claimed && !row->job.poll && row->body_us >= 0 && row->body_us < below_us &&
+               strcmp(row->job.kind, "remote") != 0;
+}
+
 /* Ids without an answer: a fresh claim has left them, and any is no migration's for claim: its delivery is over. */
 static void read_unanswered(struct exchange *x, struct batch *b, const struct pg_result *r,
                             size_t claim)
@@ -149,13 +156,15 @@ static void read_claimed(struct exchange *x, struct batch *b, const struct pg_re
         char shut[QUEUE_NAME_MAX + 1] = "";
         struct claim_cursor c;
         struct claim_row row;
-        size_t claimed = 0;
+        struct pace_known known;
+        size_t claimed = 0, usual = 0;
 
         if (!b->fresh && !claim_alive(r, lock, claim)) {
                 x->o.on_dead(x->o.arg);
                 return;
         }
         FAULT_POINT(claim_committed);
+        x->o.paces(&known, x->o.arg);
         for (claim_first(&c, r, lock, claim); claim_next(&c, &row);) {
                 if (c.entered) {
                         after_facts(&b->after, &c.facts);
@@ -165,6 +174,7 @@ static void read_claimed(struct exchange *x, struct batch *b, const struct pg_re
                 if (row.shut && c.lock_row >= 0 && strcmp(shut, c.facts.queue) != 0)
                         x->o.on_shut(memcpy(shut, c.facts.queue, sizeof(shut)), x->o.arg);
                 claimed += row.claimed;
+                usual += nothing_special(&row, known.below_us);
                 x->untried |= !row.claimed && row.delivery.end == END_PENDING && row.body_us < 0;
                 if (!row.claimed)
                         after_add(&b->after, &row.delivery);
@@ -177,6 +187,8 @@ static void read_claimed(struct exchange *x, struct batch *b, const struct pg_re
                 read_unanswered(x, b, r, claim);
         else if (b->fresh)
                 be_easy(x, b->nids);
+        else if (usual == b->nids)
+                x->careful = 0; /* what the fresh one had left is through */
         size_up(x, b->nids, claimed);
         see_the_end(x, b, pg_rows(r, lock) == 1 ? claimed : 0, c.wave_no);
         metric_add(METRIC_CLAIMS, (double)claimed, "claimed", NULL);

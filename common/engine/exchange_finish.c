@@ -10,10 +10,11 @@
 #include "engine/look.h"
 
 /*
- * TRIED: of each wave so many are lined up side by side while waves are met of which nothing is known. FEW, FIFTHS: see
- * exchange_holds_few. PUT_OFF_MS: so long at most a finish waits.
+ * While waves are met of which nothing is known: TRIED: of each so many are lined up side by side; WARY: so many of all of them
+ * are in hand at most, since what is not tried goes back. FEW, FIFTHS: see exchange_holds_few. PUT_OFF_MS: so long at most
+ * a finish waits.
  */
-enum { TRIED = 2 * PACE_KNOWN_AFTER, FEW = 100, FIFTHS = 2, PUT_OFF_MS = 5 };
+enum { TRIED = 2 * PACE_KNOWN_AFTER, WARY = 20 * TRIED, FEW = 100, FIFTHS = 2, PUT_OFF_MS = 5 };
 
 /* ---- room ---- */
 
@@ -35,8 +36,12 @@ static struct broker_take to_take(struct exchange *x)
         struct room room = x->o.room(x->o.arg);
         size_t claiming = exchange_claiming(x);
         size_t want = beyond(room.jobs, claiming), least = beyond(room.idle, claiming);
-        size_t most = x->most > least ? x->most : least;
+        size_t most = x->most;
 
+        if (x->untried)
+                most = beyond(most < WARY ? most : WARY, claiming);
+        if (most < least)
+                most = least;
         return (struct broker_take){.queues = x->o.queues,
                                     .nq = x->o.nqueues,
                                     .want = want < most ? want : most,

@@ -164,3 +164,25 @@ def test_an_older_release_marks_its_worker_dead(fleet):
     completes(fleet, wave)
     was_lost(fleet, found[0]["id"])
     assert fleet.sql.value("SELECT count(*) FROM claims WHERE worker_id = %s", worker) == 0
+
+
+def test_care_ends_with_what_it_was_for(fleet):
+    """Ids of what has ended, again and again: one that knows everything answers for them, and for more each time that there are
+    some. Once it has claimed all that it was given, claims are single rows again."""
+    ended = fleet.wave_and_wait("ended", names(50))
+    ids = [m["id"] for m in fleet.migrations(ended).values()]
+    for _ in range(8):
+        fleet.redis.rpush("wavefleet:queue:default", *ids)
+        wait_until(lambda: not fleet.redis.llen("wavefleet:queue:default"), 20, "all of them looked at")
+    fleet.sql.execute("""CREATE TABLE public.noted (n bigint);
+        CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN INSERT INTO public.noted SELECT count(*) FROM made; RETURN NULL; END $$;
+        CREATE TRIGGER note AFTER INSERT ON active REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION public.note()""")
+    try:
+        wave = fleet.submit("many", names(6000), batch_size=6000)
+        completes(fleet, wave)
+        noted = fleet.sql.value("SELECT sum(n) FROM public.noted")
+    finally:
+        fleet.sql.execute("DROP TRIGGER note ON active; DROP FUNCTION public.note(); DROP TABLE public.noted")
+    print(f"{noted} of 6,000 have had a row of their own")
+    assert noted < 1000, f"{noted} of 6,000 have had a row of their own"
