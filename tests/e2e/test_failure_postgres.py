@@ -236,7 +236,7 @@ def full_disk(fleet, tmp_path):
     folder.mkdir(mode=0o755)
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m,mode=0777", "none", str(folder)],
                              stderr=subprocess.DEVNULL).returncode == 0
-    tables = ("migrations", "attempts", "migration_logs")
+    tables = ("migrations", "active", "migration_logs")
     try:
         if mounted:
             (folder / "data").mkdir()
@@ -306,7 +306,7 @@ def test_locked_tables_and_a_terminated_transaction(fleet_on, tmp_path):
     before = identities(fleet)
     locker = psycopg2.connect(fleet.place.database_url)
     with locker.cursor() as c:
-        c.execute("""LOCK TABLE wavefleet.waves, wavefleet.migrations, wavefleet.active, wavefleet.attempts,
+        c.execute("""LOCK TABLE wavefleet.waves, wavefleet.migrations, wavefleet.active, wavefleet.attempts_kept,
                      wavefleet.wave_progress IN ACCESS EXCLUSIVE MODE""")
         (tmp_path / "go").touch()
         logged(fleet, "exchange.failed", "lock")

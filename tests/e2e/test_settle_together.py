@@ -7,9 +7,9 @@ from failing import names
 
 
 def settled_twice(fleet):
-    """Transactions with more than one settlement: each leaves the rows of its attempts at a command of its own."""
+    """Transactions with more than one settlement: each leaves its rows at a command of its own."""
     return fleet.sql.value("""SELECT count(*) FROM (
-        SELECT FROM attempts WHERE outcome = 'completed' GROUP BY xmin::text HAVING count(DISTINCT cmin::text) > 1) t""")
+        SELECT FROM migrations WHERE state = 'completed' GROUP BY xmin::text HAVING count(DISTINCT cmin::text) > 1) t""")
 
 
 def projects(count, sleep_ms, fails):
