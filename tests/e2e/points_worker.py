@@ -37,11 +37,16 @@ def ids_come_with_an_end(x):
     x.ends(wave)
 
 
+def narrow(x):
+    """In a window of fewer than are worth a promise each settlement is begun while Redis is asked for what follows."""
+    return 20 if x.point == "settle_begun" else 40
+
+
 @passes("follow_sent", "settle_begun", "slots_promised", "slots_promised_ahead", variant="of brief bodies")
 def slots_pass_from_hand_to_hand(x):
     """Many at once, to ids that are in the list of the dead with those that have ended and are not settled."""
-    victim = x.victim(4, nth=2 if x.point == "settle_begun" else 30)
-    wave = x.submit(6000, batch_size=40)
+    victim = x.victim(4, nth=30)
+    wave = x.submit(6000, batch_size=narrow(x))
     x.dies(victim)
     x.worker()
     x.ends(wave)
@@ -491,8 +496,8 @@ def results_gather(x, wave):
 def a_transaction_whose_rest_is_to_come(x):
     """PostgreSQL has settled, or claimed, holds the wave and the rows, and waits for the end of the transaction."""
     env = {"WAVEFLEET_WORKER_LEASE_MS": 2000}
-    victim = x.victim(4, nth=2 if x.point == "settle_begun" else 30, act="stop", **env)
-    wave = x.submit(6000, batch_size=40)
+    victim = x.victim(4, nth=30, act="stop", **env)
+    wave = x.submit(6000, batch_size=narrow(x))
     x.passed(victim)
     x.worker(4, **env)
     goes_on_later(x, victim, wave)
