@@ -299,6 +299,7 @@ static void add_claim(struct exchange *x, struct batch *b, struct pg_tx *tx)
         if (b->fresh && b->nids >= CLAIMS_MANY)
                 lasting_claims(x->lasting);
         x->o.paces(&known, x->o.arg);
+        b->below_us = b->fresh ? 0 : known.below_us;
         claim_add(tx, b->ids, b->nids,
                   &(struct claim_by){.worker = x->o.worker,
                                      .shard = x->o.shard,

@@ -105,7 +105,7 @@ static void be_easy(struct exchange *x, size_t n)
                 x->untried = false;
 }
 
-/* Whether a fresh claim would have claimed it as well. */
+/* Whether a fresh claim would have claimed it as well. below_us: what counted as short; 0: nothing. */
 static bool nothing_special(const struct claim_row *row, int64_t below_us)
 {
         return row->claimed && !row->job.poll && row->body_us >= 0 && row->body_us < below_us &&
@@ -156,7 +156,6 @@ static void read_claimed(struct exchange *x, struct batch *b, const struct pg_re
         char shut[QUEUE_NAME_MAX + 1] = "";
         struct claim_cursor c;
         struct claim_row row;
-        struct pace_known known;
         size_t claimed = 0, usual = 0;
 
         if (!b->fresh && !claim_alive(r, lock, claim)) {
@@ -164,7 +163,6 @@ static void read_claimed(struct exchange *x, struct batch *b, const struct pg_re
                 return;
         }
         FAULT_POINT(claim_committed);
-        x->o.paces(&known, x->o.arg);
         for (claim_first(&c, r, lock, claim); claim_next(&c, &row);) {
                 if (c.entered) {
                         after_facts(&b->after, &c.facts);
@@ -174,7 +172,7 @@ static void read_claimed(struct exchange *x, struct batch *b, const struct pg_re
                 if (row.shut && c.lock_row >= 0 && strcmp(shut, c.facts.queue) != 0)
                         x->o.on_shut(memcpy(shut, c.facts.queue, sizeof(shut)), x->o.arg);
                 claimed += row.claimed;
-                usual += nothing_special(&row, known.below_us);
+                usual += nothing_special(&row, b->below_us);
                 x->untried |= !row.claimed && row.delivery.end == END_PENDING && row.body_us < 0;
                 if (!row.claimed)
                         after_add(&b->after, &row.delivery);

@@ -32,9 +32,10 @@ struct batch {
         bool completed; /* all of its outcomes are `completed`, and are settled by settle_completed */
         bool judged_later; /* of outcomes: whether a wave is to be judged is not asked right behind it */
         bool passes; /* its claims may be in slots that its outcomes free: these are told to claim_lock_many */
-        bool fresh; /* the claim is claim_fresh or claim_many, which leave ids for claim */
-        bool notes; /* its last statement is claim_note */
-        bool asked; /* what follows what it claims has been asked for */
+        bool fresh;       /* the claim is claim_fresh or claim_many, which leave ids for claim */
+        int64_t below_us; /* a mean below that is short for this claim; fresh: 0 */
+        bool notes;       /* its last statement is claim_note */
+        bool asked;       /* what follows what it claims has been asked for */
         struct promise promise;
         struct pg_tx *part; /* its transaction, which waits for claims that follow, or for outcomes */
         bool done;          /* its transaction was answered */

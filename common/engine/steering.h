@@ -20,7 +20,7 @@ struct steering {                           /* texts live in the arena of whoeve
         size_t ndepends_on;
 };
 
-/* Whether anything is set that workers of protocol 1 do not know. */
+/* Whether anything is set. */
 bool steering_any(const struct steering *s);
 
 /* A point in time, with its zone; null: none (*out NULL). Mistakes go into m. */

@@ -105,8 +105,8 @@ def check_attempts(sql, wave_no):
             OR (m.state = 'completed' AND count(*) FILTER (WHERE a.outcome::text = 'completed') < 1)
         LIMIT 5""", wave_no)
     assert not wrong, f"attempts do not tell each number once: {wrong}"
-    for table in ("active", "under_way"):       # the second one has come with 0.9.0
-        left = sql.value(f"SELECT count(*) FROM {table} WHERE wave_no = %s", wave_no) if has_table(sql, table) else 0
+    for table in ("active", "under_way"):
+        left = sql.value(f"SELECT count(*) FROM {table} WHERE wave_no = %s", wave_no)
         assert left == 0, f"{left} rows of an ended wave are still in {table}"
 
 
@@ -122,10 +122,6 @@ def check_witness(sql, wave_no, restarts):
         WHERE wave_no = %s AND became = ANY(%s) GROUP BY id HAVING count(*) > %s LIMIT 3""",
                      wave_no, list(SETTLED), 1 + restarts)
     assert not twice, f"settled more than once: {twice}"
-
-
-def has_table(sql, name):
-    return sql.value("SELECT to_regclass(%s) IS NOT NULL", "wavefleet." + name)
 
 
 def residue(redis, sql, wave_id):

@@ -184,5 +184,4 @@ def test_care_ends_with_what_it_was_for(fleet):
         noted = fleet.sql.value("SELECT sum(n) FROM public.noted")
     finally:
         fleet.sql.execute("DROP TRIGGER note ON active; DROP FUNCTION public.note(); DROP TABLE public.noted")
-    print(f"{noted} of 6,000 have had a row of their own")
     assert noted < 1000, f"{noted} of 6,000 have had a row of their own"

@@ -11,7 +11,7 @@ import previous
 from held import held
 from invariants import snapshot
 from test_failures import assert_no_two_lived_at_once
-from wavefleet import HERE, SLOW, assert_problem, wait_until
+from wavefleet import HERE, SLOW, wait_until
 
 PYTHON = "/usr/bin/python3"
 GRACE_S = 1
