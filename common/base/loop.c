@@ -1,10 +1,16 @@
-/* loop.c - libevent behind a few calls. */
+/*
+ * loop.c - libevent behind a few calls. Timers are a heap of our own behind one timerfd, which is set only where one
+ * is due earlier than all before: libevent sets its own anew in each turn, and most timers are started to be stopped.
+ */
 #include "base/loop.h"
 
 #include <assert.h>
 #include <event2/event.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/list.h"
@@ -12,12 +18,24 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 
+#define IDLE SIZE_MAX
+
+#define NEVER_MS (INT64_MAX / 4000000) /* 73 years */
+
 enum { WATCH_MS = 1000, WATCH_LATE_MS = 100 };
 
 struct loop {
         struct event_base *base;
         bool stopped;
-        struct list timers;   /* loop_timer.link */
+        struct list timers; /* loop_timer.link: all there are */
+        size_t ntimers;
+        struct loop_timer **heap; /* those that run, the next one first; room for all */
+        size_t nheap, cap;
+        int alarm;         /* timerfd */
+        int64_t alarm_ns;  /* what it is set to; INT64_MAX: not set */
+        int64_t passed_ns; /* timers due by then are being called, or have been */
+        bool passing;
+        struct event *ring;   /* the alarm, or a timer that is due at once */
         struct list signals;  /* loop_signal.link */
         struct list deferred; /* deferred.link */
         struct event *defer;  /* made active by loop_defer() */
@@ -27,7 +45,9 @@ struct loop {
 
 struct loop_timer {
         struct list link;
-        struct event *event; /* NULL once the loop is gone */
+        struct loop *loop; /* NULL once it is gone */
+        size_t at;         /* in the heap; IDLE: it does not run */
+        int64_t due_ns;
         loop_fn fn;
         void *arg;
         int64_t every_ms; /* 0: once */
@@ -56,13 +76,6 @@ static void die_libevent(int code)
 {
         log_error("libevent.fatal", LI("code", code));
         abort();
-}
-
-static struct timeval to_timeval(int64_t ms)
-{
-        if (ms < 0)
-                ms = 0;
-        return (struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
 }
 
 /* ---- deferred calls ---- */
@@ -114,6 +127,8 @@ static void let_buffers_fail(void)
 static void let_buffers_fail(void) {}
 #endif
 
+static void on_ring(evutil_socket_t fd, short what, void *arg);
+
 struct loop *loop_new(void)
 {
         let_buffers_fail();
@@ -121,9 +136,7 @@ struct loop *loop_new(void)
         event_set_fatal_callback(die_libevent);
         struct event_config *config = event_config_new();
         assert(config);
-        /* Without the cached time, a timer started late in a slow callback is not early. */
-        const int flags = EVENT_BASE_FLAG_PRECISE_TIMER | EVENT_BASE_FLAG_NO_CACHE_TIME;
-        event_config_set_flag(config, flags);
+        event_config_set_flag(config, EVENT_BASE_FLAG_NO_CACHE_TIME);
         struct loop *l = xcalloc(1, sizeof(*l));
         l->base = event_base_new_with_config(config);
         event_config_free(config);
@@ -132,7 +145,11 @@ struct loop *loop_new(void)
         list_init(&l->signals);
         list_init(&l->deferred);
         l->defer = event_new(l->base, -1, 0, on_deferred, l);
-        assert(l->defer);
+        l->alarm = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+        l->alarm_ns = INT64_MAX;
+        l->ring = event_new(l->base, l->alarm, EV_READ | EV_PERSIST | EV_ET, on_ring, l);
+        assert(l->defer && l->alarm >= 0 && l->ring);
+        event_add(l->ring, NULL);
         return l;
 }
 
@@ -141,8 +158,8 @@ static void free_events(struct loop *l)
         struct list *at;
         while ((at = list_pop_front(&l->timers))) {
                 struct loop_timer *t = CONTAINER_OF(at, struct loop_timer, link);
-                event_free(t->event);
-                t->event = NULL;
+                t->loop = NULL;
+                t->at = IDLE;
         }
         while ((at = list_pop_front(&l->signals))) {
                 struct signal_watch *s = CONTAINER_OF(at, struct signal_watch, link);
@@ -152,6 +169,7 @@ static void free_events(struct loop *l)
         while ((at = list_pop_front(&l->deferred)))
                 free(CONTAINER_OF(at, struct deferred, link));
         event_free(l->defer);
+        event_free(l->ring);
 }
 
 void loop_free(struct loop *l)
@@ -161,6 +179,8 @@ void loop_free(struct loop *l)
         loop_timer_free(l->watch);
         free_events(l);
         event_base_free(l->base);
+        close(l->alarm);
+        free(l->heap);
         free(l);
 }
 
@@ -191,55 +211,119 @@ void loop_stop(struct loop *l)
         event_base_loopbreak(l->base);
 }
 
-static void on_turn_over(evutil_socket_t fd, short what, void *arg)
-{
-        (void)fd;
-        (void)what;
-        (void)arg;
-}
-
-void loop_turn(struct loop *l, int64_t wait_ms)
-{
-        if (wait_ms <= 0) {
-                event_base_loop(l->base, EVLOOP_NONBLOCK);
-        } else {
-                struct event *limit = event_new(l->base, -1, 0, on_turn_over, NULL);
-                struct timeval tv = to_timeval(wait_ms);
-                assert(limit);
-                event_add(limit, &tv);
-                event_base_loop(l->base, EVLOOP_ONCE);
-                event_free(limit);
-        }
-}
-
 /* ---- timers ---- */
 
-static void timer_add(struct loop_timer *t, int64_t ms)
+static int64_t now_ns(void)
 {
-        if (!t->event)
-                return;
-        struct timeval tv = to_timeval(ms);
-        event_add(t->event, &tv);
+        struct timespec now;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-/* fn may free the timer: nothing of it is touched afterwards. */
-static void on_timer(evutil_socket_t fd, short what, void *arg)
+static void put(struct loop *l, size_t at, struct loop_timer *t)
+{
+        l->heap[at] = t;
+        t->at = at;
+}
+
+/* Puts it where it belongs, from the free place `at` upwards. */
+static void rise(struct loop *l, size_t at, struct loop_timer *t)
+{
+        while (at > 0 && l->heap[(at - 1) / 2]->due_ns > t->due_ns) {
+                put(l, at, l->heap[(at - 1) / 2]);
+                at = (at - 1) / 2;
+        }
+        put(l, at, t);
+}
+
+static void sink(struct loop *l, size_t at, struct loop_timer *t)
+{
+        for (size_t child; (child = 2 * at + 1) < l->nheap; at = child) {
+                if (child + 1 < l->nheap && l->heap[child + 1]->due_ns < l->heap[child]->due_ns)
+                        child++;
+                if (l->heap[child]->due_ns >= t->due_ns)
+                        break;
+                put(l, at, l->heap[child]);
+        }
+        put(l, at, t);
+}
+
+static void heap_remove(struct loop_timer *t)
+{
+        struct loop *l = t->loop;
+        size_t at = t->at;
+        if (at == IDLE)
+                return;
+        t->at = IDLE;
+        struct loop_timer *last = l->heap[--l->nheap];
+        if (last == t)
+                return;
+        if (last->due_ns < t->due_ns)
+                rise(l, at, last);
+        else
+                sink(l, at, last);
+}
+
+static void set_alarm(struct loop *l, int64_t due_ns)
+{
+        if (due_ns >= l->alarm_ns)
+                return;
+        l->alarm_ns = due_ns;
+        struct itimerspec at = {
+                .it_value = {.tv_sec = due_ns / 1000000000, .tv_nsec = due_ns % 1000000000}};
+        timerfd_settime(l->alarm, TFD_TIMER_ABSTIME, &at, NULL);
+}
+
+/* What is due at once is called in this turn of the loop; what a timer starts so, in the next. */
+static void timer_add(struct loop_timer *t, int64_t ms)
+{
+        struct loop *l = t->loop;
+        if (!l)
+                return;
+        heap_remove(t);
+        if (ms > NEVER_MS)
+                ms = NEVER_MS;
+        t->due_ns = now_ns() + (ms > 0 ? ms * 1000000 : 0);
+        if (t->due_ns <= l->passed_ns)
+                t->due_ns = l->passed_ns + 1;
+        rise(l, l->nheap++, t);
+        if (ms > 0 || l->passing)
+                set_alarm(l, t->due_ns);
+        else
+                event_active(l->ring, EV_READ, 0);
+}
+
+/* A timer's function may free it: nothing of it is touched afterwards. */
+static void on_ring(evutil_socket_t fd, short what, void *arg)
 {
         (void)fd;
         (void)what;
-        struct loop_timer *t = arg;
-        if (t->every_ms)
-                timer_add(t, t->every_ms);
-        t->fn(t->arg);
+        struct loop *l = arg;
+        l->passed_ns = now_ns();
+        if (l->alarm_ns <= l->passed_ns)
+                l->alarm_ns = INT64_MAX;
+        l->passing = true;
+        while (l->nheap && l->heap[0]->due_ns <= l->passed_ns) {
+                struct loop_timer *t = l->heap[0];
+                heap_remove(t);
+                if (t->every_ms)
+                        timer_add(t, t->every_ms);
+                t->fn(t->arg);
+        }
+        l->passing = false;
+        if (l->nheap)
+                set_alarm(l, l->heap[0]->due_ns);
 }
 
 struct loop_timer *loop_timer_new(struct loop *l, loop_fn fn, void *arg)
 {
         struct loop_timer *t = xmalloc(sizeof(*t));
-        *t = (struct loop_timer){.fn = fn, .arg = arg};
-        t->event = event_new(l->base, -1, 0, on_timer, t);
-        assert(t->event);
+        *t = (struct loop_timer){.loop = l, .at = IDLE, .fn = fn, .arg = arg};
         list_push_back(&l->timers, &t->link);
+        if (++l->ntimers > l->cap) {
+                l->cap = l->cap ? l->cap * 2 : 16;
+                l->heap = xreallocarray(l->heap, l->cap, sizeof(struct loop_timer *));
+        }
         return t;
 }
 
@@ -247,9 +331,10 @@ void loop_timer_free(struct loop_timer *t)
 {
         if (!t)
                 return;
-        if (t->event) {
+        if (t->loop) {
+                heap_remove(t);
                 list_remove(&t->link);
-                event_free(t->event);
+                t->loop->ntimers--;
         }
         free(t);
 }
@@ -270,8 +355,29 @@ void loop_timer_every(struct loop_timer *t, int64_t every_ms)
 void loop_timer_stop(struct loop_timer *t)
 {
         t->every_ms = 0;
-        if (t->event)
-                event_del(t->event);
+        if (t->loop)
+                heap_remove(t);
+}
+
+/* ---- one turn ---- */
+
+static void on_turn_over(void *arg)
+{
+        (void)arg;
+}
+
+void loop_turn(struct loop *l, int64_t wait_ms)
+{
+        if (wait_ms <= 0) {
+                event_base_loop(l->base, EVLOOP_NONBLOCK);
+        } else {
+                struct loop_timer *limit = loop_timer_new(l, on_turn_over, NULL);
+                loop_timer_start(limit, wait_ms);
+                l->alarm_ns = INT64_MAX; /* one for a timer that was stopped would end this turn */
+                set_alarm(l, l->heap[0]->due_ns);
+                event_base_loop(l->base, EVLOOP_ONCE);
+                loop_timer_free(limit);
+        }
 }
 
 /* ---- signals ---- */

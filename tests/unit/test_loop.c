@@ -12,6 +12,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "base/rand.h"
 
 static struct loop *loop;
 static char trace[64];
@@ -160,6 +161,124 @@ START_TEST(a_timer_started_late_in_a_slow_callback_is_not_early)
 }
 END_TEST
 
+/* ---- the order of many ---- */
+
+enum { MANY = 300 };
+static struct numbered {
+        struct loop_timer *timer;
+        int64_t due_ms; /* -1: it does not run */
+} many[MANY];
+static int64_t rang_ms; /* when the last one that rang was due */
+static unsigned rang;
+
+static void on_numbered(void *arg)
+{
+        struct numbered *n = arg;
+        ck_assert_int_ge(n->due_ms, 0);
+        ck_assert_int_ge(n->due_ms, rang_ms - 1); /* which was read a moment before */
+        ck_assert_int_ge(clock_mono_ms(), n->due_ms);
+        rang_ms = n->due_ms;
+        n->due_ms = -1;
+        rang++;
+}
+
+static void start_numbered(struct numbered *n)
+{
+        int64_t ms = rand_below(40);
+        n->due_ms = clock_mono_ms() + ms;
+        loop_timer_start(n->timer, ms);
+}
+
+START_TEST(many_timers_ring_in_their_order)
+{
+        unsigned running = 0;
+        rand_init();
+        for (int i = 0; i < MANY; i++) {
+                many[i].timer = loop_timer_new(loop, on_numbered, &many[i]);
+                start_numbered(&many[i]);
+        }
+        for (int i = 0; i < MANY; i++) {
+                struct numbered *n = &many[rand_below(MANY)];
+                if (i % 3 == 0) {
+                        loop_timer_stop(n->timer);
+                        n->due_ms = -1;
+                } else {
+                        start_numbered(n);
+                }
+        }
+        for (int i = 0; i < MANY; i++)
+                running += many[i].due_ms >= 0;
+        int64_t end_ms = clock_mono_ms() + 20000;
+        while (rang < running && clock_mono_ms() < end_ms)
+                loop_turn(loop, 20);
+        loop_turn(loop, 5);
+        ck_assert_uint_eq(rang, running);
+        for (int i = 0; i < MANY; i++)
+                loop_timer_free(many[i].timer);
+}
+END_TEST
+
+static struct loop_timer *other;
+
+static void free_other(void *arg)
+{
+        note(arg);
+        loop_timer_free(take(other));
+}
+
+START_TEST(one_that_is_due_may_be_freed_by_another)
+{
+        struct loop_timer *t = loop_timer_new(loop, free_other, A);
+        other = loop_timer_new(loop, note, B);
+        loop_timer_start(t, 1);
+        loop_timer_start(other, 2);
+        clock_sleep_ms(5);
+        loop_turn(loop, 0);
+        loop_turn(loop, 5);
+        ck_assert_str_eq(trace, "a");
+        loop_timer_free(t);
+}
+END_TEST
+
+static void start_other(void *arg)
+{
+        note(arg);
+        loop_timer_start(other, 0);
+}
+
+/* Started from elsewhere it rings in the same turn, by a timer in the next: what is readable comes in between. */
+START_TEST(one_that_is_due_at_once)
+{
+        other = loop_timer_new(loop, note, B);
+        loop_defer(loop, start_other, A);
+        loop_turn(loop, 0);
+        ck_assert_str_eq(trace, "ab");
+        loop_timer_free(other);
+
+        other = loop_timer_new(loop, start_other, C);
+        loop_timer_start(other, 0);
+        for (int i = 0; i < 3; i++)
+                loop_turn(loop, 1000);
+        ck_assert_str_eq(trace, "abccc");
+        loop_timer_free(take(other));
+}
+END_TEST
+
+START_TEST(one_that_was_stopped_ends_no_turn)
+{
+        struct loop_timer *t = loop_timer_new(loop, note, A);
+        loop_timer_start(t, 2);
+        loop_timer_stop(t);
+        int64_t before = clock_mono_ms();
+        loop_turn(loop, 30);
+        ck_assert_int_ge(clock_mono_ms() - before, 29);
+        loop_timer_start(t, INT64_MAX);
+        loop_turn(loop, 5);
+        ck_assert_str_eq(trace, "");
+        loop_timer_free(t);
+}
+END_TEST
+
 START_TEST(a_stop_before_the_run_counts)
 {
         loop_stop(loop);
@@ -283,6 +402,10 @@ int main(void)
         tcase_add_test(t, a_start_replaces_the_last_and_stop_stops);
         tcase_add_test(t, a_repeating_timer_may_free_itself);
         tcase_add_test(t, a_timer_started_late_in_a_slow_callback_is_not_early);
+        tcase_add_test(t, many_timers_ring_in_their_order);
+        tcase_add_test(t, one_that_is_due_may_be_freed_by_another);
+        tcase_add_test(t, one_that_is_due_at_once);
+        tcase_add_test(t, one_that_was_stopped_ends_no_turn);
         tcase_add_test(t, a_stop_before_the_run_counts);
         tcase_add_test(t, signals);
         tcase_add_test(t, a_turn_waits_no_longer_than_told);
