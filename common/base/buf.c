@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/decimal.h"
 #include "base/mem.h"
 
 enum { SMALLEST = 64, KEEP_BYTES = 64 * 1024 };
@@ -118,15 +119,9 @@ void buf_addv(struct buf *b, const char *fmt, va_list ap)
 
 void buf_addi(struct buf *b, long long v)
 {
-        char digits[24];
-        char *at = digits + sizeof(digits);
-        unsigned long long rest = v < 0 ? 0ULL - (unsigned long long)v : (unsigned long long)v;
-        do
-                *--at = (char)('0' + rest % 10);
-        while (rest /= 10);
-        if (v < 0)
-                *--at = '-';
-        buf_add(b, at, (size_t)(digits + sizeof(digits) - at));
+        char digits[DECIMAL_SIZE], *end = digits + sizeof(digits);
+        char *at = decimal_before(end, v);
+        buf_add(b, at, (size_t)(end - at));
 }
 
 void buf_addd(struct buf *b, double v)

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "base/decimal.h"
 #include "base/mem.h"
 
 enum { CMD_MAX_BYTES = 4 << 20 };
@@ -36,15 +37,8 @@ void cmd_str(struct cmd *c, const char *s)
 
 void cmd_int(struct cmd *c, int64_t n)
 {
-        char digits[24];
-        char *end = digits + sizeof(digits), *at = end;
-        uint64_t left = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
-        do {
-                *--at = (char)('0' + left % 10);
-                left /= 10;
-        } while (left);
-        if (n < 0)
-                *--at = '-';
+        char digits[DECIMAL_SIZE], *end = digits + sizeof(digits);
+        char *at = decimal_before(end, n);
         cmd_mem(c, at, (size_t)(end - at));
 }
 

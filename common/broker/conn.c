@@ -3,6 +3,7 @@
  * whatever happened. Callbacks may free the connection: `busy` counts how deep we are in them, and
  * the memory goes when the last has returned. Commands gather in `said`, and are written when the callbacks that
  * are due have returned; only what the kernel does not take at once waits in the bufferevent for the loop to turn.
+ * Answers are read without it: it would ask first how much there is.
  */
 #include "broker/conn.h"
 
@@ -24,6 +25,7 @@
 #include <unistd.h>
 
 #include "base/backoff.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/log.h"
@@ -32,7 +34,13 @@
 #include "base/rand.h"
 #include "broker/resolve.h"
 
-enum { STEADY_MS = 1000, SECOND_LOOK_MS = 20, REASON_SIZE = 256, WRITE_MAX = 256 << 10 };
+enum {
+        STEADY_MS = 1000,
+        SECOND_LOOK_MS = 20,
+        REASON_SIZE = 256,
+        READ_MAX = 64 << 10,
+        WRITE_MAX = 256 << 10
+};
 
 enum conn_state { CONN_WAITING, CONN_RESOLVING, CONN_CONNECTING, CONN_GREETING, CONN_OPEN };
 
@@ -53,7 +61,8 @@ struct conn {
         struct resolve *resolve;
         struct addrinfo *found, *next; /* addresses, and the one to try next */
         struct bufferevent *bev;
-        struct evbuffer *said;
+        struct event *readable; /* while bev is connected */
+        struct buf said;
         struct event *tell; /* said is to be written */
         redisReader *reader;
         struct list pending; /* request.link, oldest first */
@@ -85,7 +94,7 @@ static void leave(struct conn *c)
         loop_timer_free(c->retry);
         loop_timer_free(c->watch);
         event_free(c->tell);
-        evbuffer_free(c->said);
+        buf_fini(&c->said);
         free(c);
 }
 
@@ -145,10 +154,11 @@ static void on_watch(void *arg)
 static void close_socket(struct conn *c)
 {
         event_del(c->tell);
-        evbuffer_drain(c->said, evbuffer_get_length(c->said));
+        buf_reset(&c->said);
+        if (c->readable)
+                event_free(take(c->readable));
         if (c->bev)
-                bufferevent_free(c->bev);
-        c->bev = NULL;
+                bufferevent_free(take(c->bev));
 }
 
 static void close_transport(struct conn *c)
@@ -328,20 +338,41 @@ static void read_replies(struct conn *c)
         }
 }
 
-static void on_readable(struct bufferevent *bev, void *arg)
+static void broken_off(struct conn *c, int code)
+{
+        attempt_failed(c, code ? evutil_socket_error_to_string(code) : "broken off");
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
         struct conn *c = arg;
-        struct evbuffer *in = bufferevent_get_input(bev);
-        c->heard_ms = clock_mono_ms();
-        c->second_look = false;
-        while (evbuffer_get_length(in) > 0) {
-                size_t len = evbuffer_get_contiguous_space(in);
-                redisReaderFeed(c->reader, (char *)evbuffer_pullup(in, (ev_ssize_t)len), len);
-                evbuffer_drain(in, len);
-        }
+        char text[READ_MAX];
+        ssize_t n = read(fd, text, sizeof(text));
+        (void)what;
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+                return;
         enter(c);
-        read_replies(c);
+        if (n < 0) {
+                broken_off(c, errno);
+        } else if (n == 0) {
+                attempt_failed(c, "closed by the server");
+        } else {
+                c->heard_ms = clock_mono_ms();
+                c->second_look = false;
+                redisReaderFeed(c->reader, text, (size_t)n);
+                read_replies(c);
+        }
         leave(c);
+}
+
+static void connected(struct conn *c)
+{
+        c->readable = event_new(loop_base(c->loop), bufferevent_getfd(c->bev), EV_READ | EV_PERSIST,
+                                on_readable, c);
+        assert(c->readable);
+        event_add(c->readable, NULL);
+        bufferevent_enable(c->bev, EV_WRITE);
+        greet(c);
 }
 
 /* ---- connecting ---- */
@@ -350,13 +381,11 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 {
         struct conn *c = arg;
         if (what & BEV_EVENT_CONNECTED) {
-                bufferevent_enable(bev, EV_READ | EV_WRITE);
-                greet(c);
+                connected(c);
         } else if (what & BEV_EVENT_EOF) {
                 attempt_failed(c, "closed by the server");
         } else {
-                int code = EVUTIL_SOCKET_ERROR();
-                attempt_failed(c, code ? evutil_socket_error_to_string(code) : "broken off");
+                broken_off(c, EVUTIL_SOCKET_ERROR());
         }
 }
 
@@ -373,16 +402,14 @@ static void connect_to(struct conn *c, const struct sockaddr *address, int len)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)); /* fails on a socket: fine */
         c->bev = bufferevent_socket_new(loop_base(c->loop), fd, BEV_OPT_CLOSE_ON_FREE);
         assert(c->bev);
-        bufferevent_setcb(c->bev, on_readable, NULL, on_event, c);
-        bufferevent_set_max_single_read(c->bev, 64 << 10);
+        bufferevent_setcb(c->bev, NULL, NULL, on_event, c);
         bufferevent_set_max_single_write(c->bev, WRITE_MAX);
         if (address->sa_family ==
             AF_UNIX) { /* at once or not at all, and libevent loses the errno */
                 if (connect(fd, address, (socklen_t)len) < 0) {
                         attempt_failed(c, strerror(errno));
                 } else {
-                        bufferevent_enable(c->bev, EV_READ | EV_WRITE);
-                        greet(c);
+                        connected(c);
                 }
         } else if (bufferevent_socket_connect(c->bev, address, len) < 0) {
                 attempt_failed(c, strerror(errno));
@@ -439,12 +466,16 @@ static void starve(struct conn *c)
 static void tell(struct conn *c)
 {
         struct evbuffer *out = bufferevent_get_output(c->bev);
+        size_t len = c->said.len < WRITE_MAX ? c->said.len : WRITE_MAX;
+        ssize_t sent = 0;
         if (c->starved)
                 return;
         if (evbuffer_get_length(out) == 0)
-                evbuffer_write_atmost(c->said, bufferevent_getfd(c->bev), WRITE_MAX);
-        if (evbuffer_get_length(c->said) > 0 && evbuffer_add_buffer(out, c->said) != 0)
+                sent = send(bufferevent_getfd(c->bev), c->said.data, len, MSG_NOSIGNAL);
+        len = sent > 0 ? (size_t)sent : 0;
+        if (len < c->said.len && evbuffer_add(out, c->said.data + len, c->said.len - len) != 0)
                 starve(c);
+        buf_reset(&c->said);
 }
 
 static void on_tell(evutil_socket_t fd, short what, void *arg)
@@ -456,7 +487,7 @@ static void on_tell(evutil_socket_t fd, short what, void *arg)
 
 void conn_flush(struct conn *c)
 {
-        if (c->bev && evbuffer_get_length(c->said) > 0)
+        if (c->bev && c->said.len > 0)
                 tell(c);
 }
 
@@ -472,9 +503,9 @@ struct conn *conn_new(struct loop *l, const struct redis_url *url, const char *n
         c->timeout_ms = timeout_ms;
         c->ev = *events;
         list_init(&c->pending);
-        c->said = evbuffer_new();
+        buf_init(&c->said, SIZE_MAX);
         c->tell = event_new(loop_base(l), -1, 0, on_tell, c);
-        assert(c->said && c->tell);
+        assert(c->tell);
         c->retry = loop_timer_new(l, start, c);
         c->watch = loop_timer_new(l, on_watch, c);
         start_retry(c);
@@ -554,8 +585,11 @@ void conn_send(struct conn *c, const struct cmd *cmd, conn_fn fn, void *arg)
 void conn_cast(struct conn *c, const struct cmd *cmd)
 {
         assert(buf_ok(&cmd->body) && cmd->argc > 0);
-        if (evbuffer_add_printf(c->said, "*%u\r\n", cmd->argc) >= 0 &&
-            evbuffer_add(c->said, cmd->body.data, cmd->body.len) == 0)
+        buf_addc(&c->said, '*');
+        buf_addi(&c->said, cmd->argc);
+        buf_add(&c->said, "\r\n", 2);
+        buf_add(&c->said, cmd->body.data, cmd->body.len);
+        if (buf_ok(&c->said))
                 event_active(c->tell, EV_WRITE, 1);
         else /* part of it may be in, so nothing more may go out */
                 starve(c);

@@ -1,24 +1,40 @@
 /* keys.c - see keys.h. */
 #include "broker/keys.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/decimal.h"
 #include "broker/broker.h"
 
-/* The widest key is the prefix, a word and a queue's name or a number: it always fits. */
+enum { NAME_MAX_USED = 96 };
+
+static char *put(char *at, const char *text, size_t most)
+{
+        size_t n = strnlen(text, most);
+        memcpy(at, text, n);
+        return at + n;
+}
+
+/* The widest key is the prefix, a word and a queue's name or a number: it always fits. A batch has dozens. */
 static struct key text_key(const char *prefix, const char *word, const char *name)
 {
         struct key k;
-        snprintf(k.s, sizeof(k.s), "%.*s%s%.96s", KEY_PREFIX_MAX, prefix, word, name);
+        char *at = put(k.s, prefix, KEY_PREFIX_MAX);
+        at = put(at, word, strlen(word));
+        *put(at, name, NAME_MAX_USED) = '\0';
         return k;
 }
 
 static struct key number_key(const char *prefix, const char *word, int64_t n, const char *end)
 {
+        char digits[DECIMAL_SIZE], *last = digits + sizeof(digits);
+        const char *first = decimal_before(last, n);
         struct key k;
-        snprintf(k.s, sizeof(k.s), "%.*s%s%" PRId64 "%s", KEY_PREFIX_MAX, prefix, word, n, end);
+        char *at = put(k.s, prefix, KEY_PREFIX_MAX);
+        at = put(at, word, strlen(word));
+        at = put(at, first, (size_t)(last - first));
+        *put(at, end, strlen(end)) = '\0';
         return k;
 }
 
