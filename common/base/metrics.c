@@ -46,13 +46,14 @@ struct histogram {
 struct series {
         struct series *next_in_slot;
         struct series *next; /* in order of first use */
+        char *values;        /* of its labels, each with its NUL */
         char *labels;        /* as printed: name="value",…; "" without */
         double value;
         struct histogram *histogram; /* NULL unless it is one */
 };
 
 static struct family {
-        struct series **slots; /* by hash of labels; NULL until the first series */
+        struct series **slots; /* by hash of values; NULL until the first series */
         struct series *first, **last;
         size_t count;
 } families[METRIC_COUNT];
@@ -87,7 +88,6 @@ static size_t label_names(const struct row *row, char space[128], const char *na
         return n;
 }
 
-/* values NULL: the series of what came too late to have its own. */
 static void format_labels(struct buf *out, const struct row *row, const char *const *values)
 {
         char space[128];
@@ -95,13 +95,13 @@ static void format_labels(struct buf *out, const struct row *row, const char *co
         size_t n = label_names(row, space, names);
         for (size_t i = 0; i < n; i++) {
                 buf_addf(out, "%s%s=\"", i ? "," : "", names[i]);
-                add_label_value(out, values && values[i] ? values[i] : "other");
+                add_label_value(out, values[i]);
                 buf_addc(out, '"');
         }
 }
 
 /* The values behind the number, which are as many as the row names, then NULL. */
-static void collect(const struct row *row, va_list ap, const char *values[LABELS_MAX])
+static size_t collect(const struct row *row, va_list ap, const char *values[LABELS_MAX])
 {
         size_t want = 0;
         if (row->labels[0])
@@ -115,36 +115,56 @@ static void collect(const struct row *row, va_list ap, const char *values[LABELS
         }
         const char *end = va_arg(ap, const char *);
         assert(!end); /* more label values than label names */
+        return want;
 }
 
 /* ---- series ---- */
 
-static size_t slot_of(const char *labels)
+static size_t slot_of(const char *const *values, size_t n)
 {
         uint32_t h = 2166136261u; /* FNV-1a */
-        for (; *labels; labels++)
-                h = (h ^ (unsigned char)*labels) * 16777619u;
+        for (size_t i = 0; i < n; i++) {
+                for (const char *c = values[i]; *c; c++)
+                        h = (h ^ (unsigned char)*c) * 16777619u;
+                h *= 16777619u;
+        }
         return h % SLOTS;
 }
 
-static struct series *find(const struct family *f, const char *labels)
+static bool has_values(const struct series *s, const char *const *values, size_t n)
 {
-        struct series *s = f->slots ? f->slots[slot_of(labels)] : NULL;
-        while (s && strcmp(s->labels, labels) != 0)
+        const char *at = s->values;
+        for (size_t i = 0; i < n; i++, at += strlen(at) + 1) {
+                if (strcmp(at, values[i]) != 0)
+                        return false;
+        }
+        return true;
+}
+
+/* Each thing that happens looks for its series: nothing is put together for it. */
+static struct series *find(const struct family *f, const char *const *values, size_t n)
+{
+        struct series *s = f->slots ? f->slots[slot_of(values, n)] : NULL;
+        while (s && !has_values(s, values, n))
                 s = s->next_in_slot;
         return s;
 }
 
-static struct series *create(enum metric_id id, const char *labels)
+static struct series *create(enum metric_id id, const char *const *values, size_t n)
 {
+        autobuf labels = BUF_INIT(SIZE_MAX), own = BUF_INIT(SIZE_MAX);
         struct family *f = &families[id];
         if (!f->slots) {
                 f->slots = xcalloc(SLOTS, sizeof(struct series *));
                 f->last = &f->first;
         }
-        struct series **slot = &f->slots[slot_of(labels)];
+        struct series **slot = &f->slots[slot_of(values, n)];
         struct series *s = xcalloc(1, sizeof(*s));
-        s->labels = xstrdup(labels);
+        format_labels(&labels, &rows[id], values);
+        for (size_t i = 0; i < n; i++)
+                buf_add(&own, values[i], strlen(values[i]) + 1);
+        s->labels = buf_take(&labels);
+        s->values = buf_take(&own);
         s->next_in_slot = *slot;
         if (rows[id].type == HISTOGRAM)
                 s->histogram = xcalloc(1, sizeof(*s->histogram));
@@ -157,19 +177,16 @@ static struct series *create(enum metric_id id, const char *labels)
 
 static struct series *series_of(enum metric_id id, va_list ap)
 {
+        static const char *const others[LABELS_MAX] = {"other", "other", "other", "other"};
         const char *values[LABELS_MAX] = {NULL};
-        collect(&rows[id], ap, values);
-        autobuf labels = BUF_INIT(SIZE_MAX);
-        format_labels(&labels, &rows[id], values);
-        struct series *s = find(&families[id], buf_str(&labels));
+        size_t n = collect(&rows[id], ap, values);
+        struct series *s = find(&families[id], values, n);
         if (s)
                 return s;
-        if (families[id].count >= SERIES_MAX) {
-                buf_reset(&labels);
-                format_labels(&labels, &rows[id], NULL);
-                s = find(&families[id], buf_str(&labels));
-        }
-        return s ? s : create(id, buf_str(&labels));
+        if (families[id].count < SERIES_MAX)
+                return create(id, values, n);
+        s = find(&families[id], others, n); /* what comes too late to have its own */
+        return s ? s : create(id, others, n);
 }
 
 void metric_add(enum metric_id id, double value, ...)
@@ -210,6 +227,7 @@ void metric_clear(enum metric_id id)
         struct family *f = &families[id];
         for (struct series *s = f->first, *next; s; s = next) {
                 next = s->next;
+                free(s->values);
                 free(s->labels);
                 free(s->histogram);
                 free(s);
@@ -260,7 +278,7 @@ static void create_unlabelled(void)
 {
         for (size_t id = 0; id < METRIC_COUNT; id++) {
                 if (rows[id].type != GAUGE && !rows[id].labels[0] && !families[id].first)
-                        create((enum metric_id)id, "");
+                        create((enum metric_id)id, NULL, 0);
         }
 }
 
