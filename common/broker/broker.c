@@ -22,6 +22,7 @@ static void on_close(const char *reason, void *arg)
         b->up = false;
         b->trouble[0] = '\0';
         loop_timer_stop(b->guard_timer);
+        events_lost(b);
         if (was_up && b->ev.on_down)
                 b->ev.on_down(b->ev.arg);
 }
@@ -43,6 +44,8 @@ struct broker *broker_new(struct loop *l, const struct broker_opts *opts,
         list_init(&b->pops);
         list_init(&b->controls);
         list_init(&b->tails);
+        buf_init(&b->news, SIZE_MAX);
+        b->linger = loop_timer_new(l, events_linger_over, b);
         b->guard_timer = loop_timer_new(l, setup_guard, b);
         b->defer_timer = loop_timer_new(l, call_run_deferred, b);
         if (redis_url_parse(opts->url, &b->url, &e) < 0) { /* the caller has not asked */
@@ -59,12 +62,15 @@ void broker_free(struct broker *b)
 {
         if (!b || b->doomed)
                 return;
+        events_say(b);
+        broker_flush(b);
         broker_enter(b);
         b->doomed = true;
         b->up = false;
         pops_orphan(b);
         controls_orphan(b);
         tails_orphan(b);
+        loop_timer_free(take(b->linger));
         loop_timer_free(take(b->guard_timer));
         loop_timer_free(take(b->defer_timer));
         conn_free(take(b->conn));
@@ -82,6 +88,7 @@ void broker_leave(struct broker *b)
         if (--b->busy > 0 || !b->doomed)
                 return;
         free(b->prefix);
+        buf_fini(&b->news);
         redis_url_fini(&b->url);
         free(b);
 }

@@ -269,7 +269,8 @@ void broker_pop_free(struct broker_pop *p);
 /* ---- events ---- */
 
 /*
- * One entry of the stream `events` (model/news.h). Nobody waits for it, and where nobody listens there is
+ * News for the stream `events` (model/news.h): it goes ahead of the next command, with what else there is, or
+ * after a few milliseconds. Nobody waits for it, and where nobody listens there is
  * no stream and nothing is kept. What could not be published, or may not have been, is made known by an
  * entry that says so, as soon as one can be.
  */

@@ -152,6 +152,7 @@ static void defer(struct call *c)
 
 void call_send(struct call *c, reply_fn fn, void *arg)
 {
+        events_say(c->b);
         c->fn = fn;
         c->arg = arg;
         if (broker_up(c->b) && buf_ok(&c->cmd.body))

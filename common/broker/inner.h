@@ -11,6 +11,7 @@
 
 #include <hiredis/hiredis.h>
 
+#include "base/buf.h"
 #include "base/list.h"
 #include "base/rand.h"
 #include "broker/broker.h"
@@ -47,6 +48,8 @@ struct broker {
         struct list controls; /* listener.link */
         struct list tails;    /* broker_tail.link */
         int64_t events_length;
+        struct buf news;           /* to be published … */
+        struct loop_timer *linger; /* … by then at the latest */
         bool unpublished; /* something that should have been published may be missing in `events` */
         unsigned turn;    /* which of several queues is taken from first */
         size_t share;     /* ids of a wave at its turn: what the last finish said */
@@ -116,6 +119,11 @@ struct done *done_new(broker_fn fn, void *arg);
 
 /* Makes known what is missing, where something is. */
 void events_make_up(struct broker *b);
+/* Publishes what is new, before anything else is said. */
+void events_say(struct broker *b);
+void events_linger_over(void *broker);
+/* The connection is gone, and with it what was to be published. */
+void events_lost(struct broker *b);
 
 /* The server is there: theirs try again now. */
 void pops_hurry(struct broker *b);
