@@ -1,0 +1,361 @@
+/*
+ * test_broker_alone.c - what a few jobs cost alone: their end by the short way of finish comes to what the long way comes
+ * to, and news go along with other commands.
+ */
+#include "broker_rig.h"
+
+/* ---- the short way ---- */
+
+static const char everything[] =
+        "local out, keys = {}, redis.call('KEYS', '*') "
+        "table.sort(keys) "
+        "for _, key in ipairs(keys) do "
+        "  local kind, v = redis.call('TYPE', key).ok, {} "
+        "  if kind == 'list' then v = redis.call('LRANGE', key, 0, -1) "
+        "  elseif kind == 'set' then v = redis.call('SMEMBERS', key) table.sort(v) "
+        "  elseif kind == 'hash' then "
+        "    for _, f in ipairs({ 'version', 'paused', 'batch_size', 'queue', 'priority', 'turn' "
+        "}) do "
+        "      v[#v + 1] = f .. '=' .. tostring(redis.call('HGET', key, f)) end "
+        "  elseif kind == 'zset' then v = redis.call('ZRANGE', key, 0, -1) "
+        "  else v = { redis.call('GET', key) } end "
+        "  out[#out + 1] = key .. ' ' .. table.concat(v, ',') "
+        "end "
+        "return table.concat(out, '; ')";
+static const char clean[] = "for _, key in ipairs(redis.call('KEYS', '*')) do "
+                            "  if not key:find('guard') then redis.call('DEL', key) end "
+                            "end";
+
+static const struct scene {
+        const char *name;
+        int32_t window, now; /* batch_size when they were taken, and when they end */
+        int64_t ids;
+        size_t taken, ended, want, least;
+        const char *before; /* a command between */
+        int32_t version, priority;
+        bool paused, is_short;
+} scenes[] = {
+        {.name = "one of one",
+         .window = 1,
+         .ids = 9,
+         .taken = 1,
+         .ended = 1,
+         .least = 1,
+         .is_short = true},
+        {.name = "one of three",
+         .window = 3,
+         .ids = 9,
+         .taken = 3,
+         .ended = 1,
+         .least = 10,
+         .is_short = true},
+        {.name = "three of three",
+         .window = 3,
+         .ids = 9,
+         .taken = 3,
+         .ended = 3,
+         .least = 3,
+         .is_short = true},
+        {.name = "eight",
+         .window = 8,
+         .ids = 99,
+         .taken = 8,
+         .ended = 8,
+         .least = 8,
+         .is_short = true},
+        {.name = "nine", .window = 9, .ids = 99, .taken = 9, .ended = 9, .least = 9},
+        {.name = "the last",
+         .window = 1,
+         .ids = 1,
+         .taken = 1,
+         .ended = 1,
+         .least = 1,
+         .is_short = true},
+        {.name = "fewer than there is room for",
+         .window = 4,
+         .ids = 5,
+         .taken = 4,
+         .ended = 3,
+         .least = 9,
+         .is_short = true},
+        {.name = "a high priority",
+         .window = 2,
+         .ids = 9,
+         .taken = 2,
+         .ended = 1,
+         .least = 5,
+         .priority = 7,
+         .is_short = true},
+        {.name = "a larger window than runners",
+         .window = 20,
+         .ids = 99,
+         .taken = 20,
+         .ended = 2,
+         .least = 1},
+        {.name = "fewer runners than slots",
+         .window = 2,
+         .ids = 9,
+         .taken = 2,
+         .ended = 2,
+         .least = 1},
+        {.name = "wants more",
+         .window = 2,
+         .ids = 9,
+         .taken = 2,
+         .ended = 2,
+         .want = 9,
+         .least = 2,
+         .is_short = true},
+        {.name = "paused",
+         .window = 1,
+         .ids = 9,
+         .taken = 1,
+         .ended = 1,
+         .least = 1,
+         .version = 2,
+         .paused = true},
+        {.name = "a newer version",
+         .window = 2,
+         .ids = 9,
+         .taken = 2,
+         .ended = 1,
+         .least = 9,
+         .version = 2},
+        {.name = "a larger window",
+         .window = 2,
+         .now = 3,
+         .ids = 9,
+         .taken = 2,
+         .ended = 1,
+         .least = 9,
+         .version = 2},
+        {.name = "an older version",
+         .window = 2,
+         .now = 3,
+         .ids = 9,
+         .taken = 2,
+         .ended = 1,
+         .least = 9,
+         .version = -1},
+        {.name = "something is lined up",
+         .window = 1,
+         .ids = 9,
+         .taken = 1,
+         .ended = 1,
+         .least = 1,
+         .before = "RPUSH wavefleet:queue:q 77"},
+        {.name = "another wave waits",
+         .window = 1,
+         .ids = 9,
+         .taken = 1,
+         .ended = 1,
+         .least = 1,
+         .before = "RPUSH wavefleet:turn:q 5"},
+        {.name = "another of high priority waits",
+         .window = 1,
+         .ids = 9,
+         .taken = 1,
+         .ended = 1,
+         .least = 1,
+         .before = "RPUSH wavefleet:turn:q:9 5"},
+        {.name = "a queue that is held",
+         .window = 1,
+         .ids = 9,
+         .taken = 1,
+         .ended = 1,
+         .least = 1,
+         .before = "SET wavefleet:target:q 0"},
+        {.name = "a short queue",
+         .window = 1,
+         .ids = 9,
+         .taken = 1,
+         .ended = 1,
+         .least = 1,
+         .before = "SET wavefleet:target:q 1",
+         .is_short = true},
+        {.name = "not in the window",
+         .window = 2,
+         .ids = 9,
+         .taken = 2,
+         .ended = 1,
+         .least = 9,
+         .before = "SREM wavefleet:wave:1:window 1",
+         .is_short = true},
+        {.name = "a full window",
+         .window = 2,
+         .ids = 9,
+         .taken = 2,
+         .ended = 1,
+         .least = 9,
+         .before = "SADD wavefleet:wave:1:window 55",
+         .is_short = true},
+        {.name = "listed twice",
+         .window = 1,
+         .ids = 9,
+         .taken = 1,
+         .ended = 1,
+         .least = 1,
+         .before = "RPUSH wavefleet:processing:7 1",
+         .is_short = true},
+        {.name = "closed",
+         .window = 1,
+         .ids = 9,
+         .taken = 1,
+         .ended = 1,
+         .least = 1,
+         .before = "DEL wavefleet:wave:1"},
+};
+
+/* Everything that Redis knows afterwards, and the ids that came. */
+static const char *play(const struct scene *s, bool long_way)
+{
+        static const char *const queues[] = {"q"};
+        struct wave_facts f[] = {wave(1, s->window),
+                                 wave(99, 1)}; /* the second is of no wave that is there */
+        struct broker_take t = {
+                .queues = queues, .nq = 1, .want = s->want ? s->want : s->least, .least = s->least};
+        struct delivery d[16];
+        rig_do("EVAL %s 0", clean);
+        f[0].version = 3;
+        f[0].priority = s->priority;
+        submit(&f[0], 1, s->ids);
+        take_ids(s->taken);
+        ck_assert_uint_eq(rig.n, s->taken);
+        for (size_t i = 0; i < s->ended; i++)
+                d[i] = (struct delivery){.id = rig.ids[i], .wave_no = 1, .end = END_SETTLED};
+        if (s->before)
+                rig_do(s->before);
+        f[0].version += s->version;
+        f[0].paused = s->paused;
+        f[0].batch_size = s->now ? s->now : s->window;
+        rig_do("CONFIG RESETSTAT");
+        OK(broker_finish(rig.b, 7, d, s->ended, f, long_way ? 2 : 1, &t, rig_ids, NULL));
+        bool was_short = !strstr(rig_text("INFO commandstats"), "cmdstat_llen");
+        ck_assert_msg(was_short == (s->is_short && !long_way), "%s: the other way", s->name);
+        return rig_text("EVAL %s 0", everything);
+}
+
+static void must_come_to_the_same(const struct scene *s)
+{
+        autofree char *by_the_long = xstrdup(play(s, true));
+        size_t n = rig.n;
+        autofree int64_t *ids = xcalloc(n + 1, sizeof(*ids));
+        if (n)
+                memcpy(ids, rig.ids, n * sizeof(*ids));
+        const char *by_the_short = play(s, false);
+        ck_assert_msg(strcmp(by_the_short, by_the_long) == 0, "%s:\n  %s\n  %s", s->name,
+                      by_the_short, by_the_long);
+        ck_assert_uint_eq(rig.n, n);
+        for (size_t i = 0; i < n; i++)
+                ck_assert_int_eq(rig.ids[i], ids[i]);
+}
+
+START_TEST(the_short_way_comes_to_the_same)
+{
+        for (size_t i = 0; i < COUNT_OF(scenes); i++)
+                must_come_to_the_same(&scenes[i]);
+}
+END_TEST
+
+/* ---- news ---- */
+
+static struct broker *publisher;
+
+static void publisher_up(void *arg UNUSED)
+{
+        rig.others++;
+}
+
+/* With a stream that somebody reads. */
+static void start_publisher(void)
+{
+        struct broker_opts opts = {.url = harness_stack_up()->redis_url,
+                                   .prefix = "wavefleet:",
+                                   .timeout_ms = RIG_TIMEOUT_MS,
+                                   .events_length = 100};
+        struct broker_events events = {.on_up = publisher_up};
+        unsigned before = rig.others;
+        rig_do("XGROUP CREATE wavefleet:events readers $ MKSTREAM");
+        publisher = broker_new(rig.loop, &opts, &events);
+        rig_until(&rig.others, before + 1);
+}
+
+static const char *published(void)
+{
+        return rig_text(
+                "EVAL %s 1 wavefleet:events",
+                "local out = {} for _, e in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do "
+                "out[#out + 1] = e[2][2] end return table.concat(out, '|')");
+}
+
+static void wait_published(const char *text)
+{
+        int64_t end_ms = clock_mono_ms() + RIG_WAIT_MS;
+        while (strcmp(published(), text) != 0) {
+                ck_assert_msg(clock_mono_ms() < end_ms, "published \"%s\", not \"%s\"", published(),
+                              text);
+                loop_turn(rig.loop, 5);
+        }
+}
+
+START_TEST(news_go_ahead_of_the_next_command)
+{
+        struct wave_facts f = wave(1, 1);
+        start_publisher();
+        broker_publish(publisher, "w1");
+        broker_publish(publisher, "m1:5.1r");
+        ck_assert_str_eq(published(), "");
+        OK(broker_finish(publisher, 7, NULL, 0, &f, 1, NULL, rig_ids, NULL));
+        ck_assert_str_eq(published(), "w1 m1:5.1r");
+        broker_publish(publisher, "w2"); /* alone: soon */
+        wait_published("w1 m1:5.1r|w2");
+        broker_free(publisher);
+}
+END_TEST
+
+START_TEST(news_of_many_are_several_entries)
+{
+        static char line[5000];
+        autofree char *want = NULL;
+        start_publisher();
+        memset(line, '1', sizeof(line) - 1);
+        line[0] = 'w';
+        broker_publish(publisher, "w1");
+        broker_publish(publisher, line);
+        broker_publish(publisher, "w2");
+        want = xasprintf("w1|%s|w2", line);
+        wait_published(want);
+        broker_free(publisher);
+}
+END_TEST
+
+START_TEST(the_last_news_are_told)
+{
+        start_publisher();
+        broker_publish(publisher, "k7l");
+        broker_free(publisher);
+        wait_published("k7l");
+}
+END_TEST
+
+/* Somebody is told that something may be missing. */
+START_TEST(news_that_go_with_the_connection_are_missed)
+{
+        start_publisher();
+        broker_publish(publisher, "w1");
+        rig_do("CLIENT KILL TYPE normal SKIPME yes");
+        wait_published("r");
+        broker_publish(publisher, "w2");
+        wait_published("r|w2");
+        broker_free(publisher);
+}
+END_TEST
+
+int main(void)
+{
+        const TTest *const tests[] = {the_short_way_comes_to_the_same,
+                                      news_go_ahead_of_the_next_command,
+                                      news_of_many_are_several_entries, the_last_news_are_told,
+                                      news_that_go_with_the_connection_are_missed};
+        return rig_main("broker alone", tests, COUNT_OF(tests));
+}
