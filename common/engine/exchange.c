@@ -28,9 +28,10 @@
 
 /*
  * GATHER_MS: outcomes wait so long at most, unless they are GATHERED, for those of brief bodies that are under way.
+ * PATIENT_MS: the same while runners have enough behind their jobs, of which it takes one part of SHARE.
  * PROMISE_MS: so long at most bodies run whose slots are promised.
  */
-enum { GATHER_MS = 2, GATHERED = SETTLE_MAX / 2, PROMISE_MS = 10 };
+enum { GATHER_MS = 2, GATHERED = SETTLE_MAX / 2, PATIENT_MS = 5, SHARE = 2, PROMISE_MS = 10 };
 
 static void again(void *arg)
 {
@@ -104,7 +105,7 @@ static void forget_all(struct exchange *x)
 
         while ((l = list_pop_front(&x->outcomes)))
                 item_free(CONTAINER_OF(l, struct item, link));
-        x->noutcomes = x->nbrief = 0;
+        x->noutcomes = x->nbrief = x->nshort = 0;
         after_fini(&x->put_off);
         x->whole = false;
         x->ending = 0;
@@ -220,6 +221,7 @@ int exchange_settle(struct exchange *x, const struct attempt *of, const struct o
         list_push_back(&x->outcomes, &it->link);
         x->noutcomes++;
         x->nbrief += of->brief;
+        x->nshort += item_is_short(it);
         if (of->brief && x->ending) { /* what follows was asked for when it began */
                 x->ending--;
                 return 0;
@@ -245,6 +247,8 @@ static void take_outcomes(struct exchange *x, struct batch *b)
                 x->noutcomes--;
                 b->nbrief += it->of.brief;
                 x->nbrief -= it->of.brief;
+                b->nshort += item_is_short(it);
+                x->nshort -= item_is_short(it);
                 if (it->alone)
                         break;
         }
@@ -588,19 +592,37 @@ static void end_promise(struct exchange *x)
         ask_in_advance(x, b);
 }
 
-/* What brief bodies say goes together, and with it what was claimed meanwhile: each transaction costs as much as
+/*
+ * How long what is to be said may wait for more of its kind. Brief bodies that run are over in a moment; and where no window
+ * holds anything back, nobody needs what is claimed or freed before the runners have done what they have.
+ */
+static int64_t patience_ms(const struct exchange *x, const struct room *room)
+{
+        int64_t enough_ms = room->lasts_us / SHARE / 1000;
+        bool claims = x->hungry && x->nclaims && !x->noutcomes;
+
+        if ((x->nbrief || claims) && room->brief)
+                return GATHER_MS;
+        if (x->hungry || x->nshort < x->noutcomes || follow_pending(x->follow))
+                return 0;
+        return enough_ms < PATIENT_MS ? enough_ms : PATIENT_MS;
+}
+
+/* What short bodies say goes together, and with it what was claimed meanwhile: each transaction costs as much as
  * dozens of them. */
 static bool gathers(struct exchange *x)
 {
         int64_t now = clock_mono_ms();
-        bool claims = x->hungry && x->nclaims && !x->noutcomes;
 
         if (!x->gathers_ms)
                 x->gathers_ms = now;
-        if ((x->nbrief || claims) && !x->followed && x->noutcomes < GATHERED &&
-            now - x->gathers_ms < GATHER_MS && x->o.room && x->o.room(x->o.arg).brief) {
-                loop_timer_start(x->soon, 1);
-                return true;
+        if (x->o.room && (x->noutcomes || x->nclaims) && !x->followed && x->noutcomes < GATHERED) {
+                struct room room = x->o.room(x->o.arg);
+                int64_t left_ms = x->gathers_ms + patience_ms(x, &room) - now;
+                if (left_ms > 0) {
+                        loop_timer_start(x->soon, room.brief ? 1 : left_ms);
+                        return true;
+                }
         }
         x->gathers_ms = 0;
         return false;

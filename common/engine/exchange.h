@@ -39,6 +39,7 @@ struct room {
         size_t lone;  /* as many may be claimed of waves whose bodies are not known to be short */
         size_t brief; /* bodies that take microseconds are under way */
         bool longs;   /* others are, too */
+        int64_t lasts_us; /* so long each runner goes on with what stands behind its job; 0: it had better have more */
 };
 struct exchange_opts {
         struct loop *loop;

@@ -79,7 +79,7 @@ static void read_settled(struct exchange *x, struct batch *b, const struct pg_re
                         it->fn(states[i], states[i], it->arg);
                 item_free(it);
         }
-        b->nitems = b->nbrief = 0;
+        b->nitems = b->nbrief = b->nshort = 0;
         exchange_look(x, refused, nrefused, x->o.worker);
 }
 
@@ -227,7 +227,8 @@ static void put_back(struct exchange *x, struct batch *b, const struct err *e)
         list_splice(&x->outcomes, &all);
         x->noutcomes += b->nitems;
         x->nbrief += b->nbrief;
-        b->nitems = b->nbrief = 0;
+        x->nshort += b->nshort;
+        b->nitems = b->nbrief = b->nshort = 0;
         if (!b->nids)
                 return;
         exchange_claim_first(x, b->ids, b->nids);

@@ -23,7 +23,7 @@ struct batch {
         struct exchange *x;
         unsigned generation;
         struct list items;
-        size_t nitems, nbrief;
+        size_t nitems, nbrief, nshort;
         size_t nfirst; /* so many of its items are settled first; where there are more, by a second statement */
         bool more;    /* which there is */
         int64_t *ids; /* claims */
@@ -49,6 +49,7 @@ struct exchange {
         unsigned generation; /* answers to an older identity are dropped */
         struct list outcomes;
         size_t noutcomes, nbrief;
+        size_t nshort; /* of bodies that are known to be short, for which nobody waits */
         int64_t *claims;
         size_t nclaims, claims_cap;
         size_t taking;         /* ids asked for with a finish that is under way */

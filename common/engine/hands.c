@@ -45,7 +45,7 @@ static void empty(struct map *m, bool free_values)
 void hands_clear(struct engine_worker *w)
 {
         empty(w->hands, true);
-        w->lone = w->brief = 0;
+        w->running = w->lone = w->brief = 0;
         empty(w->strangers, false);
         empty(w->stray_rows, false);
 }

@@ -63,6 +63,11 @@ void item_free(struct item *it)
         free(it);
 }
 
+bool item_is_short(const struct item *it)
+{
+        return !it->of.lone && !it->of.poll && !it->fn;
+}
+
 void item_strip(struct item *it, const char *error)
 {
         it->bare = true;

@@ -23,6 +23,8 @@ struct item {
 struct item *item_new(const struct attempt *of, const struct outcome *o, exchange_fn fn, void *arg,
                       struct err *e);
 void item_free(struct item *it);
+/* Of a body that is known to be short, and nobody waits for its answer. */
+bool item_is_short(const struct item *it);
 /* It was refused alone: `error` stands for its own, and for its JSON. Only once. */
 void item_strip(struct item *it, const char *error);
 /* At most SETTLE_MAX, in the order of their ids: neighbours stand side by side in PostgreSQL's pages, too. */

@@ -82,6 +82,11 @@ static bool is_brief(const struct pace *p, const struct mean *m)
         return is_short(p, m) && m->us < BRIEF_US;
 }
 
+int64_t pace_short_us(const struct pace *p)
+{
+        return is_short(p, &p->all) ? p->all.us : 0;
+}
+
 unsigned pace_depth(const struct pace *p)
 {
         if (!is_short(p, &p->all))

@@ -33,6 +33,8 @@ struct pace *pace_new(int64_t ahead_ms, int64_t depth_max);
 void pace_free(struct pace *p);
 /* A body has run for so long. */
 void pace_note(struct pace *p, int64_t wave_no, int64_t took_us);
+/* The mean of all where that is short; else 0. */
+int64_t pace_short_us(const struct pace *p);
 /* How many bodies, one after the other, a runner is through with within ahead_ms. */
 unsigned pace_depth(const struct pace *p);
 /* How many it had better do one after the other than wake another runner for them. */

@@ -33,6 +33,7 @@ static void on_claim(const struct claim_row *row, void *arg)
         h->wave_no = row->job.wave_no;
         h->poll = row->job.poll;
         h->state = HAND_RUNNING;
+        w->running++;
         h->since = w->checks;
         if (row->body_us >= 0)
                 pace_hear(w->pace, h->wave_no, row->body_us);
@@ -84,6 +85,16 @@ static void on_ids(const int64_t *ids, size_t n, void *arg)
                 exchange_kick(w->exchange);
 }
 
+/* A runner that is idle has use for anything at once. */
+static int64_t lasts_us(const struct engine_worker *w)
+{
+        unsigned runners = (unsigned)w->cfg->worker_concurrency;
+
+        if (w->idle || w->running <= runners)
+                return 0;
+        return (w->running - runners) * pace_short_us(w->pace) / runners;
+}
+
 static struct room ask_room(void *arg)
 {
         const struct engine_worker *w = arg;
@@ -95,7 +106,8 @@ static struct room ask_room(void *arg)
                              .idle = w->idle,
                              .lone = runners > w->lone ? runners - w->lone : 0,
                              .brief = w->brief,
-                             .longs = w->lone > 0};
+                             .longs = w->lone > 0,
+                             .lasts_us = lasts_us(w)};
 }
 
 static void paces(struct pace_known *out, void *arg)
@@ -454,6 +466,7 @@ void engine_worker_settle(struct engine_worker *w, int64_t id, int32_t attempt,
         if (!h || h->state != HAND_RUNNING || h->attempt != attempt)
                 return; /* of an identity that is gone, or ended already */
         h->state = HAND_SETTLING;
+        w->running--;
         w->lone -= h->lone;
         w->brief -= h->brief;
         if (o->took_us > 0)

@@ -67,7 +67,8 @@ struct engine_worker {
 
         struct map *hands;       /* id -> struct hand */
         unsigned idle, behind;   /* runners, and places behind their jobs, as told */
-        unsigned lone, brief;    /* hands with these marks that run */
+        unsigned running;        /* hands that run … */
+        unsigned lone, brief;    /* … with these marks */
         int64_t brief_ms;        /* clock_mono_ms() when the last brief one came to run */
         struct loop_timer *want; /* whether more ids are wanted is looked at again */
         struct pace *pace;
