@@ -38,8 +38,8 @@ struct roster {
         struct list waiting; /* parcel.link: no runner has them */
         size_t turn;         /* the place that is the next to get one behind its own */
         size_t latest;       /* the place that was given a job last */
-        bool looking;        /* the timer runs */
         struct loop_timer *look;
+        int64_t look_at_ms;     /* what it is set to; INT64_MAX: it does not run */
         struct list dead;       /* child.link: their groups are waited for */
         unsigned failed_starts; /* in a row */
         bool closed;
@@ -137,11 +137,25 @@ static struct child *find_place(struct roster *r, const struct parcel *p)
         return NULL;
 }
 
+static void look_at(struct roster *r, int64_t at_ms, int64_t now)
+{
+        if (at_ms >= r->look_at_ms)
+                return;
+        r->look_at_ms = at_ms;
+        loop_timer_start(r->look, at_ms - now);
+}
+
 static void look_soon(struct roster *r)
 {
-        if (!r->looking)
-                loop_timer_start(r->look, LOOK_MS);
-        r->looking = true;
+        int64_t now = clock_mono_ms();
+        look_at(r, now + LOOK_MS, now);
+}
+
+/* When what stands behind its body is to be looked at: while nobody is idle, not before that is a long one. */
+static int64_t look_due_ms(const struct roster *r, const struct child *c, int64_t now)
+{
+        int64_t soon = now + LOOK_MS, long_ms = c->begun_ms + r->cfg->worker_ahead_ms;
+        return r->idle_count > 0 || long_ms < soon ? soon : long_ms;
 }
 
 /* False: nobody takes it just now. */
@@ -151,8 +165,10 @@ static bool deal(struct roster *r, struct parcel *p)
         if (!c || child_give(c, p) < 0)
                 return false;
         r->latest = c->slot;
-        if (c->behind_count > 0)
-                look_soon(r);
+        if (c->behind_count > 0) {
+                int64_t now = clock_mono_ms();
+                look_at(r, look_due_ms(r, c, now), now);
+        }
         return true;
 }
 
@@ -193,16 +209,16 @@ static void recall(struct roster *r, struct child *c)
 static void on_look(void *arg)
 {
         struct roster *r = arg;
-        int64_t now = clock_mono_ms();
-        unsigned behind = 0;
-        r->looking = false;
+        int64_t now = clock_mono_ms(), next = INT64_MAX, due;
+        r->look_at_ms = INT64_MAX;
         for (size_t i = 0; i < r->count; i++) {
                 struct child *c = r->places[i];
                 if (!c || c->behind_count == 0)
                         continue;
                 if (!is_fresh(r, c, now) || (r->idle_count > 0 && now - c->begun_ms >= LOOK_MS))
                         recall(r, c);
-                behind += c->behind_count;
+                due = c->behind_count > 0 ? look_due_ms(r, c, now) : INT64_MAX;
+                next = due < next ? due : next;
         }
         deal_waiting(r);
         while (!list_empty(&r->waiting)) {
@@ -212,7 +228,8 @@ static void on_look(void *arg)
                 list_remove(&p->link);
                 hand_back(r, p);
         }
-        if (behind > 0 || !list_empty(&r->waiting))
+        look_at(r, next, now);
+        if (!list_empty(&r->waiting))
                 look_soon(r);
         roster_tell(r);
 }
@@ -315,6 +332,8 @@ static void on_change(struct child *c, void *arg)
                 list_push_front(&r->idle, &c->link);
                 r->idle_count++;
                 r->failed_starts = 0;
+                if (r->look_at_ms < INT64_MAX) /* something stands behind others */
+                        look_soon(r);
         } else if (!is_idle && c->offered) {
                 list_remove(&c->link);
                 r->idle_count--;
@@ -392,6 +411,7 @@ struct roster *roster_new(struct loop *l, const struct config *cfg, struct fence
         list_init(&r->dead);
         list_init(&r->waiting);
         r->look = loop_timer_new(l, on_look, r);
+        r->look_at_ms = INT64_MAX;
         r->places = xcalloc(r->count, sizeof(struct child *));
         r->refill = loop_timer_new(l, fill_all, r);
         r->due = loop_timer_new(l, on_due, r);

@@ -19,6 +19,7 @@
 #include "base/metrics.h"
 
 #define IDLE SIZE_MAX
+#define SECOND_NS INT64_C(1000000000)
 
 #define NEVER_MS (INT64_MAX / 4000000) /* 73 years */
 
@@ -217,7 +218,7 @@ static int64_t now_ns(void)
 {
         struct timespec now;
         clock_gettime(CLOCK_MONOTONIC, &now);
-        return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+        return now.tv_sec * SECOND_NS + now.tv_nsec;
 }
 
 static void put(struct loop *l, size_t at, struct loop_timer *t)
@@ -264,14 +265,18 @@ static void heap_remove(struct loop_timer *t)
                 sink(l, at, last);
 }
 
+/* Relative: a program whose clock is not the kernel's (faketime) rings in time all the same. */
 static void set_alarm(struct loop *l, int64_t due_ns)
 {
         if (due_ns >= l->alarm_ns)
                 return;
         l->alarm_ns = due_ns;
-        struct itimerspec at = {
-                .it_value = {.tv_sec = due_ns / 1000000000, .tv_nsec = due_ns % 1000000000}};
-        timerfd_settime(l->alarm, TFD_TIMER_ABSTIME, &at, NULL);
+        int64_t left_ns = due_ns - now_ns();
+        if (left_ns < 1)
+                left_ns = 1; /* 0 would be never */
+        struct itimerspec in = {
+                .it_value = {.tv_sec = left_ns / SECOND_NS, .tv_nsec = left_ns % SECOND_NS}};
+        timerfd_settime(l->alarm, 0, &in, NULL);
 }
 
 /* What is due at once is called in this turn of the loop; what a timer starts so, in the next. */

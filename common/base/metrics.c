@@ -88,11 +88,13 @@ static size_t label_names(const struct row *row, char space[128], const char *na
         return n;
 }
 
-static void format_labels(struct buf *out, const struct row *row, const char *const *values)
+static void format_labels(struct buf *out, const struct row *row, const char *const *values,
+                          size_t n)
 {
         char space[128];
         const char *names[LABELS_MAX];
-        size_t n = label_names(row, space, names);
+        size_t named = label_names(row, space, names);
+        assert(named == n);
         for (size_t i = 0; i < n; i++) {
                 buf_addf(out, "%s%s=\"", i ? "," : "", names[i]);
                 add_label_value(out, values[i]);
@@ -160,7 +162,7 @@ static struct series *create(enum metric_id id, const char *const *values, size_
         }
         struct series **slot = &f->slots[slot_of(values, n)];
         struct series *s = xcalloc(1, sizeof(*s));
-        format_labels(&labels, &rows[id], values);
+        format_labels(&labels, &rows[id], values, n);
         for (size_t i = 0; i < n; i++)
                 buf_add(&own, values[i], strlen(values[i]) + 1);
         s->labels = buf_take(&labels);

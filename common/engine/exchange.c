@@ -31,7 +31,7 @@
  * PATIENT_MS: the same while runners have enough behind their jobs, of which it takes one part of SHARE.
  * PROMISE_MS: so long at most bodies run whose slots are promised.
  */
-enum { GATHER_MS = 2, GATHERED = SETTLE_MAX / 2, PATIENT_MS = 5, SHARE = 2, PROMISE_MS = 10 };
+enum { GATHER_MS = 2, GATHERED = SETTLE_MAX / 2, PATIENT_MS = 10, SHARE = 1, PROMISE_MS = 10 };
 
 static void again(void *arg)
 {

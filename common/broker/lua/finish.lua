@@ -7,32 +7,63 @@
 --             how many ids belong to no wave that is known; these ids
 -- Returns what release() does, then the ids taken in one text (take).
 
--- A few jobs alone: settled, of one wave, for all of whose free slots runners are idle here, while nothing is lined up and no
--- wave waits for its turn. What follows them comes to this worker at once, as the steps below would come to, which cost
--- more than twice as much.
+-- A few jobs alone: settled, of one wave, while no other waits for its turn. Either runners are idle here for all of its free
+-- slots, and nothing is lined up: what follows comes to this worker at once. Or it goes on waiting for its turn itself, since
+-- it has more than the queue takes. As the steps below would come to, which cost up to twice as much.
 do
   local queue, demand, turn, target, wave, backlog, window, _, processing = unpack(KEYS)
-  local _, queue_count, wave_count, name, _, version, paused, batch, priority, _, _, least, sources, _, settled =
+  local _, queue_count, wave_count, name, no, version, paused, batch, priority, _, want, least, sources, _, settled =
     unpack(ARGV)
   local count, first = tonumber(settled), 20
   local last = first + (count or 0) - 1
+  local call = redis.call
+
+  local function end_all()
+    local removed = call('SREM', window, unpack(ARGV, first, last))
+    call('SREM', demand, unpack(ARGV, first, last))
+    for i = first, last do call('LREM', processing, '1', ARGV[i]) end
+    return removed
+  end
+
+  local function release(n, where)
+    local ids = n > 0 and call('LPOP', backlog, n == 1 and '1' or n)
+    if not ids then return {} end
+    call('SADD', window, unpack(ids))
+    call('SADD', demand, unpack(ids))
+    call('RPUSH', where, unpack(ids))
+    return ids
+  end
+
+  local function nobody_waits(...)
+    return call('EXISTS', turn .. ':1', turn .. ':2', turn .. ':3', turn .. ':4', turn .. ':5', turn .. ':6',
+      turn .. ':7', turn .. ':8', turn .. ':9', ...) == 0
+  end
+
   if processing and queue_count == '1' and wave_count == '1' and sources == '1' and paused == '0'
-      and count > 0 and count <= 8 and #ARGV == last + 1 then -- nothing else ends
-    local call = redis.call
+      and count > 0 and count <= 16 and #ARGV == last + 1 then -- nothing else ends
     local h = call('HMGET', wave, 'version', 'paused', 'batch_size', 'queue', 'priority', 'turn')
-    if h[1] == version and h[2] == paused and h[3] == batch and h[4] == name and h[5] == priority and not h[6]
-        and call('EXISTS', queue, turn, turn .. ':1', turn .. ':2', turn .. ':3', turn .. ':4', turn .. ':5',
-          turn .. ':6', turn .. ':7', turn .. ':8', turn .. ':9') == 0
-        and call('GET', target) ~= '0' then
+    local same = h[1] == version and h[2] == paused and h[3] == batch and h[4] == name and h[5] == priority
+    local goal = same and tonumber(call('GET', target)) or 32
+    want, least, batch = tonumber(want), tonumber(least), tonumber(batch)
+    if same and not h[6] and goal ~= 0 and nobody_waits(turn, queue) then
       local room = batch - call('SCARD', window)
-      if room + count <= tonumber(least) then
-        room = room + call('SREM', window, unpack(ARGV, first, last))
-        call('SREM', demand, unpack(ARGV, first, last))
-        for i = first, last do call('LREM', processing, '1', ARGV[i]) end
-        local ids = room > 0 and call('LPOP', backlog, room == 1 and '1' or room)
-        if not ids then return { 0 } end
-        call('SADD', window, unpack(ids))
-        call('SADD', demand, unpack(ids))
+      if room + count <= least then
+        local ids = release(room + end_all(), processing)
+        return { 0, #ids > 0 and table.concat(ids, ' ') or nil }
+      end
+    elseif same and h[6] == '0' and priority == '0' and nobody_waits() then
+      local line, length = call('LRANGE', turn, '0', '1'), call('LLEN', queue)
+      local missing = math.max(0, (goal > 0 and math.max(goal, want) or goal) - length)
+      if #line == 1 and line[1] == no and missing <= math.max(100, want)
+          and batch - call('SCARD', window) > missing and call('LLEN', backlog) > missing then
+        end_all()
+        length = length + #release(missing, queue)
+        local share = want
+        if want ~= least and length < want then
+          share = math.max(math.min(length, least), math.ceil(length * 7 / 8))
+        end
+        local ids = share > 0 and call('LPOP', queue, share) or {}
+        if #ids == 0 then return { 0 } end
         call('RPUSH', processing, unpack(ids))
         return { 0, table.concat(ids, ' ') }
       end
