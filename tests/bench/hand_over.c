@@ -61,17 +61,18 @@ int main(int argc, char **argv)
         int jobs[2], outcomes[2];
         if (argc != 5)
                 return 2;
-        long rounds = atol(argv[1]);
+        long rounds = strtol(argv[1], NULL, 10);
         if (socketpair(AF_UNIX, SOCK_STREAM, 0, jobs) < 0 || pipe(outcomes) < 0)
                 fail("socketpair");
         pid_t child = fork();
         if (child == 0) {
                 close(jobs[0]);
-                be_child(jobs[1], outcomes[1], atol(argv[2]), (size_t)atol(argv[4]));
+                be_child(jobs[1], outcomes[1], strtol(argv[2], NULL, 10),
+                         (size_t)strtol(argv[4], NULL, 10));
                 return 0;
         }
         close(jobs[1]);
-        be_parent(jobs[0], outcomes[0], rounds, (size_t)atol(argv[3]));
+        be_parent(jobs[0], outcomes[0], rounds, (size_t)strtol(argv[3], NULL, 10));
         close(jobs[0]);
         if (waitpid(child, NULL, 0) != child)
                 fail("waitpid");

@@ -100,9 +100,9 @@ def empty(make_own_fleet):
 
 
 def test_the_schema_brings_the_history_along(empty):
-    """What programs of the release before have written is told as before, to whoever could read it."""
+    """What programs of the release before the step have written is told as before, to whoever could read it."""
     fleet, sql = empty, empty.sql
-    old = previous.programs()
+    old = previous.programs(previous.BEFORE_VIEW)
     old_api = fleet.start_api(programs=old)
     old_worker = fleet.start_worker(4, programs=old)
     fleet.http = old_api.http
