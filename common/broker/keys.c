@@ -19,7 +19,7 @@ static char *put(char *at, const char *text, size_t most)
 /* The widest key is the prefix, a word and a queue's name or a number: it always fits. A batch has dozens. */
 static struct key text_key(const char *prefix, const char *word, const char *name)
 {
-        struct key k;
+        struct key k = {""};
         char *at = put(k.s, prefix, KEY_PREFIX_MAX);
         at = put(at, word, strlen(word));
         *put(at, name, NAME_MAX_USED) = '\0';
@@ -30,7 +30,7 @@ static struct key number_key(const char *prefix, const char *word, int64_t n, co
 {
         char digits[DECIMAL_SIZE], *last = digits + sizeof(digits);
         const char *first = decimal_before(last, n);
-        struct key k;
+        struct key k = {""};
         char *at = put(k.s, prefix, KEY_PREFIX_MAX);
         at = put(at, word, strlen(word));
         at = put(at, first, (size_t)(last - first));
