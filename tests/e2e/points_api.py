@@ -91,7 +91,8 @@ def one_is_restarted(x):
     wave = ended_in_error(x, 1)
     x.armed_api()
     path = f"/api/waves/{wave}/migrations/{names(1)[0]}/restart"
-    assert x.post(path) is None
+    answer = x.post(path)
+    assert answer is None, (answer.status, answer.json)
     x.dies(x.fleet.api)
     x.fleet.start_api()
     again = x.point == "act_sent" and x.post(path).status
