@@ -1,8 +1,10 @@
 /*
- * ops_events.c - publishing. What is new waits a moment for the next command, or for more of its kind, and goes ahead
- * of that, as one entry: alone it would cost both sides a turn of their loops. The stream is there only while somebody reads it (tail.c makes it, and it
- * expires): with NOMKSTREAM an entry for nobody costs one look for a key. So there is no need to know here
- * whether anybody listens, and who begins to listen misses nothing from then on.
+ * ops_events.c - publishing. What is new waits a moment for the next command, or for more of its kind, and goes
+ * ahead of that, as one entry: alone it would cost both sides a turn of their loops.
+ *
+ * The stream is there only while somebody reads it (tail.c makes it, and it expires): with NOMKSTREAM an entry for
+ * nobody costs one look for a key. So there is no need to know here whether anybody listens, and who begins to
+ * listen misses nothing from then on.
  */
 #include <string.h>
 

@@ -28,10 +28,10 @@
 
 /*
  * GATHER_MS: outcomes wait so long at most, unless they are GATHERED, for those of brief bodies that are under way.
- * PATIENT_MS: the same while runners have enough behind their jobs, of which it takes one part of SHARE.
+ * PATIENT_MS: the same for short bodies, but no longer than what still stands behind the jobs of runners lasts.
  * PROMISE_MS: so long at most bodies run whose slots are promised.
  */
-enum { GATHER_MS = 2, GATHERED = SETTLE_MAX / 2, PATIENT_MS = 10, SHARE = 1, PROMISE_MS = 10 };
+enum { GATHER_MS = 2, GATHERED = SETTLE_MAX / 2, PATIENT_MS = 10, PROMISE_MS = 10 };
 
 static void again(void *arg)
 {
@@ -594,11 +594,12 @@ static void end_promise(struct exchange *x)
 
 /*
  * How long what is to be said may wait for more of its kind. Brief bodies that run are over in a moment; and where no window
- * holds anything back, nobody needs what is claimed or freed before the runners have done what they have.
+ * holds anything back, nobody needs what is claimed or freed before the runners have done what they have: so half of that
+ * is over when it goes, and the other half is for the transaction.
  */
 static int64_t patience_ms(const struct exchange *x, const struct room *room)
 {
-        int64_t enough_ms = room->lasts_us / SHARE / 1000;
+        int64_t enough_ms = room->lasts_us / 1000;
         bool claims = x->hungry && x->nclaims && !x->noutcomes;
 
         if ((x->nbrief || claims) && room->brief)
