@@ -25,6 +25,12 @@ enum {
         BEHIND_BYTES = 64 * 1024, /* that its runner has not taken, or one of them has */
 };
 
+/* Rings at the earliest of the times that it was told. */
+struct bell {
+        struct loop_timer *timer;
+        int64_t at_ms; /* INT64_MAX: it does not run */
+};
+
 struct roster {
         struct loop *loop;
         const struct config *cfg;
@@ -38,30 +44,28 @@ struct roster {
         struct list waiting; /* parcel.link: no runner has them */
         size_t turn;         /* the place that is the next to get one behind its own */
         size_t latest;       /* the place that was given a job last */
-        struct loop_timer *look;
-        int64_t look_at_ms;     /* what it is set to; INT64_MAX: it does not run */
+        struct bell look;
         struct list dead;       /* child.link: their groups are waited for */
         unsigned failed_starts; /* in a row */
         bool closed;
         struct loop_timer *refill;
-        struct loop_timer *due;
-        int64_t due_at_ms; /* what it is set to */
+        struct bell due;
 };
 
 /* ---- what is due ---- */
 
-static void wake_at(struct roster *r, int64_t due_ms)
+static void ring_by(struct bell *b, int64_t at_ms)
 {
-        if (due_ms >= r->due_at_ms)
+        if (at_ms >= b->at_ms)
                 return;
-        r->due_at_ms = due_ms;
-        loop_timer_start(r->due, due_ms - clock_mono_ms());
+        b->at_ms = at_ms;
+        loop_timer_start(b->timer, at_ms - clock_mono_ms());
 }
 
 static bool finish_dead(struct roster *r, struct child *c)
 {
         if (!child_settled(c)) {
-                wake_at(r, c->due_ms);
+                ring_by(&r->due, c->due_ms);
                 return false;
         }
         child_free(c);
@@ -73,13 +77,13 @@ static void on_due(void *arg)
 {
         struct roster *r = arg;
         int64_t now = clock_mono_ms();
-        r->due_at_ms = INT64_MAX;
+        r->due.at_ms = INT64_MAX;
         for (size_t i = 0; i < r->count; i++) {
                 struct child *c = r->places[i];
                 if (c && c->due_ms <= now)
                         child_happens(c, CHILD_DUE, NULL);
                 if (c && c->due_ms > now)
-                        wake_at(r, c->due_ms);
+                        ring_by(&r->due, c->due_ms);
         }
         LIST_EACH(at, &r->dead)
         finish_dead(r, CONTAINER_OF(at, struct child, link));
@@ -137,18 +141,9 @@ static struct child *find_place(struct roster *r, const struct parcel *p)
         return NULL;
 }
 
-static void look_at(struct roster *r, int64_t at_ms, int64_t now)
-{
-        if (at_ms >= r->look_at_ms)
-                return;
-        r->look_at_ms = at_ms;
-        loop_timer_start(r->look, at_ms - now);
-}
-
 static void look_soon(struct roster *r)
 {
-        int64_t now = clock_mono_ms();
-        look_at(r, now + LOOK_MS, now);
+        ring_by(&r->look, clock_mono_ms() + LOOK_MS);
 }
 
 /* When what stands behind its body is to be looked at: while nobody is idle, not before that is a long one. */
@@ -165,10 +160,8 @@ static bool deal(struct roster *r, struct parcel *p)
         if (!c || child_give(c, p) < 0)
                 return false;
         r->latest = c->slot;
-        if (c->behind_count > 0) {
-                int64_t now = clock_mono_ms();
-                look_at(r, look_due_ms(r, c, now), now);
-        }
+        if (c->behind_count > 0)
+                ring_by(&r->look, look_due_ms(r, c, clock_mono_ms()));
         return true;
 }
 
@@ -210,7 +203,7 @@ static void on_look(void *arg)
 {
         struct roster *r = arg;
         int64_t now = clock_mono_ms(), next = INT64_MAX, due;
-        r->look_at_ms = INT64_MAX;
+        r->look.at_ms = INT64_MAX;
         for (size_t i = 0; i < r->count; i++) {
                 struct child *c = r->places[i];
                 if (!c || c->behind_count == 0)
@@ -228,7 +221,7 @@ static void on_look(void *arg)
                 list_remove(&p->link);
                 hand_back(r, p);
         }
-        look_at(r, next, now);
+        ring_by(&r->look, next);
         if (!list_empty(&r->waiting))
                 look_soon(r);
         roster_tell(r);
@@ -332,7 +325,7 @@ static void on_change(struct child *c, void *arg)
                 list_push_front(&r->idle, &c->link);
                 r->idle_count++;
                 r->failed_starts = 0;
-                if (r->look_at_ms < INT64_MAX) /* something stands behind others */
+                if (r->look.at_ms < INT64_MAX) /* something stands behind others */
                         look_soon(r);
         } else if (!is_idle && c->offered) {
                 list_remove(&c->link);
@@ -340,7 +333,7 @@ static void on_change(struct child *c, void *arg)
         }
         c->offered = is_idle;
         if (c->state != CHILD_DEAD)
-                wake_at(r, c->due_ms);
+                ring_by(&r->due, c->due_ms);
         if (c->state > CHILD_BUSY)
                 recall(r, c);
         deal_waiting(r);
@@ -373,7 +366,7 @@ static int fill(struct roster *r, unsigned slot)
         }
         fence_enlist(r->fence, slot, pid);
         r->places[slot] = child_new(r->loop, pid, &pipe, slot, &r->owner);
-        wake_at(r, r->places[slot]->due_ms);
+        ring_by(&r->due, r->places[slot]->due_ms);
         return 0;
 }
 
@@ -405,16 +398,14 @@ struct roster *roster_new(struct loop *l, const struct config *cfg, struct fence
                           .kill_grace_ms = cfg->worker_kill_grace_ms,
                           .recycle_jobs = cfg->worker_recycle_jobs},
                 .count = (size_t)cfg->worker_concurrency,
-                .due_at_ms = INT64_MAX,
         };
         list_init(&r->idle);
         list_init(&r->dead);
         list_init(&r->waiting);
-        r->look = loop_timer_new(l, on_look, r);
-        r->look_at_ms = INT64_MAX;
+        r->look = (struct bell){loop_timer_new(l, on_look, r), INT64_MAX};
         r->places = xcalloc(r->count, sizeof(struct child *));
         r->refill = loop_timer_new(l, fill_all, r);
-        r->due = loop_timer_new(l, on_due, r);
+        r->due = (struct bell){loop_timer_new(l, on_due, r), INT64_MAX};
         prctl(PR_SET_CHILD_SUBREAPER, 1);
         fill_all(r);
         return r;
@@ -442,8 +433,8 @@ void roster_free(struct roster *r)
         LIST_EACH(at, &r->waiting)
         parcel_free(CONTAINER_OF(at, struct parcel, link));
         loop_timer_free(r->refill);
-        loop_timer_free(r->due);
-        loop_timer_free(r->look);
+        loop_timer_free(r->due.timer);
+        loop_timer_free(r->look.timer);
         free(r->places);
         free(r);
 }

@@ -135,12 +135,8 @@ struct loop *loop_new(void)
         let_buffers_fail();
         event_set_log_callback(log_libevent);
         event_set_fatal_callback(die_libevent);
-        struct event_config *config = event_config_new();
-        assert(config);
-        event_config_set_flag(config, EVENT_BASE_FLAG_NO_CACHE_TIME);
         struct loop *l = xcalloc(1, sizeof(*l));
-        l->base = event_base_new_with_config(config);
-        event_config_free(config);
+        l->base = event_base_new();
         assert(l->base);
         list_init(&l->timers);
         list_init(&l->signals);

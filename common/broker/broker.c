@@ -45,7 +45,7 @@ struct broker *broker_new(struct loop *l, const struct broker_opts *opts,
         list_init(&b->controls);
         list_init(&b->tails);
         buf_init(&b->news, SIZE_MAX);
-        b->linger = loop_timer_new(l, events_linger_over, b);
+        b->linger = loop_timer_new(l, events_say, b);
         b->guard_timer = loop_timer_new(l, setup_guard, b);
         b->defer_timer = loop_timer_new(l, call_run_deferred, b);
         if (redis_url_parse(opts->url, &b->url, &e) < 0) { /* the caller has not asked */

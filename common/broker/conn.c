@@ -468,7 +468,7 @@ static void tell(struct conn *c)
         struct evbuffer *out = bufferevent_get_output(c->bev);
         size_t len = c->said.len < WRITE_MAX ? c->said.len : WRITE_MAX;
         ssize_t sent = 0;
-        if (c->starved)
+        if (c->starved || c->said.len == 0) /* conn_flush() was faster */
                 return;
         if (evbuffer_get_length(out) == 0)
                 sent = send(bufferevent_getfd(c->bev), c->said.data, len, MSG_NOSIGNAL);
@@ -487,7 +487,7 @@ static void on_tell(evutil_socket_t fd, short what, void *arg)
 
 void conn_flush(struct conn *c)
 {
-        if (c->bev && c->said.len > 0)
+        if (c->bev)
                 tell(c);
 }
 

@@ -120,9 +120,8 @@ struct done *done_new(broker_fn fn, void *arg);
 /* Makes known what is missing, where something is. */
 void events_make_up(struct broker *b);
 /* Publishes what is new, before anything else is said. */
-void events_say(struct broker *b);
-void events_linger_over(void *broker);
-/* The connection is gone, and with it what was to be published. */
+void events_say(void *broker);
+/* What was to be published is gone, as with the connection. */
 void events_lost(struct broker *b);
 
 /* The server is there: theirs try again now. */

@@ -49,8 +49,9 @@ static bool can_publish(struct broker *b)
         return true;
 }
 
-void events_say(struct broker *b)
+void events_say(void *broker)
 {
+        struct broker *b = broker;
         if (!b->news.len || !broker_up(b))
                 return;
         autobuf said = b->news;
@@ -58,14 +59,9 @@ void events_say(struct broker *b)
         add(b, said.data);
 }
 
-void events_linger_over(void *broker)
-{
-        events_say(broker);
-}
-
 void events_lost(struct broker *b)
 {
-        b->unpublished |= b->news.len > 0;
+        b->unpublished |= b->news.len > 0 || !buf_ok(&b->news);
         buf_reset(&b->news);
 }
 
@@ -80,10 +76,8 @@ void broker_publish(struct broker *b, const char *entry)
         else
                 loop_timer_start(b->linger, LINGER_MS);
         buf_adds(&b->news, entry);
-        if (!buf_ok(&b->news)) {
-                buf_reset(&b->news);
-                b->unpublished = true;
-        }
+        if (!buf_ok(&b->news))
+                events_lost(b);
 }
 
 void broker_publish_lines(struct broker *b, const char *entry)

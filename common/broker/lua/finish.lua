@@ -6,6 +6,7 @@
 --               their ids in that order; then ms until due of each retrying and each parked
 --             how many ids belong to no wave that is known; these ids
 -- Returns what release() does, then the ids taken in one text (take).
+-- include: queues
 
 -- A few jobs alone: settled, of one wave, while no other waits for its turn. Either runners are idle here for all of its free
 -- slots, and nothing is lined up: what follows comes to this worker at once. Or it goes on waiting for its turn itself, since
@@ -18,7 +19,7 @@ do
   local last = first + (count or 0) - 1
   local call = redis.call
 
-  local function end_all()
+  local function end_few()
     local removed = call('SREM', window, unpack(ARGV, first, last))
     call('SREM', demand, unpack(ARGV, first, last))
     for i = first, last do call('LREM', processing, '1', ARGV[i]) end
@@ -34,34 +35,26 @@ do
     return ids
   end
 
-  local function nobody_waits(...)
-    return call('EXISTS', turn .. ':1', turn .. ':2', turn .. ':3', turn .. ':4', turn .. ':5', turn .. ':6',
-      turn .. ':7', turn .. ':8', turn .. ':9', ...) == 0
-  end
-
   if processing and queue_count == '1' and wave_count == '1' and sources == '1' and paused == '0'
       and count > 0 and count <= 16 and #ARGV == last + 1 then -- nothing else ends
     local h = call('HMGET', wave, 'version', 'paused', 'batch_size', 'queue', 'priority', 'turn')
     local same = h[1] == version and h[2] == paused and h[3] == batch and h[4] == name and h[5] == priority
     local goal = same and tonumber(call('GET', target)) or 32
     want, least, batch = tonumber(want), tonumber(least), tonumber(batch)
-    if same and not h[6] and goal ~= 0 and nobody_waits(turn, queue) then
+    if same and not h[6] and goal ~= 0 and not any_waits(turn, turn, queue) then
       local room = batch - call('SCARD', window)
       if room + count <= least then
-        local ids = release(room + end_all(), processing)
+        local ids = release(room + end_few(), processing)
         return { 0, #ids > 0 and table.concat(ids, ' ') or nil }
       end
-    elseif same and h[6] == '0' and priority == '0' and nobody_waits() then
+    elseif same and h[6] == '0' and priority == '0' and not any_waits(turn) then
       local line, length = call('LRANGE', turn, '0', '1'), call('LLEN', queue)
       local missing = math.max(0, (goal > 0 and math.max(goal, want) or goal) - length)
       if #line == 1 and line[1] == no and missing <= math.max(100, want)
           and batch - call('SCARD', window) > missing and call('LLEN', backlog) > missing then
-        end_all()
+        end_few()
         length = length + #release(missing, queue)
-        local share = want
-        if want ~= least and length < want then
-          share = math.max(math.min(length, least), math.ceil(length * 7 / 8))
-        end
+        local share = want == least and want or math.min(want, may_take(length, want, least))
         local ids = share > 0 and call('LPOP', queue, share) or {}
         if #ids == 0 then return { 0 } end
         call('RPUSH', processing, unpack(ids))

@@ -7,6 +7,7 @@
 --             the ids
 -- Returns what release() does, 1 if slots were freed (0: all that ended was of queues with something lined up), then
 -- the ids taken, in one text (take).
+-- include: queues
 -- include: waves
 -- include: release
 -- include: take
@@ -17,11 +18,7 @@ for _, q in ipairs(queues) do empty[q.name] = call('LLEN', q.key) == 0 end
 
 -- Whether all that is lined up is of this wave, and no other waits for its turn.
 local function alone(w, q)
-  local t = q.turn .. ':'
-  if call('EXISTS', q.turn, t .. '1', t .. '2', t .. '3', t .. '4', t .. '5', t .. '6', t .. '7', t .. '8',
-      t .. '9') > 0 then
-    return false
-  end
+  if any_waits(q.turn, q.turn) then return false end
   local ids = call('LRANGE', q.key, '0', look - 1)
   if #ids == 0 then return true end
   if #ids == look then return false end

@@ -6,6 +6,7 @@
 --             how many, then for each:
 --             id, score, end (0 settled, 1 running, 2 parked, 3 retrying, 4 pending), ms until due
 -- Returns what release() does.
+-- include: queues
 -- include: waves
 -- include: release
 local delayed, turns, pace = KEYS[own_key], KEYS[own_key + 1], KEYS[own_key + 2]

@@ -2,6 +2,7 @@
 --   own KEYS  depth:<queue>
 --   own ARGV  open, release (lib/backlog), front (1: LPUSH), the ids (none: only opens)
 -- Returns what release() does.
+-- include: queues
 -- include: waves
 -- include: release
 -- include: backlog

@@ -2,6 +2,7 @@
 --   own KEYS  depth:<queue>
 --   own ARGV  open, release (lib/backlog), first, last
 -- Returns what release() does.
+-- include: queues
 
 -- A new wave of a few ids, while no other waits for its turn and the queue has room for all: they are lined up at once,
 -- as the steps below would come to, which cost a small wave a tenth of the time until its body begins.
@@ -10,8 +11,7 @@ do
   local _, _, _, name, _, version, paused, batch, priority, _, open, release, first, last = unpack(ARGV)
   local count = last - first + 1
   if open == '1' and release == '1' and paused == '0' and count > 0 and count <= 16 and count <= tonumber(batch)
-      and redis.call('EXISTS', wave, backlog, window, turn, turn .. ':1', turn .. ':2', turn .. ':3', turn .. ':4',
-        turn .. ':5', turn .. ':6', turn .. ':7', turn .. ':8', turn .. ':9') == 0
+      and not any_waits(turn, turn, wave, backlog, window)
       and redis.call('LLEN', queue) + count <= tonumber(redis.call('GET', target) or 32) then
     local ids = { first }
     for i = 2, count do ids[i] = string.format('%.0f', first + i - 1) end

@@ -1,6 +1,7 @@
 -- Mends a wave's window, with or without its hash; then enlists and releases.
 --   own ARGV  release (1: enlists and releases), how many to add, these ids, the ids to remove
 -- Returns what release() does.
+-- include: queues
 -- include: waves
 -- include: release
 local w = waves[1]

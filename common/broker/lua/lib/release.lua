@@ -1,6 +1,6 @@
 -- Release: the waves of a queue take turns, one id each (q.share), the highest priority first, until the queue
 -- is as long as it should be, or as one worker wants to take from it now (q.floor). A call does at most a
--- hundred moves, or as many as are wanted, and looks at a hundred waves; it says which queues it left early. Needs lib/waves. Keys of waves met in a turn list, of a queue that
+-- hundred moves, or as many as are wanted, and looks at a hundred waves; it says which queues it left early. Needs lib/queues and lib/waves. Keys of waves met in a turn list, of a queue that
 -- a wave has moved to, and of higher priorities (turn:<q>:1..9) are built here, not in KEYS.
 local moves, looks = 100, 100
 local priorities = { '9', '8', '7', '6', '5', '4', '3', '2', '1', '0' }
@@ -104,9 +104,8 @@ local function release_queue(q)
   if target > 0 and q.floor > target then target = q.floor end
   local missing = target - call('LLEN', q.key)
   local want = math.max(0, math.min(missing, moves))
-  local t, order = q.turn .. ':', { ids = 0 }
-  local higher = want > 0 and call('EXISTS', t .. '1', t .. '2', t .. '3', t .. '4', t .. '5',
-    t .. '6', t .. '7', t .. '8', t .. '9') > 0
+  local order = { ids = 0 }
+  local higher = want > 0 and any_waits(q.turn)
   for _, p in ipairs(priorities) do
     if q.new[p] or want > 0 and (higher or p == '0') then serve(q, p, order, want) end
   end

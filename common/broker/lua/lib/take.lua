@@ -1,17 +1,9 @@
--- Take: the end of a script that brings a worker new ids. Needs lib/waves and lib/release.
-
--- Who wants all that is lined up leaves an eighth, beyond the least that it must have: where waves have narrow
--- windows, others could not get any otherwise. So all come to have about the same in hand.
-local function lined_up(q, want, least)
-  local length = call('LLEN', q.key)
-  if length >= want then return length end
-  return math.max(math.min(length, least), math.ceil(length * 7 / 8))
-end
+-- Take: the end of a script that brings a worker new ids. Needs lib/queues, lib/waves and lib/release.
 
 -- How many of each of the first `sources` queues, one from each in turn.
 local function shares(want, least, sources)
   local share, length, left, found = {}, {}, want, true
-  for i = 1, sources do share[i], length[i] = 0, lined_up(queues[i], want, least) end
+  for i = 1, sources do share[i], length[i] = 0, may_take(call('LLEN', queues[i].key), want, least) end
   while left > 0 and found do
     found = false
     for i = 1, sources do
