@@ -15,12 +15,13 @@
 #include "base/rand.h"
 
 /*
- * BUSY: per cent of the time; two workers on two processors leave three to ten idle. CALM: one look alone may meet a moment
- * at which all wait for the disk.
+ * BUSY: per cent of the time; two workers on two processors leave three to ten idle. CALM: looks in a row, since one alone may
+ * meet a moment at which all wait for the disk. STALE_MS: what was seen before says nothing of now.
  */
 enum {
         FIRST_MS = 20,
         LOOK_MS = 100,
+        STALE_MS = 250,
         BUSY = 75,
         CALM = 2,
         FEWEST = 2,
@@ -41,7 +42,8 @@ struct crowd {
         unsigned first;                  /* so many are the first ones */
         struct ticks last;
         int64_t last_ms;
-        bool looked, busy;
+        bool looked;
+        unsigned calm; /* so many looks in a row; CALM, too, where nobody can know */
 };
 
 /* Those that this process may use: a container or taskset may leave fewer than there are. */
@@ -157,42 +159,61 @@ void crowd_leave(struct crowd *c)
 
 /* ---- processors ---- */
 
+/* The first look, and that which tells whether one more is calm, are soon. */
+static int64_t until_next_ms(const struct crowd *c)
+{
+        return !c->looked || (c->calm && c->calm < CALM) ? FIRST_MS : LOOK_MS;
+}
+
 /* False: it is too early for another look. */
 static bool look(struct crowd *c)
 {
         int64_t now = clock_mono_ms();
         struct ticks t = {0};
 
-        if (now - c->last_ms < (c->looked ? LOOK_MS : FIRST_MS))
+        if (now - c->last_ms < until_next_ms(c))
                 return false;
         c->looked = true;
-        c->busy = read_ticks(c->stat, &t) && t.all > c->last.all &&
-                  (t.idle - c->last.idle) * 100 <= (t.all - c->last.all) * (100 - BUSY);
+        if (!read_ticks(c->stat, &t) || t.all <= c->last.all)
+                c->calm = CALM;
+        else if ((t.idle - c->last.idle) * 100 <= (t.all - c->last.all) * (100 - BUSY))
+                c->calm = 0;
+        else
+                c->calm++;
         c->last = t;
         c->last_ms = now;
         return true;
 }
 
-bool crowd_is_full(struct crowd *c)
+static void look_anew(struct crowd *c)
+{
+        c->looked = false;
+        c->calm = read_ticks(c->stat, &c->last) ? 0 : CALM;
+        c->last_ms = clock_mono_ms();
+}
+
+enum crowding crowd_now(struct crowd *c)
 {
         if (!c || is_first(c))
-                return false;
+                return CROWD_FINE;
+        if (clock_mono_ms() - c->last_ms > STALE_MS)
+                look_anew(c);
         look(c);
-        return c->busy;
+        if (c->calm >= CALM)
+                return CROWD_FINE;
+        return c->looked ? CROWD_FULL : CROWD_UNKNOWN;
 }
 
 int64_t crowd_wait(struct crowd *c, int64_t most_ms)
 {
         int64_t slept = 0;
-        unsigned calm = 0; /* looks in a row */
 
-        while (!is_first(c) && slept < most_ms && calm < CALM) {
-                int64_t usual = c->looked ? LOOK_MS : FIRST_MS, left = most_ms - slept;
+        while (!is_first(c) && slept < most_ms && c->calm < CALM) {
+                int64_t usual = until_next_ms(c), left = most_ms - slept;
                 int64_t nap = usual < left ? usual : left;
                 clock_sleep_ms(nap);
                 slept += nap;
-                if (look(c))
-                        calm = c->busy ? 0 : calm + 1;
+                look(c);
         }
         return slept;
 }

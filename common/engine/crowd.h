@@ -26,11 +26,15 @@ void crowd_free(struct crowd *c);
 void crowd_move_up(struct crowd *c);
 /* Leaves its seat to others; from now on it is not too many. */
 void crowd_leave(struct crowd *c);
-/*
- * It has none of the first seats, and the processors have been busy since they were last looked at, for a tenth of a
- * second or more. False where nobody knows.
- */
-bool crowd_is_full(struct crowd *c);
+enum crowding {
+        CROWD_FINE,
+        /* It has none of the first seats, and nobody has asked for a while: what the processors do will be known soon. */
+        CROWD_UNKNOWN,
+        /* It has none of the first seats, and the processors are busy, or were when they were looked at before. */
+        CROWD_FULL
+};
+/* Looks at them now and then. Fine, too, where nobody can know. */
+enum crowding crowd_now(struct crowd *c);
 /*
  * Sleeps until it is not so at two looks in a row, most_ms at most; where it has one of the first seats not at all.
  * Returns how long, in milliseconds.

@@ -61,11 +61,11 @@ static struct follow *make_follow(struct exchange *x)
         return follow_new(&o);
 }
 
-static bool crowded(void *arg)
+static enum crowding crowding(void *arg)
 {
         const struct exchange *x = arg;
 
-        return x->o.crowded(x->o.arg);
+        return x->o.crowding(x->o.arg);
 }
 
 static struct rest *make_rest(struct exchange *x)
@@ -74,7 +74,7 @@ static struct rest *make_rest(struct exchange *x)
                               .broker = x->o.broker,
                               .queues = x->o.queues,
                               .nqueues = x->o.nqueues,
-                              .crowded = crowded,
+                              .crowding = crowding,
                               .on_end = exchange_rested,
                               .arg = x};
         return rest_new(&o);
@@ -167,9 +167,9 @@ size_t exchange_claiming(const struct exchange *x)
         return x->nclaims + x->taking + follow_taking(x->follow) + sent;
 }
 
-void exchange_stand_back(struct exchange *x)
+void exchange_stand_back(struct exchange *x, bool brief)
 {
-        rest_stand_back(x->rest);
+        rest_stand_back(x->rest, brief);
 }
 
 bool exchange_rests(const struct exchange *x)
@@ -293,11 +293,17 @@ static void add_settle(struct exchange *x, struct batch *b, struct pg_tx *tx)
         PG_FAULT_SENT(tx, settle_sent);
 }
 
+/* A fresh claim leaves what is of waves of which nothing is known, but for what idle runners are there for. */
+static bool goes_fresh(const struct exchange *x, size_t n)
+{
+        return !x->careful && (!x->untried || n <= x->o.room(x->o.arg).lone);
+}
+
 static void add_claim(struct exchange *x, struct batch *b, struct pg_tx *tx)
 {
         struct pace_known known;
 
-        b->fresh = !x->careful;
+        b->fresh = goes_fresh(x, b->nids);
         if (x->careful)
                 x->careful--;
         if (b->fresh && b->nids >= CLAIMS_MANY)
@@ -381,7 +387,7 @@ static void send_batch(struct exchange *x)
         size_t n = !x->apart || !b->has_settle ? claims_to_send(x) : 0;
 
         x->whole = false;
-        b->passes = b->has_settle && n >= CLAIMS_MANY && !x->careful;
+        b->passes = b->has_settle && n >= CLAIMS_MANY && goes_fresh(x, n);
         if (x->apart)
                 x->apart--;
         if (b->has_settle)
@@ -483,7 +489,7 @@ static bool can_claim_first(struct exchange *x)
         if (x->whole || x->apart || x->careful || follow_waits(x->follow))
                 return false;
         n = claims_to_send(x);
-        return n >= CLAIMS_MANY && claim_can_join(x->o.pg, n) &&
+        return n >= CLAIMS_MANY && goes_fresh(x, n) && claim_can_join(x->o.pg, n) &&
                pg_knows(x->o.pg, SQL_SETTLE_COMPLETED);
 }
 
@@ -544,7 +550,7 @@ static void send_rest(struct exchange *x)
         size_t n = claims_to_send(x);
 
         settle_more(x, b, tx);
-        if (!x->careful && claim_can_join(x->o.pg, n))
+        if (goes_fresh(x, n) && claim_can_join(x->o.pg, n))
                 add_claims(x, b, tx, n);
         else
                 x->whole = n > 0;

@@ -62,7 +62,7 @@ struct exchange_opts {
         /* How many jobs there is room for: as many ids are claimed, and taken with a finish. */
         struct room (*room)(void *arg);
         /* Whether the workers of this host are more than it has use for, and this is one of the last. */
-        bool (*crowded)(void *arg);
+        enum crowding (*crowding)(void *arg);
         /* What is known here of how long bodies take. */
         void (*paces)(struct pace_known *out, void *arg);
         void *arg;
@@ -110,8 +110,9 @@ size_t exchange_waiting(const struct exchange *x); /* outcomes not settled, wave
 /* Whether a finish of brief bodies comes, which takes what follows. */
 bool exchange_finishes_soon(const struct exchange *x);
 size_t exchange_claiming(const struct exchange *x); /* ids to be claimed, or asked for with a finish */
-/* Takes nothing for a moment where this worker is one of too many, and others take what is lined up. */
-void exchange_stand_back(struct exchange *x);
+/* Takes nothing for a moment where this worker is one of too many, or does not know that yet, and others take what is
+ * lined up (rest_stand_back). */
+void exchange_stand_back(struct exchange *x, bool brief);
 bool exchange_rests(const struct exchange *x); /* others take what is lined up: rest.h */
 
 #endif

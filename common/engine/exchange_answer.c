@@ -97,12 +97,10 @@ static void be_careful(struct exchange *x, const int64_t *left, size_t n)
         exchange_claim_first(x, left, n);
 }
 
-/* A fresh claim of so many has left none. */
-static void be_easy(struct exchange *x, size_t n)
+/* A fresh claim has left none. */
+static void be_easy(struct exchange *x)
 {
         x->caution /= 2;
-        if (n >= CLAIMS_MANY)
-                x->untried = false;
 }
 
 /* Whether a fresh claim would have claimed it as well. below_us: what counted as short; 0: nothing. */
@@ -156,7 +154,7 @@ static void read_claimed(struct exchange *x, struct batch *b, const struct pg_re
         char shut[QUEUE_NAME_MAX + 1] = "";
         struct claim_cursor c;
         struct claim_row row;
-        size_t claimed = 0, usual = 0;
+        size_t claimed = 0, usual = 0, unknown = 0;
 
         if (!b->fresh && !claim_alive(r, lock, claim)) {
                 x->o.on_dead(x->o.arg);
@@ -173,7 +171,7 @@ static void read_claimed(struct exchange *x, struct batch *b, const struct pg_re
                         x->o.on_shut(memcpy(shut, c.facts.queue, sizeof(shut)), x->o.arg);
                 claimed += row.claimed;
                 usual += nothing_special(&row, b->below_us);
-                x->untried |= !row.claimed && row.delivery.end == END_PENDING && row.body_us < 0;
+                unknown += row.body_us < 0 && (row.claimed || row.delivery.end == END_PENDING);
                 if (!row.claimed)
                         after_add(&b->after, &row.delivery);
                 else if (!row.job.poll)
@@ -184,9 +182,11 @@ static void read_claimed(struct exchange *x, struct batch *b, const struct pg_re
         if (claim_answers(r, claim) < b->nids)
                 read_unanswered(x, b, r, claim);
         else if (b->fresh)
-                be_easy(x, b->nids);
+                be_easy(x);
         else if (usual == b->nids)
                 x->careful = 0; /* what the fresh one had left is through */
+        if (unknown || claimed == b->nids)
+                x->untried = unknown > 0;
         size_up(x, b->nids, claimed);
         see_the_end(x, b, pg_rows(r, lock) == 1 ? claimed : 0, c.wave_no);
         metric_add(METRIC_CLAIMS, (double)claimed, "claimed", NULL);

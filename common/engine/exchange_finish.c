@@ -40,7 +40,7 @@ static struct broker_take to_take(struct exchange *x)
 
         if (x->untried)
                 most = beyond(most < WARY ? most : WARY, claiming);
-        if (most < least)
+        if (most < least || x->o.crowding(x->o.arg) == CROWD_UNKNOWN)
                 most = least;
         return (struct broker_take){.queues = x->o.queues,
                                     .nq = x->o.nqueues,
@@ -114,8 +114,8 @@ static void maybe_rest(struct exchange *x, const struct after *a)
                 x->window += (size_t)a->facts[i].batch_size;
         if (exchange_holds_few(x, a->ndeliveries))
                 rest_begin(x->rest);
-        else if (x->brief && !x->hungry && !x->o.room(x->o.arg).longs)
-                rest_stand_back(x->rest);
+        else if (!x->hungry && !x->o.room(x->o.arg).longs)
+                rest_stand_back(x->rest, x->brief);
 }
 
 void exchange_finish_put_off(void *arg)

@@ -43,6 +43,8 @@ static void on_popped(int64_t id, void *arg)
 
         FAULT_POINT(pop_taken);
         hands_take(w, &id, 1);
+        if (pace_short_us(w->pace))
+                exchange_stand_back(w->exchange, false);
         hands_want(w);
         exchange_kick(w->exchange);
 }
@@ -74,7 +76,7 @@ static void registered(const struct pg_result *r, const struct err *e, void *arg
         w->shard = (int)pg_int(r, 1, 0, 1);
         sessions_name(w);
         exchange_renew(w->exchange, w->id, w->shard);
-        exchange_stand_back(w->exchange);
+        exchange_stand_back(w->exchange, true);
         w->control = broker_control_new(w->broker, w->id, on_control, w);
         for (size_t i = 0; i < w->nqueues; i++)
                 w->pops[i] = broker_pop_new(w->broker, w->queues[i], w->id, on_popped, w);

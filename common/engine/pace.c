@@ -135,7 +135,7 @@ void pace_tell(const struct pace *p, struct pace_known *out)
 {
         out->nshorts = out->nlongs = 0;
         out->below_us = p->ahead_us;
-        out->tries = is_brief(p, &p->all) ? PACE_KNOWN_AFTER : 0;
+        out->tries = is_short(p, &p->all) ? PACE_KNOWN_AFTER : 0;
         for (size_t i = 0; i < p->count; i++) {
                 const struct mean *m = &p->waves[i];
                 if (is_short(p, m))

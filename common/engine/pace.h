@@ -25,7 +25,7 @@ struct pace_known {
         int64_t shorts[PACE_WAVES_MAX], longs[PACE_WAVES_MAX]; /* waves */
         size_t nshorts, nlongs;
         int64_t below_us; /* a mean below that is short */
-        int tries;        /* bodies of a wave of which none has begun that are worth a trial */
+        int tries; /* so many first bodies of a wave of which nobody knows anything are worth a trial */
 };
 
 /* ahead_ms: so far ahead; depth_max: at most so many behind one runner's. Either 0: nothing. */

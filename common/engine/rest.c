@@ -8,12 +8,13 @@
  * a worker that holds many have ended meanwhile, on a disk that needs 5 ms for a flush. EMPTY: looks in a row at which
  * nothing is lined up any more, so that what comes next is not popped one by one.
  */
-enum { FIRST_MS = 1, LOOK_MS = 20, EMPTY = 5, AFTER_VAIN_MS = 1000 };
+enum { FIRST_MS = 1, LOOK_MS = 20, OFTEN = 3, CROWDED_MS = 100, EMPTY = 5, AFTER_VAIN_MS = 1000 };
 
 struct rest {
         struct rest_opts o;
         bool on;
         bool back;           /* stands back */
+        unsigned looks;      /* of one that does */
         unsigned generation; /* answers to an older rest are dropped */
         int64_t *heads;      /* what stood first in each queue at the last look; 0: nothing */
         size_t asked;        /* answers to come of this look */
@@ -40,7 +41,7 @@ static void end(struct rest *r)
 static bool is_over(const struct rest *r)
 {
         if (r->back)
-                return !r->o.crowded(r->o.arg);
+                return r->o.crowding(r->o.arg) == CROWD_FINE;
         return r->lined_up >= REST_MANY || r->empty == EMPTY;
 }
 
@@ -52,7 +53,7 @@ static void judge(struct rest *r)
         if (!r->failed && (r->still || is_over(r)))
                 end(r);
         else
-                loop_timer_start(r->timer, LOOK_MS);
+                loop_timer_start(r->timer, r->back && ++r->looks > OFTEN ? CROWDED_MS : LOOK_MS);
 }
 
 static void seen(const int64_t *ids, size_t n, const struct err *e, void *arg)
@@ -125,6 +126,7 @@ static void begin(struct rest *r, bool back)
                 return;
         r->on = true;
         r->back = back;
+        r->looks = 0;
         r->generation++;
         r->empty = EMPTY - 1;
         r->failed = false;
@@ -138,9 +140,11 @@ void rest_begin(struct rest *r)
         begin(r, false);
 }
 
-void rest_stand_back(struct rest *r)
+void rest_stand_back(struct rest *r, bool brief)
 {
-        if (!r->on && r->o.crowded(r->o.arg))
+        enum crowding now = r->on ? CROWD_FINE : r->o.crowding(r->o.arg);
+
+        if (now == CROWD_UNKNOWN || (now == CROWD_FULL && brief))
                 begin(r, true);
 }
 

@@ -3,7 +3,7 @@
  * window leaves it to the workers that hold many. It takes nothing with its finish, pops nothing, and looks at
  * what is lined up, at once and then fifty times a second: the rest ends when that is many, when nobody has taken of it
  * between two looks, or when there is nothing. One of too many workers for the processors of its host (crowd.h) stands
- * back in the same way: as long as it is that, and others take what is lined up, however much.
+ * back in the same way: as long as it is that, or does not know yet, and others take what is lined up, however much.
  *
  * Nothing is decided by it but who takes an id, and how soon: by the second look where nobody else does.
  */
@@ -15,6 +15,7 @@
 
 #include "base/loop.h"
 #include "broker/broker.h"
+#include "engine/crowd.h"
 
 /* So many together are worth a transaction. */
 enum { REST_MANY = 64 };
@@ -25,8 +26,8 @@ struct rest_opts {
         struct broker *broker;
         const char *const *queues;
         size_t nqueues;
-        bool (*crowded)(void *arg); /* crowd_is_full */
-        void (*on_end)(void *arg);  /* ids are wanted again */
+        enum crowding (*crowding)(void *arg); /* crowd_now */
+        void (*on_end)(void *arg);            /* ids are wanted again */
         void *arg;
 };
 struct rest *rest_new(const struct rest_opts *o);
@@ -34,8 +35,8 @@ void rest_free(struct rest *r); /* NULL is fine; after the broker, whose callbac
 void rest_renew(struct rest *r); /* a new identity does not rest; nor does NULL, which the API has */
 /* Begins, where it has not begun. Not for a second after one in which nobody took anything. */
 void rest_begin(struct rest *r);
-/* Where the host is crowded; until it is no more. */
-void rest_stand_back(struct rest *r);
+/* Where the host is crowded, and bodies are brief, or where nobody knows; until it is not. */
+void rest_stand_back(struct rest *r, bool brief);
 bool rest_on(const struct rest *r);
 
 #endif

@@ -117,11 +117,11 @@ static void paces(struct pace_known *out, void *arg)
         pace_tell(w->pace, out);
 }
 
-static bool crowded(void *arg)
+static enum crowding crowding(void *arg)
 {
         const struct engine_worker *w = arg;
 
-        return crowd_is_full(w->crowd);
+        return crowd_now(w->crowd);
 }
 
 /* Before the ids are given back: none of them comes again. The next renewals say so, too. */
@@ -296,7 +296,7 @@ static void make_exchange(struct engine_worker *w)
                                   .on_unclaimed = on_unclaimed,
                                   .on_ids = on_ids,
                                   .room = ask_room,
-                                  .crowded = crowded,
+                                  .crowding = crowding,
                                   .paces = paces,
                                   .arg = w};
         w->exchange = exchange_new(&o);

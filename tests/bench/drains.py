@@ -8,25 +8,27 @@ from wavefleet import wait_until
 from work import RESULT, post_wave
 
 LONGEST_DRAIN_S = 60
+WAVES_BEFORE, EACH_BEFORE = 2, 2000
 SLOW_FLUSHES_MS = 1, 5
 
 
-def drained(fleet, total, deadline_s):
-    """Rows a second from the first claim to the last settlement, by the clock of PostgreSQL. What has
-    not ended by the deadline does not count; what has is proved to be settled once."""
+def drained(fleet, total, deadline_s, before=0):
+    """Rows a second from the first claim to the last settlement, by the clock of PostgreSQL, of all waves but so many that
+    were before. What has not ended by the deadline does not count; what has is proved to be settled once."""
     end = time.monotonic() + deadline_s
     while fleet.sql.value("SELECT count(*) FROM waves WHERE completed_at IS NULL") and time.monotonic() < end:
         time.sleep(0.05)
     s = fleet.sql.row("""SELECT count(*) FILTER (WHERE state = 'completed') AS completed,
         count(*) FILTER (WHERE state = 'completed' AND attempt <> 1) AS again,
-        extract(epoch FROM max(finished_at) - min(started_at))::float AS took,
+        count(*) FILTER (WHERE state = 'completed' AND wave_no > %s) AS drained,
+        extract(epoch FROM max(finished_at) - min(started_at) FILTER (WHERE wave_no > %s))::float AS took,
         (SELECT count(*) FROM attempts WHERE outcome = 'completed') AS attempts,
-        (SELECT sum(completed) FROM wave_progress) AS progress FROM migrations""")
+        (SELECT sum(completed) FROM wave_progress) AS progress FROM migrations""", before, before)
     if time.monotonic() < end and not s["completed"] == s["attempts"] == s["progress"] == total:
         raise RuntimeError(f"not every migration was settled once: {s}")
     if not s["took"]:
         raise RuntimeError(f"nothing was drained in {deadline_s:.0f} s: {s}")
-    return s["completed"], s["completed"] / s["took"], s["again"]
+    return s["drained"], s["drained"] / s["took"], s["again"]
 
 
 def together(fleet):
@@ -38,17 +40,39 @@ def together(fleet):
          WHERE a.finished_at > s.begun AND a.finished_at <= s.ended GROUP BY s.begun, s.ended""") or 0
 
 
-def drain(bench, name, waves, each, workers=2, **fields):
-    """One drain: everything is in the backlog before the first worker starts. Returns rows a second."""
+def ask(fleet, path):
+    reply = fleet.http.post(path, {})
+    if reply.status != 200:
+        raise RuntimeError(f"{path}: {reply}")
+
+
+def stand_by(fleet, workers):
+    """Workers that have done something before, and wait for a queue that is paused. Returns how many rows that were, in
+    a wave of their own each."""
+    fleet.start_workers(workers, 10)
+    for _ in range(WAVES_BEFORE):
+        post_wave(fleet, EACH_BEFORE, params={"result": RESULT}, batch_size=10_000)
+        wait_until(lambda: not fleet.sql.value("SELECT count(*) FROM waves WHERE completed_at IS NULL"), 30, "the waves before")
+    ask(fleet, "/api/queues/default/pause")
+    return WAVES_BEFORE * EACH_BEFORE
+
+
+def drain(bench, name, waves, each, workers=2, standing=False, **fields):
+    """One drain: everything is in the backlog before the first worker starts, or, where they stand by, before their queue
+    is resumed. Returns rows a second."""
     total = waves * each
     with bench.ground.fleet(name) as fleet:
+        before = stand_by(fleet, workers) if standing else 0
         for _ in range(waves):
             post_wave(fleet, each, params={"result": RESULT}, **fields)
         bench.ground.checkpoint(fleet)
         costs = Costs(bench.ground, fleet)
-        for _ in range(workers):  # nobody looks whether they are there: that would take a part of the machine
+        if standing:
+            ask(fleet, "/api/queues/default/resume")
+        for _ in range(0 if standing else workers):  # nobody looks whether they are there: that would take a part of the machine
             fleet.start_worker(10, ready=False)
-        done, rate, again = drained(fleet, total, min(LONGEST_DRAIN_S, max(bench.ground.left_s(), 5)))
+        deadline_s = min(LONGEST_DRAIN_S, max(bench.ground.left_s(), 5))
+        done, rate, again = drained(fleet, total + before, deadline_s, WAVES_BEFORE if standing else 0)
         found = costs.each(done)
         found["together"] = together(fleet)
     if done < total:
@@ -70,7 +94,10 @@ def in_turn(bench, rows, seen):
     rate, found = drain(bench, "drain", 20, rows // 20, batch_size=10_000)
     single, _ = drain(bench, "single", 1, rows, batch_size=200)
     ten, of_ten = drain(bench, "ten", 20, rows // 20, workers=10, batch_size=10_000)
+    two_stand, _ = drain(bench, "two_stand", 20, rows // 20, standing=True, batch_size=10_000)
+    ten_stand, _ = drain(bench, "ten_stand", 20, rows // 20, workers=10, standing=True, batch_size=10_000)
     add(seen, {"limit": limit, "drain": rate, "single": single, "ten": ten, "ratio": rate / limit,
+               "two_stand": two_stand, "ten_stand": ten_stand, "stand_ratio": ten_stand / two_stand,
                "single_ratio": single / rate, "ten_ratio": ten / rate,
                "together_ratio": of_ten["together"] / max(found["together"], 1)})
     return found
@@ -91,6 +118,9 @@ def drains(bench):
     bench.report("ten", f"{rows:,} noop in 20 waves, 10 workers of 10 runners", seen["ten"], "rows/s")
     bench.report("ten_ratio", "the same against the 2 workers of its round", seen["ten_ratio"], "", at_least=1)
     bench.report("together_ratio", "the same while all are at work that have begun: some wait with their start while the processors are busy", seen["together_ratio"], "")
+    bench.report("two_stand", "as drain, but the workers are there before: their queue is resumed", seen["two_stand"], "rows/s")
+    bench.report("ten_stand", "the same with 10 workers", seen["ten_stand"], "rows/s")
+    bench.report("stand_ratio", "the same against the 2 workers of its round", seen["stand_ratio"], "", at_least=1)
     bench.report("crowd", f"{rows:,} noop in one wave, batch_size 200, 10 workers of 10 runners", seen["crowd"], "rows/s")
     bench.report("crowd_ratio", "the same against the 2 workers of its round", seen["crowd_ratio"], "")
     for key, what, unit in (("commits", "commits of PostgreSQL", "/job"), ("wal", "WAL of PostgreSQL", "bytes/job"),

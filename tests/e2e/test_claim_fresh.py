@@ -199,14 +199,14 @@ def test_waves_of_which_nothing_is_known_are_tried_side_by_side(cursor):
 
 @pytest.mark.parametrize("many", [False, True])
 def test_a_few_of_each_are_tried_past_what_may_be_claimed_of_all(cursor, many):
-    """Of waves of which nobody has claimed anything yet: one that is under way waits for its bodies, and what has crashed
-    goes alone."""
+    """The first ones of each, whoever claims them: one of which as many are under way waits for these, and what has
+    crashed goes alone."""
     make_worker(cursor)
     waves = [make_wave(cursor, n, [{"crashes": int(n == 2 and i == 3)} for i in range(20)]) for n in range(6)]
-    for wave_no, _ in waves[:2]:
-        cursor.execute("INSERT INTO wave_progress (wave_no, shard, claimed) VALUES (%s, 7, 1)", (wave_no,))
+    for (wave_no, _), under_way in zip(waves, (1, 4)):
+        cursor.execute("INSERT INTO wave_progress (wave_no, shard, claimed) VALUES (%s, 7, %s)", (wave_no, under_way))
     claimed, _ = claimed_by(cursor, True, sum((ids for _, ids in waves), []), [], 8, many, tries=4)
-    assert [sum(r["wave_no"] == no for r in claimed.values()) for no, _ in waves] == [2, 2, 3, 4, 4, 4]
+    assert [sum(r["wave_no"] == no for r in claimed.values()) for no, _ in waves] == [3, 2, 3, 4, 4, 4]
     claimed, _ = claimed_by(cursor, True, waves[3][1], [], 8, many, tries=4)
     assert len(claimed) == 8
     cursor.connection.rollback()

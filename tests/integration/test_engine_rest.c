@@ -3,7 +3,7 @@
 #include "engine/rest.h"
 
 static unsigned ends;
-static bool crowd;
+static enum crowding crowd;
 static struct rest *rest;
 
 static void ended(void *arg UNUSED)
@@ -11,7 +11,7 @@ static void ended(void *arg UNUSED)
         ends++;
 }
 
-static bool crowded(void *arg UNUSED)
+static enum crowding crowding(void *arg UNUSED)
 {
         return crowd;
 }
@@ -29,7 +29,7 @@ static void make_rest(void)
                                     .broker = rig.b,
                                     .queues = queues,
                                     .nqueues = COUNT_OF(queues),
-                                    .crowded = crowded,
+                                    .crowding = crowding,
                                     .on_end = ended};
         ends = 0;
         rest = rest_new(&o);
@@ -45,8 +45,8 @@ static void begin(void)
 static void stand_back(void)
 {
         make_rest();
-        crowd = true;
-        rest_stand_back(rest);
+        crowd = CROWD_FULL;
+        rest_stand_back(rest, true);
         ck_assert(rest_on(rest));
 }
 
@@ -170,11 +170,11 @@ START_TEST(who_stands_back_does_so_however_much_is_lined_up_until_there_is_no_cr
         stand_back();
         others_take(100, 1001);
         ck_assert(rest_on(rest));
-        crowd = false;
+        crowd = CROWD_FINE;
         for (int i = 0; i < 100 && !ends; i++)
                 others_take(1, 2001 + i);
         is_over();
-        rest_stand_back(rest);
+        rest_stand_back(rest, true);
         ck_assert(!rest_on(rest));
         no_more();
 }
@@ -187,9 +187,29 @@ START_TEST(nor_does_it_end_while_others_have_taken_all)
         ck_assert(rest_on(rest));
         line_up("q", 1, 3); /* which nobody takes */
         is_over();
-        crowd = true;
-        rest_stand_back(rest); /* it was in vain a moment ago */
+        crowd = CROWD_FULL;
+        rest_stand_back(rest, true); /* it was in vain a moment ago */
         ck_assert(!rest_on(rest));
+        no_more();
+}
+END_TEST
+
+START_TEST(where_bodies_are_not_brief_only_who_does_not_know_yet_stands_back)
+{
+        make_rest();
+        crowd = CROWD_FULL;
+        rest_stand_back(rest, false);
+        ck_assert(!rest_on(rest));
+        crowd = CROWD_UNKNOWN;
+        rest_stand_back(rest, false);
+        ck_assert(rest_on(rest));
+        rig_turn_for(100);
+        ck_assert(rest_on(rest));
+        crowd = CROWD_FULL; /* nor does it know better */
+        rig_turn_for(100);
+        ck_assert(rest_on(rest));
+        crowd = CROWD_FINE;
+        is_over();
         no_more();
 }
 END_TEST
@@ -205,6 +225,7 @@ int main(void)
                 it_ends_where_redis_does_not_say_what_is_lined_up,
                 a_new_identity_does_not_rest,
                 who_stands_back_does_so_however_much_is_lined_up_until_there_is_no_crowd,
-                nor_does_it_end_while_others_have_taken_all};
+                nor_does_it_end_while_others_have_taken_all,
+                where_bodies_are_not_brief_only_who_does_not_know_yet_stands_back};
         return rig_main("engine rest", tests, COUNT_OF(tests));
 }

@@ -80,25 +80,34 @@ static void tear_down(void)
 START_TEST(one_of_many_on_busy_processors_is_too_many)
 {
         pass(200, 100);
-        ck_assert(crowd_is_full(c));
+        ck_assert_int_eq(crowd_now(c), CROWD_FULL);
         pass(200, 90);
-        ck_assert(crowd_is_full(c));
+        ck_assert_int_eq(crowd_now(c), CROWD_FULL);
         pass(200, 50);
-        ck_assert(!crowd_is_full(c));
+        ck_assert_int_eq(crowd_now(c), CROWD_FULL); /* one look alone says little */
+        pass(200, 50);
+        ck_assert_int_eq(crowd_now(c), CROWD_FINE);
         pass(200, 100);
-        ck_assert(crowd_is_full(c));
+        ck_assert_int_eq(crowd_now(c), CROWD_FULL);
+        pass(200, 50);
+        pass(0, 0);
+        ck_assert_int_eq(crowd_now(c), CROWD_FULL);
+        pass(200, 100);
+        ck_assert_int_eq(crowd_now(c), CROWD_FULL);
+        pass(200, 50);
+        ck_assert_int_eq(crowd_now(c), CROWD_FULL); /* two in a row */
 }
 END_TEST
 
 START_TEST(who_came_early_is_not)
 {
         pass(200, 100);
-        ck_assert(!crowd_is_full(before[0]));
-        ck_assert(!crowd_is_full(before[1])); /* two on one processor are fine, too */
-        ck_assert(crowd_is_full(c));
+        ck_assert_int_eq(crowd_now(before[0]), CROWD_FINE);
+        ck_assert_int_eq(crowd_now(before[1]), CROWD_FINE); /* two on one processor are fine, too */
+        ck_assert_int_eq(crowd_now(c), CROWD_FULL);
         struct crowd *others = crowd_new(path, "of other queues");
         pass(200, 100);
-        ck_assert(!crowd_is_full(others));
+        ck_assert_int_eq(crowd_now(others), CROWD_FINE);
         crowd_free(others);
 }
 END_TEST
@@ -107,18 +116,18 @@ START_TEST(who_is_gone_leaves_a_seat)
 {
         pass(200, 100);
         crowd_move_up(c);
-        ck_assert(crowd_is_full(c)); /* none is free */
+        ck_assert_int_eq(crowd_now(c), CROWD_FULL); /* none is free */
         crowd_free(before[--seated]);
         pass(200, 100);
         crowd_leave(before[0]); /* as a worker that drains */
-        ck_assert(!crowd_is_full(before[0]));
+        ck_assert_int_eq(crowd_now(before[0]), CROWD_FINE);
         crowd_move_up(before[0]); /* wants none any more */
         crowd_move_up(c);
-        ck_assert(!crowd_is_full(c));
+        ck_assert_int_eq(crowd_now(c), CROWD_FINE);
         struct crowd *last_of_first = crowd_new(path, path), *newest = crowd_new(path, path);
         pass(200, 100);
-        ck_assert(!crowd_is_full(last_of_first));
-        ck_assert(crowd_is_full(newest));
+        ck_assert_int_eq(crowd_now(last_of_first), CROWD_FINE);
+        ck_assert_int_eq(crowd_now(newest), CROWD_FULL);
         crowd_free(last_of_first);
         crowd_free(newest);
 }
@@ -142,13 +151,43 @@ END_TEST
 START_TEST(they_are_looked_at_now_and_then)
 {
         pass(10, 100); /* too short to say anything */
-        ck_assert(!crowd_is_full(c));
+        ck_assert_int_eq(crowd_now(c), CROWD_UNKNOWN);
         pass(20, 100);
-        ck_assert(crowd_is_full(c));
+        ck_assert_int_eq(crowd_now(c), CROWD_FULL);
+        pass(50, 0); /* too early for another look */
+        ck_assert_int_eq(crowd_now(c), CROWD_FULL);
         pass(50, 0);
-        ck_assert(crowd_is_full(c));
-        pass(50, 0);
-        ck_assert(!crowd_is_full(c));
+        ck_assert_int_eq(crowd_now(c), CROWD_FULL);
+        pass(10, 0); /* the one that tells whether it is true comes soon, */
+        ck_assert_int_eq(crowd_now(c), CROWD_FULL);
+        pass(10, 0);
+        ck_assert_int_eq(crowd_now(c), CROWD_FINE);
+        pass(50, 100); /* and no other */
+        ck_assert_int_eq(crowd_now(c), CROWD_FINE);
+}
+END_TEST
+
+START_TEST(what_was_seen_long_ago_says_nothing)
+{
+        for (int64_t was = 0; was <= 100; was += 100) {
+                pass(200, was);
+                crowd_now(c);
+                pass(200, was);
+                ck_assert_int_eq(crowd_now(c), was ? CROWD_FULL : CROWD_FINE);
+                pass(5000, 0);
+                ck_assert_int_eq(crowd_now(c), CROWD_UNKNOWN);
+                pass(10, 100);
+                ck_assert_int_eq(crowd_now(c), CROWD_UNKNOWN);
+                pass(10, 100);
+                ck_assert_int_eq(crowd_now(c), CROWD_FULL); /* not busy for a part of five seconds */
+                pass(5000, 100);
+                ck_assert_int_eq(crowd_now(c), CROWD_UNKNOWN);
+                pass(20, 0);
+                crowd_now(c);
+                pass(100, 0);
+                ck_assert_int_eq(crowd_now(c), CROWD_FINE);
+                ck_assert_int_eq(crowd_now(before[0]), CROWD_FINE);
+        }
 }
 END_TEST
 
@@ -156,18 +195,18 @@ START_TEST(where_nobody_knows_it_is_not)
 {
         pass(200, 100);
         write_stat("intr 1 2 3\n");
-        ck_assert(!crowd_is_full(c));
+        ck_assert_int_eq(crowd_now(c), CROWD_FINE);
         pass(200, 100);
         unlink(path);
-        ck_assert(!crowd_is_full(c));
+        ck_assert_int_eq(crowd_now(c), CROWD_FINE);
         crowd_free(c);
         c = crowd_new(path, path);
         pass(200, 100);
-        ck_assert(!crowd_is_full(c)); /* nor ever */
+        ck_assert_int_eq(crowd_now(c), CROWD_FINE); /* nor ever */
         crowd_free(c);
         c = crowd_new("/proc/stat", path);
-        ck_assert(!crowd_is_full(c)); /* no time has passed */
-        ck_assert(!crowd_is_full(NULL));
+        ck_assert_int_ne(crowd_now(c), CROWD_FULL); /* no time has passed */
+        ck_assert_int_eq(crowd_now(NULL), CROWD_FINE);
         crowd_leave(NULL);
 }
 END_TEST
@@ -182,6 +221,7 @@ int main(void)
         tcase_add_test(t, who_is_gone_leaves_a_seat);
         tcase_add_test(t, one_too_many_waits_while_they_are_busy);
         tcase_add_test(t, they_are_looked_at_now_and_then);
+        tcase_add_test(t, what_was_seen_long_ago_says_nothing);
         tcase_add_test(t, where_nobody_knows_it_is_not);
         suite_add_tcase(s, t);
         SRunner *r = srunner_create(s);

@@ -7,6 +7,7 @@
 --             how many ids belong to no wave that is known; these ids
 -- Returns what release() does, then the ids taken in one text (take).
 -- include: queues
+local longest_line = 500 -- a queue that is to be longer is made that in several goes
 
 -- A few jobs alone: settled, of one wave, while no other waits for its turn. Either runners are idle here for all of its free
 -- slots, and nothing is lined up: what follows comes to this worker at once. Or it goes on waiting for its turn itself, since
@@ -50,7 +51,7 @@ do
     elseif same and h[6] == '0' and priority == '0' and not any_waits(turn) then
       local line, length = call('LRANGE', turn, '0', '1'), call('LLEN', queue)
       local missing = math.max(0, (goal > 0 and math.max(goal, want) or goal) - length)
-      if #line == 1 and line[1] == no and missing <= math.max(100, want)
+      if #line == 1 and line[1] == no and missing <= math.max(100, want, math.min(goal, longest_line))
           and batch - call('SCARD', window) > missing and call('LLEN', backlog) > missing then
         end_few()
         length = length + #release(missing, queue)
@@ -164,7 +165,7 @@ if #due > 0 then call('ZADD', delayed, unpack(due)) end
 
 for _, w in ipairs(waves) do enlist(w) end
 if processing then
-  moves = math.max(moves, want)
+  moves, longest = math.max(moves, want), longest_line
   for i = 1, sources do queues[i].floor = want end
   for _, q in ipairs(queues) do q.share = tonumber(ARGV[own_arg + 3]) end
 end

@@ -9,7 +9,7 @@
 -- $7 claim_lock_many has locked the waves: not all in the same way
 -- $8 bigint[] waves whose bodies this worker knows not to be short; of the others what all workers have learnt
 -- counts: $9 a mean below so many microseconds is short, $10 of so many bodies at least
--- $11 of each wave of which nobody has claimed anything yet so many may be all the same: all of them are known at once
+-- $11 of each wave the first so many, whoever claims them, are claimed all the same: so all waves are known at once
 -- body_us: that mean, once it is known
 -- What waits behind a canary is answered as blocked: it has no business in Redis yet.
 -- shut: its queue is paused: nothing of it is claimed, due polls go on
@@ -25,11 +25,11 @@ WITH w AS MATERIALIZED (
            w.queue = ANY (ARRAY(SELECT queue FROM queues WHERE paused)) AS shut,
            w.wave_no = ANY ($5::bigint[]) OR w.wave_no <> ALL ($8::bigint[]) AND coalesce(p.body_us < $9::bigint, false)
                AS short,
-           p.untried,
+           p.tries,
            w.batch_size - p.taken AS room, p.body_us
       FROM waves w
      CROSS JOIN LATERAL (
-           SELECT coalesce(sum(claimed - released), 0) AS taken, coalesce(sum(claimed), 0) = 0 AS untried,
+           SELECT coalesce(sum(claimed - released), 0) AS taken, $11::int - coalesce(sum(claimed), 0) AS tries,
                   CASE WHEN sum(bodies) >= $10::int THEN (sum(bodies_us) / sum(bodies))::bigint END AS body_us
              FROM wave_progress WHERE wave_no = w.wave_no) p
      WHERE w.wave_no = ANY (ARRAY(SELECT m.wave_no FROM migrations m WHERE m.id = ANY ($1::bigint[])))),
@@ -37,7 +37,7 @@ seen AS MATERIALIZED (
     SELECT m.id, m.ctid AS place, m.wave_no, m.state, m.attempt, m.project, m.brz_project_id, m.spent,
            m.params, m.memo, m.first_started_at, m.started_at, a.due_at, a.polls, w.room, w.shut, w.locked,
            w.body_us,
-           w.short AND m.crashes = 0 AS short, w.untried AND m.crashes = 0 AS untried,
+           w.short AND m.crashes = 0 AS short, CASE WHEN m.crashes = 0 THEN w.tries ELSE 0 END AS tries,
            coalesce(a.due_at <= now() OR m.updated_at > now() + interval '1 minute', true) AS due,
            w.open AND NOT w.shut AND NOT coalesce(m.id >= w.gate_id, false) AS open,
            m.state IN ('pending', 'retrying') AND coalesce(m.id >= w.gate_id, false) AS gated,
@@ -53,9 +53,9 @@ seen AS MATERIALIZED (
                           WHERE migration_id = m.id AND m.state <> 'pending' OFFSET 0) a ON true
      WHERE m.id = ANY ($1::bigint[])),
 fit AS MATERIALIZED (
-    SELECT r.id, r.place, r.short, r.untried AND r.nth <= $11::int AS tried,
+    SELECT r.id, r.place, r.short, r.nth <= r.tries AS tried,
            count(*) FILTER (WHERE NOT r.short) OVER (ORDER BY r.nth, r.id ROWS UNBOUNDED PRECEDING) AS nth_other
-      FROM (SELECT id, place, room, short, untried, row_number() OVER (PARTITION BY wave_no ORDER BY id) AS nth
+      FROM (SELECT id, place, room, short, tries, row_number() OVER (PARTITION BY wave_no ORDER BY id) AS nth
               FROM seen
              WHERE open AND locked AND NOT twin AND (state = 'pending' OR (state = 'retrying' AND due))) r
      WHERE r.nth <= r.room AND EXISTS (SELECT FROM workers WHERE worker_id = $2::bigint AND alive)),

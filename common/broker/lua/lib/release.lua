@@ -1,8 +1,9 @@
 -- Release: the waves of a queue take turns, one id each (q.share), the highest priority first, until the queue
 -- is as long as it should be, or as one worker wants to take from it now (q.floor). A call does at most a
--- hundred moves, or as many as are wanted, and looks at a hundred waves; it says which queues it left early. Needs lib/queues and lib/waves. Keys of waves met in a turn list, of a queue that
--- a wave has moved to, and of higher priorities (turn:<q>:1..9) are built here, not in KEYS.
-local moves, looks = 100, 100
+-- hundred moves, or as many as are wanted, or as a queue should be long (up to `longest`), and looks at a hundred
+-- waves; it says which queues it left early. Needs lib/queues and lib/waves. Keys of waves met in a turn list, of a
+-- queue that a wave has moved to, and of higher priorities (turn:<q>:1..9) are built here, not in KEYS.
+local moves, looks, longest = 100, 100, 0
 local priorities = { '9', '8', '7', '6', '5', '4', '3', '2', '1', '0' }
 
 local function numbers(list, from)
@@ -101,6 +102,7 @@ end
 -- True where it stopped early.
 local function release_queue(q)
   local target = tonumber(call('GET', q.target)) or 32
+  moves = math.max(moves, math.min(target, longest))
   if target > 0 and q.floor > target then target = q.floor end
   local missing = target - call('LLEN', q.key)
   local want = math.max(0, math.min(missing, moves))
