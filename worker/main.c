@@ -1,8 +1,7 @@
 /*
  * main.c - wavefleet-worker: what the command line asks for, and the order in which a worker begins:
- * libraries, runners, connections.
+ * runners, connections.
  */
-#include <curl/curl.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -87,7 +86,6 @@ static int run(const struct config *cfg)
         struct sigaction ignore = {.sa_handler = SIG_IGN};
         sigaction(SIGPIPE, &ignore, NULL);
         allow_descriptors(cfg->worker_concurrency);
-        curl_global_init(CURL_GLOBAL_DEFAULT);
         log_info("worker.starts", LS("version", WAVEFLEET_VERSION),
                  LI("runners", cfg->worker_concurrency), LS("queues", cfg->worker_queues));
         struct loop *l = loop_new();

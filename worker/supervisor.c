@@ -1,6 +1,7 @@
 /* supervisor.c - runners on one side, the engine on the other. */
 #include "worker/supervisor.h"
 
+#include <curl/curl.h>
 #include <inttypes.h>
 #include <signal.h>
 
@@ -265,6 +266,7 @@ struct supervisor *supervisor_new(struct loop *l, const struct config *cfg)
         int64_t waited_ms = crowd_wait(s->crowd, cfg->worker_start_wait_ms);
         if (waited_ms)
                 log_info("worker.waited", LI("ms", waited_ms));
+        curl_global_init(CURL_GLOBAL_DEFAULT); /* for all runners; it takes a while */
         s->fence = fence_new((unsigned)cfg->worker_concurrency, cfg->worker_lease_ms);
         struct roster_events events = {.on_room = on_room,
                                        .depth = depth,
