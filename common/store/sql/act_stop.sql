@@ -1,5 +1,6 @@
 -- Stops a wave, which act_lock_wave has locked: what has not started, waits or is parked is cancelled, what
--- runs is asked to end (its worker settles it as cancelled); the wave ends when nothing runs any more.
+-- runs is asked to end (its worker settles it as cancelled), also where it was to be pending again; the wave ends
+-- when nothing runs any more. Of one that is being stopped already it cancels what is pending all the same.
 -- Answers a row for each slot that is freed, and one cancelled row at least, so that the end is looked for.
 -- $1 wave_id   $2 shard   $3 who
 WITH w AS MATERIALIZED (
@@ -11,7 +12,7 @@ c AS (
                           CASE WHEN p.state = 'parked' THEN '; the other side may go on' END)
       FROM (SELECT m2.id, m2.state FROM migrations m2, w
              WHERE m2.wave_no + 0 = w.wave_no AND m2.id BETWEEN w.first_id AND w.last_id
-               AND w.state <> w.becomes
+               AND w.completed_at IS NULL
                AND m2.state IN ('blocked', 'pending', 'parked', 'retrying')) p
      WHERE m.id = p.id
     RETURNING m.id, m.attempt, m.worker_id, m.started_at, m.error, p.state AS was),
@@ -24,7 +25,7 @@ asked AS (
     INSERT INTO active AS a (migration_id, wave_no, state, worker_id, attempt, cancel, cancel_note)
     SELECT migration_id, wave_no, state, worker_id, attempt, 'cancel', concat('the wave was stopped by ', $3::text)
       FROM under_way u
-     WHERE u.wave_no = (SELECT wave_no FROM w) AND u.state = 'running' AND u.cancel IS NULL
+     WHERE u.wave_no = (SELECT wave_no FROM w) AND u.state = 'running' AND coalesce(u.cancel, 'reset') = 'reset'
      ORDER BY u.migration_id -- as claim_note, which may add the same rows at this moment
         ON CONFLICT (migration_id) DO UPDATE SET cancel = excluded.cancel, cancel_note = excluded.cancel_note
     RETURNING a.worker_id),

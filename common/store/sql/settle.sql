@@ -42,8 +42,9 @@ f AS (
 s AS (
     SELECT f.*,
            CASE WHEN outcome = 'completed' THEN 'completed'
-                WHEN cancel = 'cancel' OR (wave_state = 'stopped' AND cancel IS NULL
-                                           AND next NOT IN ('completed', 'failed')) THEN 'cancelled'
+                WHEN cancel = 'cancel'
+                     OR wave_state = 'stopped'
+                        AND (cancel = 'reset' OR cancel IS NULL AND next NOT IN ('completed', 'failed')) THEN 'cancelled'
                 WHEN cancel = 'fail' THEN 'failed'
                 WHEN cancel = 'reset' THEN 'pending'
                 ELSE next END::migration_state AS state
