@@ -14,6 +14,7 @@
 #include "base/config.h"
 #include "broker/broker.h"
 #include "engine/after.h"
+#include "engine/crowd.h"
 #include "engine/pace.h"
 #include "model/job.h"
 #include "store/pg.h"

@@ -6,7 +6,8 @@
 /*
  * FIRST_MS: what has just been ended has lined up something by then, or there is nothing more. LOOK_MS: a group or two of
  * a worker that holds many have ended meanwhile, on a disk that needs 5 ms for a flush. EMPTY: looks in a row at which
- * nothing is lined up any more, so that what comes next is not popped one by one.
+ * nothing is lined up any more, so that what comes next is not popped one by one. OFTEN: after so many looks it is known
+ * that the processors are busy, and who stands back looks every CROWDED_MS, since a look wakes him and Redis.
  */
 enum { FIRST_MS = 1, LOOK_MS = 20, OFTEN = 3, CROWDED_MS = 100, EMPTY = 5, AFTER_VAIN_MS = 1000 };
 

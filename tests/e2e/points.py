@@ -129,6 +129,12 @@ class Run:
             return self.fleet.http.post(path, {} if body is None else body, headers=headers, timeout_s=60)
         return None
 
+    def kills(self, path, body=None, **headers):
+        """A POST at which the API dies before it answers."""
+        answer = self.post(path, body, **headers)
+        assert answer is None, f"{answer}, from {self.fleet.api.name} on port {self.fleet.api.port}:\n{self.fleet.api.tail()}"
+        self.dies(self.fleet.api)
+
     # ---- waves ----
 
     def submit(self, projects=24, kind="noop", **fields):

@@ -91,9 +91,7 @@ def one_is_restarted(x):
     wave = ended_in_error(x, 1)
     x.armed_api()
     path = f"/api/waves/{wave}/migrations/{names(1)[0]}/restart"
-    answer = x.post(path)
-    assert answer is None, (answer.status, answer.json)
-    x.dies(x.fleet.api)
+    x.kills(path)
     x.fleet.start_api()
     again = x.point == "act_sent" and x.post(path).status
     assert again in (False, 200, 409), again
@@ -117,8 +115,7 @@ def many_are_restarted(x):
 def a_wave_is_stopped_before_it_starts(x):
     wave = x.submit(12)
     x.armed_api()
-    assert x.post(f"/api/waves/{wave}/stop") is None
-    x.dies(x.fleet.api)
+    x.kills(f"/api/waves/{wave}/stop")
     x.fleet.start_api()
     x.worker()
     x.ends(wave, "stopped")
@@ -131,9 +128,7 @@ def a_running_wave_is_stopped(x):
     wave = x.submit(12, params={"sleep_ms": 25000})
     x.running(wave, 4)
     x.armed_api()
-    answer = x.post(f"/api/waves/{wave}/stop")
-    assert answer is None, (answer.status, answer.json)
-    x.dies(x.fleet.api)
+    x.kills(f"/api/waves/{wave}/stop")
     x.fleet.start_api()
     x.ends(wave, "stopped")
 
@@ -144,8 +139,7 @@ def dead_letters_of_two_waves(x):
     waves = [ended_in_error(x, 3) for _ in range(2)]
     wish = {"ids": [m["id"] for wave in waves for m in x.fleet.migrations(wave).values()]}
     x.armed_api()
-    assert x.post("/api/dead/restart", wish) is None
-    x.dies(x.fleet.api)
+    x.kills("/api/dead/restart", wish)
     x.fleet.start_api()
     states = [x.fleet.wait_wave(w, 40, until=("completed", "error")) for w in waves]
     assert sorted(states) == ["completed", "error"], "the one that was begun was done whole"
@@ -171,8 +165,7 @@ def a_queue_is_paused(x):
     wave = x.submit(60, params={"sleep_ms": 400})
     x.settled(wave, 2)
     x.armed_api()
-    assert x.post("/api/queues/default/pause") is None
-    x.dies(x.fleet.api)
+    x.kills("/api/queues/default/pause")
     x.fleet.start_api()
     stands_still(x, wave)
     assert x.post("/api/queues/default/resume").status == 200
@@ -185,8 +178,7 @@ def a_queue_is_resumed(x):
     x.worker()
     wave = x.submit(12)
     x.armed_api()
-    assert x.post("/api/queues/default/resume") is None
-    x.dies(x.fleet.api)
+    x.kills("/api/queues/default/resume")
     x.fleet.start_api()
     x.ends(wave)
 
@@ -211,8 +203,7 @@ def a_worker_is_to_drain(x):
     wave = x.submit(30, params={"sleep_ms": 100})
     x.settled(wave, 2)
     x.armed_api()
-    assert x.post(f"/api/workers/{x.fleet.worker_id(worker)}/drain") is None
-    x.dies(x.fleet.api)
+    x.kills(f"/api/workers/{x.fleet.worker_id(worker)}/drain")
     x.fleet.start_api()
     x.worker()
     assert worker.process.wait(20) == 0

@@ -60,8 +60,7 @@ def a_project_that_runs_alone(x):
     x.worker()
     x.armed_api()
     body = {"mb_project_uuid": f"plain--{x.point}", "brz_project_id": x.servers.target()}
-    assert x.post("/api/migrations/run", body) is None
-    x.dies(x.fleet.api)
+    x.kills("/api/migrations/run", body)
     x.fleet.start_api()
     wave = x.sql.value("SELECT max(wave_id) FROM waves WHERE name = %s", f"run plain--{x.point}")
     x.ends(wave)
@@ -94,8 +93,7 @@ def a_webhook_revives(x):
     path = start["webhook_url"].partition(x.fleet.env["WAVEFLEET_PUBLIC_URL"])[2]
     body = {"mb_project_uuid": project, "brz_project_id": int(start["brz_project_id"]), "status": "completed"}
     x.armed_api()
-    assert x.post(path, body) is None
-    x.dies(x.fleet.api)
+    x.kills(path, body)
     x.fleet.start_api()
     assert x.post(path, body).status == 200
     x.sql.execute("DELETE FROM watch.wave_steps WHERE wave_no = %s AND became = 'error'", x.wave_no(wave))   # it was taken back
