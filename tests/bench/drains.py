@@ -8,7 +8,7 @@ from wavefleet import wait_until
 from work import RESULT, post_wave
 
 LONGEST_DRAIN_S = 60
-WAVES_BEFORE, EACH_BEFORE = 2, 2000
+WAVES_BEFORE, EACH_BEFORE, PAUSE_S = 3, 4000, 0.3
 SLOW_FLUSHES_MS = 1, 5
 
 
@@ -53,6 +53,7 @@ def stand_by(fleet, workers):
     for _ in range(WAVES_BEFORE):
         post_wave(fleet, EACH_BEFORE, params={"result": RESULT}, batch_size=10_000)
         wait_until(lambda: not fleet.sql.value("SELECT count(*) FROM waves WHERE completed_at IS NULL"), 30, "the waves before")
+        time.sleep(PAUSE_S)
     ask(fleet, "/api/queues/default/pause")
     return WAVES_BEFORE * EACH_BEFORE
 
