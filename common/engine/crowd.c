@@ -165,14 +165,14 @@ static int64_t until_next_ms(const struct crowd *c)
         return !c->looked || (c->calm && c->calm < CALM) ? FIRST_MS : LOOK_MS;
 }
 
-/* False: it is too early for another look. */
-static bool look(struct crowd *c)
+/* Unless it is too early for another. */
+static void look(struct crowd *c)
 {
         int64_t now = clock_mono_ms();
         struct ticks t = {0};
 
         if (now - c->last_ms < until_next_ms(c))
-                return false;
+                return;
         c->looked = true;
         if (!read_ticks(c->stat, &t) || t.all <= c->last.all)
                 c->calm = CALM;
@@ -182,7 +182,6 @@ static bool look(struct crowd *c)
                 c->calm++;
         c->last = t;
         c->last_ms = now;
-        return true;
 }
 
 static void look_anew(struct crowd *c)
@@ -209,7 +208,8 @@ int64_t crowd_wait(struct crowd *c, int64_t most_ms)
         int64_t slept = 0;
 
         while (!is_first(c) && slept < most_ms && c->calm < CALM) {
-                int64_t usual = until_next_ms(c), left = most_ms - slept;
+                /* 20 ms after a calm look all may wait for the disk still */
+                int64_t usual = c->looked ? LOOK_MS : FIRST_MS, left = most_ms - slept;
                 int64_t nap = usual < left ? usual : left;
                 clock_sleep_ms(nap);
                 slept += nap;

@@ -70,8 +70,9 @@ def drain(bench, name, waves, each, workers=2, standing=False, **fields):
         costs = Costs(bench.ground, fleet)
         if standing:
             ask(fleet, "/api/queues/default/resume")
-        for _ in range(0 if standing else workers):  # nobody looks whether they are there: that would take a part of the machine
-            fleet.start_worker(10, ready=False)
+        else:
+            for _ in range(workers):  # nobody looks whether they are there: that would take a part of the machine
+                fleet.start_worker(10, ready=False)
         deadline_s = min(LONGEST_DRAIN_S, max(bench.ground.left_s(), 5))
         done, rate, again = drained(fleet, total + before, deadline_s, WAVES_BEFORE if standing else 0)
         found = costs.each(done)

@@ -90,7 +90,6 @@ START_TEST(one_of_many_on_busy_processors_is_too_many)
         pass(200, 100);
         ck_assert_int_eq(crowd_now(c), CROWD_FULL);
         pass(200, 50);
-        pass(0, 0);
         ck_assert_int_eq(crowd_now(c), CROWD_FULL);
         pass(200, 100);
         ck_assert_int_eq(crowd_now(c), CROWD_FULL);
