@@ -10,7 +10,7 @@
 # The folder common/store/schema is no program to be made of schema.c.
 MAKEFLAGS += --no-builtin-rules
 
-VERSION = 0.19.0
+VERSION = 0.20.0
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 O = build

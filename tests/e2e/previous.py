@@ -10,7 +10,7 @@ import pytest
 
 from stack import ROOT
 
-RELEASE = "41267be8a2e971fedcff0e639510ce8d907aaceb"             # the previous one, 0.18.0
+RELEASE = "eccef858856b0d0f2f0b154bdf9708f1fca4d4a2"             # the previous one, 0.19.0
 BEFORE_VIEW = "2609538f2f25e012b5280910cd80f83e14657ded"         # 0.16.0, whose attempts are a table
 BEFORE_KEPT = "872fc53de7e1149fe89ae5e1b6e9826412b046a7"         # 0.15.0, which writes into attempts
 CACHE = ROOT / "build/previous"

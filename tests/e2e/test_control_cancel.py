@@ -129,6 +129,16 @@ def test_a_wave_that_is_ready_ends_with_its_last_one(fleet):
     fleet.check_wave(wave, "completed", restarts=1)
 
 
+def test_a_wave_that_is_ready_ends_with_what_ran_when_it_was_reset(fleet):
+    """Nothing is left that a person could start."""
+    for fail, end in ({}, "completed"), ({"fail": {"times": 1, "class": "data"}}, "error"):
+        wave = fleet.submit(f"reset meanwhile: {end}", ["r1", "r2"], params={"sleep_ms": 1000, **fail})
+        wait_until(lambda: set(states(fleet, wave).values()) == {"running"}, 20, "both to run")
+        assert fleet.http.post(f"/api/waves/{wave}/reset-status", {}).data["reset"] == 0
+        assert fleet.wait_wave(wave) == end
+        fleet.check_wave(wave, end)
+
+
 def test_refusals(fleet):
     wave = fleet.wave_and_wait("over", ["done", "dead"], max_attempts=1)
     failed = fleet.wave_and_wait("dead", ["bad"], params={"fail": {"times": 9, "class": "data"}})

@@ -1,7 +1,7 @@
 -- Judges waves, which wave_lock has locked and wave_resolve has gone through: a wave without a row that is
--- not terminal ends (as error where one failed; a stopped one stays stopped; each run ends once), a running
--- one pauses for an alarm, a failed canary or too many failures, and its gate opens when the canary is
--- completed. Answers the waves that it changed.
+-- not terminal ends (as error where one failed; a stopped one stays stopped; each run ends once), also a ready
+-- one, whose last rows ran when it was reset; a running one pauses for an alarm, a failed canary or too many
+-- failures, and its gate opens when the canary is completed. Answers the waves that it changed.
 -- $1 bigint[] wave_nos
 WITH w AS MATERIALIZED (
     SELECT w.wave_no, w.state, w.total, w.canary, w.gate_id, w.failures_seen, failure_limit(w) AS failure_limit,
@@ -21,7 +21,7 @@ WITH w AS MATERIALIZED (
             WHERE w.gate_id IS NOT NULL AND m.wave_no + 0 = w.wave_no
               AND m.id >= w.first_id AND m.id < w.gate_id) c
      WHERE w.wave_no = ANY ($1::bigint[]) AND w.completed_at IS NULL
-       AND w.state IN ('running', 'paused', 'stopped')),
+       AND (w.state IN ('running', 'paused', 'stopped') OR w.state = 'ready' AND w.total > 0)),
 j AS MATERIALIZED (
     SELECT *,
            CASE WHEN total <= done THEN 'ended'

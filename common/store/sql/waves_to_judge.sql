@@ -10,9 +10,11 @@ SELECT w.wave_no
  WHERE w.wave_no = ANY (ARRAY(SELECT m.wave_no FROM migrations m WHERE m.id = ANY ($1::bigint[])) || $2::bigint[]
                         || CASE WHEN $1::bigint[] IS NULL
                                 THEN ARRAY(SELECT o.wave_no FROM waves o WHERE o.completed_at IS NULL) END)
-   AND w.completed_at IS NULL AND w.state IN ('running', 'paused', 'stopped')
-   AND (w.total <= p.completed + p.failed + p.cancelled
-        OR (w.has_dependencies AND EXISTS (SELECT FROM unresolved u WHERE u.wave_no = w.wave_no))
+   AND w.completed_at IS NULL
+   AND (w.total <= p.completed + p.failed + p.cancelled AND (w.state IN ('running', 'paused', 'stopped')
+                                                             OR w.state = 'ready' AND w.total > 0)
+        OR (w.has_dependencies AND w.state IN ('running', 'paused', 'stopped')
+            AND EXISTS (SELECT FROM unresolved u WHERE u.wave_no = w.wave_no))
         OR (w.state = 'running'
             AND (p.failed - w.failures_seen >= w.max_failures
                  OR p.failed - w.failures_seen >= greatest(1, w.total * w.max_failures_percent / 100)
