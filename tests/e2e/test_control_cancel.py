@@ -139,6 +139,14 @@ def test_a_wave_that_is_ready_ends_with_what_ran_when_it_was_reset(fleet):
         fleet.check_wave(wave, end)
 
 
+def test_a_wave_that_an_earlier_release_left_ready(fleet):
+    """Nobody settles anything of it any more: the worker that leads finds it."""
+    wave = fleet.wave_and_wait("left", ["r1", "r2"])
+    fleet.sql.execute("UPDATE waves SET state = 'ready', completed_at = NULL, run_no = run_no + 1 WHERE wave_id = %s", wave)
+    assert fleet.wait_wave(wave) == "completed"
+    fleet.check_wave(wave, "completed")
+
+
 def test_refusals(fleet):
     wave = fleet.wave_and_wait("over", ["done", "dead"], max_attempts=1)
     failed = fleet.wave_and_wait("dead", ["bad"], params={"fail": {"times": 9, "class": "data"}})
