@@ -58,9 +58,9 @@ def stand_by(fleet, workers):
     return WAVES_BEFORE * EACH_BEFORE
 
 
-def drain(bench, name, waves, each, workers=2, standing=False, **fields):
+def drain(bench, name, waves, each, workers=2, standing=False, counted=False, **fields):
     """One drain: everything is in the backlog before the first worker starts, or, where they stand by, before their queue
-    is resumed. Returns rows a second."""
+    is resumed. Returns rows a second, and what a job costs; its commits only where they are to be counted."""
     total = waves * each
     with bench.ground.fleet(name) as fleet:
         before = stand_by(fleet, workers) if standing else 0
@@ -77,6 +77,8 @@ def drain(bench, name, waves, each, workers=2, standing=False, **fields):
         done, rate, again = drained(fleet, total + before, deadline_s, WAVES_BEFORE if standing else 0)
         found = costs.each(done)
         found["together"] = together(fleet)
+        if counted:
+            found["commits"] = costs.all_commits(done)
     if done < total:
         bench.say(f"{name}: only {done} of {total} in {LONGEST_DRAIN_S} s")
     if again:
@@ -93,7 +95,7 @@ def in_turn(bench, rows, seen):
     """The limit, twenty waves, one wave with a window, and ten workers, in turn, so that all meet the same weather.
     Their rates and ratios are added to seen; returns what a job of the twenty waves costs."""
     limit = bench.ground.limit(rows, 20)
-    rate, found = drain(bench, "drain", 20, rows // 20, batch_size=10_000)
+    rate, found = drain(bench, "drain", 20, rows // 20, counted=True, batch_size=10_000)
     single, _ = drain(bench, "single", 1, rows, batch_size=200)
     ten, of_ten = drain(bench, "ten", 20, rows // 20, workers=10, batch_size=10_000)
     two_stand, _ = drain(bench, "two_stand", 20, rows // 20, standing=True, batch_size=10_000)

@@ -19,6 +19,7 @@ import stack as e2e  # noqa: E402
 from wavefleet import QUICK, Fleet, descendants_of  # noqa: E402
 
 TICKS = os.sysconf("SC_CLK_TCK")
+TOLD_S = 2.5     # a session reports its commits once a second at most, with what it does next
 KEPT = ("WAVEFLEET_API_TOKEN", "WAVEFLEET_SECRET_KEY", "WAVEFLEET_LOG_LEVEL")
 LIMIT_CLIENTS, LIMIT_BATCH = 2, 50
 
@@ -134,11 +135,12 @@ class Costs:
         self.ground, self.fleet = ground, fleet
         self.before = self.now()
 
+    def commits(self):
+        return float(self.fleet.sql.value("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"))
+
     def now(self):
-        database = self.fleet.sql.row("""SELECT pg_current_wal_lsn() - '0/0' AS wal,
-            (SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()) AS commits""")
         info = self.fleet.redis.info("all")
-        return {"wal": float(database["wal"]), "commits": float(database["commits"]),
+        return {"wal": float(self.fleet.sql.value("SELECT pg_current_wal_lsn() - '0/0'")), "commits": self.commits(),
                 "redis_commands": info["total_commands_processed"],
                 "redis_cpu": info["used_cpu_sys"] + info["used_cpu_user"],
                 "postgres_cpu": cpu_s(self.ground.stack.pid("postgres")),
@@ -148,6 +150,11 @@ class Costs:
         """The same for one job; CPU in microseconds."""
         now = self.now()
         return {k: (now[k] - self.before[k]) / jobs * (1e6 if k.endswith("cpu") else 1) for k in now}
+
+    def all_commits(self, jobs):
+        """Those of a job, when PostgreSQL knows of all: a moment after the end."""
+        time.sleep(TOLD_S)
+        return (self.commits() - self.before["commits"]) / jobs
 
 
 def memory_kb(pid):
