@@ -1,7 +1,7 @@
 /*
  * events_feed.c - from the stream to the ring, in order. Entries are told in chunks: what is to be asked of
- * PostgreSQL for a chunk (waves that are not known yet, what an act made of a migration, log lines that
- * somebody follows) is asked in one go, and while the answer is awaited the next entries gather. So a chunk
+ * PostgreSQL for a chunk (waves that are not known yet, what an act made of a migration, and what is said of that
+ * shortly afterwards, log lines that somebody follows) is asked in one go, and while the answer is awaited the next entries gather. So a chunk
  * grows by itself when there is much to do. Most chunks ask for nothing and are told at once.
  */
 #include <stdlib.h>
@@ -87,7 +87,7 @@ static void want_item(struct events *ev, struct wants *q, const struct news_item
                 map_put(q->seen, it->wave_no, q);
                 q->waves[q->nwaves++] = it->wave_no;
         }
-        if (it->kind == NEWS_ROW && !it->known)
+        if (doubtful(&ev->doubt, it))
                 q->rows[q->nrows++] = it->id;
         if (it->kind == NEWS_LINES && ev->nlogs) {
                 q->low[q->nlines] = it->low;
@@ -254,6 +254,7 @@ void feed_init(struct events *ev)
 {
         list_init(&ev->entries);
         list_init(&ev->chunk);
+        doubt_init(&ev->doubt);
         ev->feed = loop_timer_new(ev->app->loop, turn, ev);
 }
 
@@ -261,6 +262,7 @@ void feed_fini(struct events *ev)
 {
         feed_stop(ev);
         loop_timer_free(ev->feed);
+        doubt_fini(&ev->doubt);
 }
 
 static void lines_known(const struct err *e, void *arg)

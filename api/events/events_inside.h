@@ -11,6 +11,7 @@
 #include "api/http/stream.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "model/news.h"
 #include "model/wave_id.h"
 
 struct websocket;
@@ -57,6 +58,13 @@ struct entry {
         char text[];
 };
 
+/* What acts have changed lately, and when: of this age, and of the one before. */
+enum { DOUBT_AGES = 2 };
+struct doubt {
+        struct map *rows[DOUBT_AGES], *waves[DOUBT_AGES];
+        int64_t aged_ms;
+};
+
 struct events {
         struct app *app;
         struct ring ring;
@@ -71,6 +79,7 @@ struct events {
         struct list chunk; /* entries about which PostgreSQL is asked, or which are told next */
         size_t nchunk;
         bool asking;
+        struct doubt doubt;
         struct loop_timer *feed;
         int64_t idle_ms; /* since when there is nobody; 0: there is */
 
@@ -112,6 +121,13 @@ void feed_stop(struct events *ev);
 /* Somebody wants log lines: readers that wait for it are told by pump_join(). */
 void feed_want_lines(struct events *ev);
 void feed_want_no_lines(struct events *ev);
+
+/* ---- events_doubt.c ---- */
+
+void doubt_init(struct doubt *d);
+void doubt_fini(struct doubt *d);
+/* Whether PostgreSQL is to be asked what the row is now: the item does not say it, or came shortly after one that does not. */
+bool doubtful(struct doubt *d, const struct news_item *it);
 
 /* ---- events_tell.c ---- */
 

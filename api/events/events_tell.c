@@ -71,7 +71,7 @@ static void begin_rows(struct telling *t, struct wave *w)
         buf_adds(&t->items, ",\"items\":[");
 }
 
-/* What an act made of it, in rows that come by id; false: PostgreSQL does not know it. */
+/* What it is now, in rows that come by id; false: it was not asked for, or PostgreSQL does not know it. */
 static bool look_up(const struct telling *t, struct news_item *it)
 {
         int low = 0, high = t->r ? pg_rows(t->r, ASK_ROWS) : 0;
@@ -101,7 +101,7 @@ static void tell_row(struct telling *t, struct news_item *it)
                 begin_rows(t, w);
                 wave_touch(t->ev, w, t->of->id.ms);
         }
-        if (!it->known && !look_up(t, it))
+        if (!look_up(t, it) && !it->known)
                 return;
         buf_adds(&t->items, t->rows++ ? ",{\"id\":\"m" : "{\"id\":\"m");
         buf_addi(&t->items, it->id);

@@ -127,6 +127,7 @@ void lease_dead(struct engine_worker *w, const char *how)
         log_error("worker.dead", LI("worker", w->id), LS("how", how));
         FAULT_POINT(dead_known);
         w->dead = true;
+        publish_reread(w->broker); /* others have told of its rows before it did */
         w->told = false;
         w->fence_ms = 0;
         drop_consumers(w);

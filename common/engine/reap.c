@@ -145,6 +145,7 @@ static void marked(const struct pg_result *res, const struct err *e, void *arg)
         } else if (pg_rows(res, MARK) > 0 || pg_rows(res, SETTLE) > 0) {
                 FAULT_POINT(reap_committed);
                 after_init(&a);
+                a.news.shared = true; /* it may live, and tell late */
                 settle_read(res, SETTLE, NULL, 0, NULL, &a);
                 news_worker(&a.news, m->worker, NEWS_DEAD);
                 news_reread(&a.news); /* it may have died between a commit and its news */

@@ -85,7 +85,7 @@ void news_row(struct news *n, int64_t wave_no, int64_t id, int32_t attempt, cons
         enum migration_state s;
 
         add_row(n, wave_no, id);
-        if (!state || migration_state_parse(state, &s) < 0)
+        if (n->shared || !state || migration_state_parse(state, &s) < 0)
                 return;
         buf_addc(&n->text, '.');
         buf_addi(&n->text, attempt);

@@ -29,11 +29,13 @@
 struct news {
         struct buf text;
         int64_t wave; /* of the item to which a row can be added; 0: none */
+        /* All rows are named as unknown: somebody else may tell of them at this moment, too, and be told on later. */
+        bool shared;
 };
 
 /* All zeroes are an empty one. */
 void news_fini(struct news *n);
-/* Gone as soon as it is published: ready for the next commit. */
+/* Gone as soon as it is published: ready for the next commit. `shared` stays. */
 void news_reset(struct news *n);
 /* Nothing has been added. */
 bool news_empty(const struct news *n);

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 import invariants
+from listening import Sse
 from remote_setup import QUICK_REMOTE, store_secret, targets
 from wavefleet import SLOW, in_parallel, wait_until
 
@@ -160,10 +161,53 @@ class Storm:
         assert not self.open(), f"seed {SEED}: {self.open()}"
 
 
+class Mirror:
+    """What somebody shows who listens: the last word on each wave and migration, where there was no `reset` after it."""
+
+    def __init__(self, listener):
+        self.waves, self.rows, self.unsure = {}, {}, set()
+        for e in list(listener.events):
+            getattr(self, f"on_{e['event']}", lambda data: None)(e["data"])
+
+    def on_wave(self, data):
+        self.waves[data["id"]] = data
+
+    def on_migrations(self, data):
+        for item in data["items"]:
+            _, old = self.rows.get(item["id"], (None, item))
+            if item["attempt"] >= old["attempt"]:
+                self.rows[item["id"]] = data["wave_id"], item
+                self.unsure.discard(item["id"])
+
+    def on_reset(self, data):
+        self.unsure |= {i for i, (wave, _) in self.rows.items() if data.get("wave_id") in (None, wave)}
+
+    def lies(self, sql):
+        wrong = []
+        for w in sql.rows("""SELECT w.wave_id, w.state::text AS state, w.batch_size, w.completed_at IS NOT NULL AS over,
+                sum(p.completed)::int AS completed, sum(p.failed)::int AS failed, sum(p.cancelled)::int AS cancelled
+                FROM waves w LEFT JOIN wave_progress p USING (wave_no) GROUP BY w.wave_no"""):
+            told = self.waves.get(w["wave_id"])
+            if not told or (told["state"], told["batch_size"], bool(told["completed_at"]), told["progress"]["completed"],
+                            told["progress"]["failed"], told["progress"]["cancelled"]) != \
+                    (w["state"], w["batch_size"], w["over"], w["completed"], w["failed"], w["cancelled"]):
+                wrong.append((w, told))
+        for m in sql.rows("SELECT 'm' || id AS id, state::text AS state, attempt FROM migrations"):
+            _, told = self.rows.get(m["id"], (None, None))
+            if told and m["id"] not in self.unsure and (told["state"], told["attempt"]) != (m["state"], m["attempt"]):
+                wrong.append((m, told))
+        return wrong
+
+
 def test_every_wave_ends(fleet):
     storm = Storm(fleet)
-    storm.rage()
-    storm.calm()
+    with Sse(fleet.api) as listener:
+        storm.rage()
+        storm.calm()
+        with contextlib.suppress(AssertionError):
+            wait_until(lambda: not Mirror(listener).lies(fleet.sql), 10, "the last words", every_s=0.5)
+        lies = Mirror(listener).lies(fleet.sql)
+        assert not listener.ended and not lies, f"seed {SEED}: {len(lies)} of {len(storm.waves)} {lies[:6]}"
     print(f"seed {SEED}: {len(storm.waves)} waves, {sum(storm.answers.values())} acts: {sorted(storm.answers.items())}")
     for wave in storm.waves:
         invariants.check_ended(fleet.sql, wave, watched=False)

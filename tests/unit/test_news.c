@@ -86,6 +86,10 @@ START_TEST(what_is_written_is_read)
         ck_assert(news_empty(&n));
         news_row(&n, 8, 17, 1, "running");
         ck_assert_str_eq(news_text(&n), "m8:17.1r");
+        news_reset(&n);
+        n.shared = true;
+        news_row(&n, 8, 17, 1, "running");
+        ck_assert_str_eq(news_text(&n), "m8:17");
         news_fini(&n);
 }
 END_TEST

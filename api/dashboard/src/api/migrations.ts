@@ -111,6 +111,7 @@ function patchRows(client: QueryClient, key: unknown[], items: MigrationChange[]
         const change = changes.get(row.ref);
         if (!change) return row;
         found += 1;
+        if ((change.attempt ?? row.attempts) < row.attempts) return row; // told late
         return { ...row, state: change.state, status: change.status, attempts: change.attempt ?? row.attempts };
       }),
     })),
