@@ -1,6 +1,6 @@
-"""People act at random, many at a time, on small waves of every shape, and nothing else goes wrong: whatever they did
-one after the other, every wave ends once they have started what waits for them. (tests/faults breaks things as well, and
-therefore acts a hundred times more seldom.)
+"""People act at random, many at a time and through two APIs, on small waves of every shape, and nothing else goes wrong:
+whatever they did one after the other, every wave ends once they have started what waits for them, and who listened to the
+live events shows what is. (tests/faults breaks things as well, and therefore acts a hundred times more seldom.)
 
 WAVEFLEET_SEED and WAVEFLEET_STORM_S choose another storm than the usual one of a few seconds.
 """
@@ -32,6 +32,7 @@ def fleet(make_fleet, migration_server):
     fleet = make_fleet(workers=2, concurrency=6, env={
         **QUICK_REMOTE, "WAVEFLEET_MIGRATION_SERVER_URL": migration_server.url, "WAVEFLEET_RETRY_BASE_MS": "20",
         "WAVEFLEET_RETRY_CAP_MS": "60", "WAVEFLEET_WORKER_KILL_GRACE_MS": "100"})
+    fleet.start_api()
     store_secret(fleet)
     migration_server.app.control({"default": {"run_ms": 150}})
     return fleet
@@ -80,7 +81,7 @@ class Storm:
             body |= {"kind": "remote", "workspace_id": 9, "projects": targets(names, 1000 * number)}
         else:
             body |= {"kind": "noop", "params": {"sleep_ms": dice.choice((0, 20, 100, 300))}, "projects": self.projects(dice, number)}
-        reply = self.fleet.http.post("/api/waves", body)
+        reply = self.http(dice).post("/api/waves", body)
         if reply.status == 409 and "depends_on" in body:
             return          # that one has ended otherwise
         assert reply.status == 201, (body, reply)
@@ -88,32 +89,36 @@ class Storm:
 
     # ---- acts ----
 
+    def http(self, dice):
+        return dice.choice(self.fleet.apis).http
+
     def some_migration(self, dice, wave):
         rows = self.fleet.http.get(f"/api/waves/{wave}/migrations").data
         live = [r for r in rows if r["state"] in ("running", "parked")]
         return dice.choice(live if live and dice.random() < 0.7 else rows)
 
     def act(self, dice):
-        wave, die = dice.choice(self.waves[-NEWEST:]), dice.random()
+        wave, die, http = dice.choice(self.waves[-NEWEST:]), dice.random(), self.http(dice)
         if die < 0.4:
             verb = dice.choice(ON_WAVE)
-            return verb, self.fleet.http.post(f"/api/waves/{wave}/{verb}", {})
+            return verb, http.post(f"/api/waves/{wave}/{verb}", {})
         if die < 0.45:
-            return "change", self.fleet.http.request("PATCH", f"/api/waves/{wave}", {"batch_size": dice.randint(1, 5)})
+            return "change", http.request("PATCH", f"/api/waves/{wave}", {"batch_size": dice.randint(1, 5)})
         if die < 0.47:
             verb = dice.choice(("pause", "resume", "resume"))
-            return verb + " queue", self.fleet.http.post(f"/api/queues/default/{verb}", {})
+            return verb + " queue", http.post(f"/api/queues/default/{verb}", {})
         row = self.some_migration(dice, wave)
         if die < 0.65:
-            return "unlock", self.fleet.http.request("DELETE", f"/api/migrations/m{row['id']}/lock")
+            return "unlock", http.request("DELETE", f"/api/migrations/m{row['id']}/lock")
         if die < 0.7:
             verb = dice.choice(("restart", "restart", "discard"))
-            return "dead " + verb, self.fleet.http.post(f"/api/dead/m{row['id']}/{verb}", {})
+            return "dead " + verb, http.post(f"/api/dead/m{row['id']}/{verb}", {})
         if die < 0.75:
-            return "add", self.fleet.http.post(f"/api/migrations/m{row['id']}/add-to-wave", {"wave_id": dice.choice(self.waves[-NEWEST:])})
+            other = dice.choice(self.waves[-NEWEST:])
+            return "add", http.post(f"/api/migrations/m{row['id']}/add-to-wave", {"wave_id": other})
         verb = dice.choice(ON_MIGRATION)
         body = {"force": True} if verb == "kill" and dice.random() < 0.3 else {}
-        return verb, self.fleet.http.post(f"/api/migrations/m{row['id']}/{verb}", body)
+        return verb, http.post(f"/api/migrations/m{row['id']}/{verb}", body)
 
     def person(self, number):
         dice = random.Random(SEED * 1000 + number)
@@ -201,14 +206,15 @@ class Mirror:
 
 def test_every_wave_ends(fleet):
     storm = Storm(fleet)
-    with Sse(fleet.api) as listener:
+    with Sse(fleet.apis[-1]) as listener:
         storm.rage()
         storm.calm()
         with contextlib.suppress(AssertionError):
             wait_until(lambda: not Mirror(listener).lies(fleet.sql), 10, "the last words", every_s=0.5)
         lies = Mirror(listener).lies(fleet.sql)
         assert not listener.ended and not lies, f"seed {SEED}: {len(lies)} of {len(storm.waves)} {lies[:6]}"
-    print(f"seed {SEED}: {len(storm.waves)} waves, {sum(storm.answers.values())} acts: {sorted(storm.answers.items())}")
+    print(f"seed {SEED}: {len(storm.waves)} waves, {sum(storm.answers.values())} acts, "
+          f"{sum(n for (_, status), n in storm.answers.items() if status == 409)} of them refused")
     for wave in storm.waves:
         invariants.check_ended(fleet.sql, wave, watched=False)
     for what in ("breaches", "strange"):
