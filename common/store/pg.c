@@ -47,7 +47,7 @@ struct pg {
         struct pg_pipe *pipe;
         bool up;             /* as on_change was told; stays so while it is opened anew */
         bool asleep;         /* on demand, and not needed yet */
-        bool opening;        /* for the first time, on demand */
+        bool opening;        /* for the first time, or because the server is known to be there */
         bool tell;           /* on_change is due */
         int64_t patience_ms; /* 0: by the time-out of queries */
         unsigned attempts;   /* to connect, in a row */
@@ -406,7 +406,8 @@ struct pg *pg_new_member(struct loop *l, const struct pg_opts *opts, struct pg_v
         if (pg->params) {
                 snprintf(pg->reason, sizeof(pg->reason), "not connected yet");
                 pg->asleep = opts->on_demand;
-                if (!pg->asleep)
+                pg->opening = !pg->asleep;
+                if (pg->opening)
                         dial(pg);
         } else {
                 pg_reason(pg->reason, e.text);
@@ -474,7 +475,10 @@ bool pg_takes(const struct pg *pg)
 
 void pg_hurry(struct pg *pg)
 {
-        if (pg->params && !pg->pipe && !pg->dial && !pg->asleep)
+        if (!pg->params || pg->pipe || pg->asleep)
+                return;
+        pg->opening = true;
+        if (!pg->dial)
                 loop_timer_start(pg->again, 0);
 }
 

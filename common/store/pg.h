@@ -91,7 +91,7 @@ struct pg_opts {
         int64_t query_timeout_ms; /* statement_timeout */
         int64_t patience_ms; /* without a word from PostgreSQL for so long while an answer is owed the
                                      connection is given up; 0: query_timeout_ms and 5 s */
-        bool on_demand; /* opened by the first pg_send(); what is sent until it is up waits for it */
+        bool on_demand;      /* opened by the first pg_send() */
 };
 /* Begins to connect, unless it is on demand. `on_change` (may be NULL) is told when the connection is there or gone. */
 struct pg *pg_new(struct loop *l, const struct pg_opts *opts, void (*on_change)(bool up, void *arg),
@@ -104,7 +104,7 @@ void pg_free(struct pg *pg);
 /* In a child after fork(): closes the descriptor without a word to the server. */
 void pg_forget(struct pg *pg);
 bool pg_up(const struct pg *pg);
-/* Whether what is sent now can be done: it is up, or on demand and was not needed yet. */
+/* Whether what is sent now can be done: it is up, or on demand and was not needed yet, or being opened (pg_send). */
 bool pg_takes(const struct pg *pg);
 /*
  * fn is called when a session has been opened, also when it replaces another one of which nobody was told
@@ -112,10 +112,12 @@ bool pg_takes(const struct pg *pg);
  * as its advisory locks, is gone with the one before. Set it before the loop turns.
  */
 void pg_on_session(struct pg *pg, void (*fn)(struct pg *pg, void *arg), void *arg);
-/* The server is there, as another connection has found: no more waiting for the next attempt. */
+/* The server is there, as another connection has found: no more waiting for the next attempt, for which what is sent
+ * now waits. */
 void pg_hurry(struct pg *pg);
 /*
- * Takes the transaction. Without a connection fn gets ERR_UNAVAILABLE in the next turn. It is an
+ * Takes the transaction. Without a connection fn gets ERR_UNAVAILABLE in the next turn; but while it is opened for the first
+ * time, or after pg_hurry(), the transaction waits until it is, or cannot be. It is an
  * implicit transaction block: what wants BEGIN (LOCK TABLE, SET LOCAL, savepoints) or none at all
  * (VACUUM), and COPY, cannot stand in it.
  */

@@ -83,7 +83,10 @@ class Run:
             seen = self.passing(program)
             assert seen or program.alive, f"{program.name} ended without passing {self.point}:\n{program.tail()}"
             return seen
-        return wait_until(look, deadline_s, f"{program.name} passing {self.point}")
+        try:
+            return wait_until(look, deadline_s, f"{program.name} passing {self.point}")
+        except AssertionError as e:
+            raise AssertionError(f"{e}\n{program.tail()}") from None
 
     def dies(self, program, deadline_s=20):
         """The program itself dies at the point."""
@@ -129,10 +132,11 @@ class Run:
             return self.fleet.http.post(path, {} if body is None else body, headers=headers, timeout_s=60)
         return None
 
-    def kills(self, path, body=None, **headers):
-        """A POST at which the API dies before it answers."""
+    def kills(self, path, body=None, answered=False, **headers):
+        """A POST at which the API dies before it answers; `answered`: or afterwards."""
         answer = self.post(path, body, **headers)
-        assert answer is None, f"{answer}, from {self.fleet.api.name} on port {self.fleet.api.port}:\n{self.fleet.api.tail()}"
+        good = answer is None or (answered and answer.status == 200)
+        assert good, f"{answer}, from {self.fleet.api.name} on port {self.fleet.api.port}:\n{self.fleet.api.tail()}"
         self.dies(self.fleet.api)
 
     # ---- waves ----

@@ -618,6 +618,55 @@ START_TEST(one_on_demand_that_cannot_be_opened_says_so)
 }
 END_TEST
 
+static struct pg *opening;
+
+/* As where another connection has found that the server is back. */
+static void send_when_down(bool up, void *arg)
+{
+        if (up)
+                return;
+        pg_hurry(opening);
+        ck_assert(!pg_up(opening) && pg_takes(opening));
+        pg_send(opening, one("second", "SELECT 2"), on_answer, arg);
+}
+
+START_TEST(what_is_sent_while_it_is_opened_waits)
+{
+        static const char end_it[] = "SELECT count(pg_terminate_backend(pid)) FROM "
+                                     "pg_stat_activity WHERE application_name = 'test-opening'";
+        struct pg_opts o = test_opts();
+        struct answer a = {0}, b = {0};
+        o.name = "test-opening";
+        opening = pg_new(loop, &o, send_when_down, &b);
+        ck_assert(!pg_up(opening) && pg_takes(opening));
+        pg_send(opening, one("first", "SELECT 1"), on_answer, &a);
+        ck_assert(turn_until(loop, &a.calls, 1, 10000));
+        ck_assert_str_eq(a.first, "1");
+        ck_assert_str_eq(run_text("end_it", end_it).first, "1");
+        ck_assert(turn_until(loop, &b.calls, 1, 10000));
+        ck_assert_str_eq(b.first, "2");
+        pg_free(opening);
+}
+END_TEST
+
+START_TEST(but_not_where_it_cannot_be_opened)
+{
+        struct pg_opts o = test_opts();
+        struct answer a = {0};
+        o.url = "postgresql://127.0.0.1:1/nowhere";
+        struct pg *none = pg_new(loop, &o, NULL, NULL);
+        for (unsigned n = 1; n <= 3; n++) {
+                pg_send(none, one("first", "SELECT 1"), on_answer, &a);
+                ck_assert(turn_until(loop, &a.calls, n, 10000));
+                ck_assert_int_eq(a.code, ERR_UNAVAILABLE);
+                ck_assert(!pg_takes(none));
+                if (n == 2)
+                        pg_hurry(none);
+        }
+        pg_free(none);
+}
+END_TEST
+
 START_TEST(a_child_forgets_without_harm)
 {
         ck_assert_int_eq(run_text("one", "SELECT 1").code, ERR_OK);
@@ -668,6 +717,8 @@ static Suite *suite(void)
         tcase_add_test(t, it_may_be_freed_in_a_callback);
         tcase_add_test(t, one_on_demand_is_opened_by_what_is_sent);
         tcase_add_test(t, one_on_demand_that_cannot_be_opened_says_so);
+        tcase_add_test(t, what_is_sent_while_it_is_opened_waits);
+        tcase_add_test(t, but_not_where_it_cannot_be_opened);
         tcase_add_test(t, a_child_forgets_without_harm);
         suite_add_tcase(s, t);
         return s;

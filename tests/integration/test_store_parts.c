@@ -206,13 +206,34 @@ START_TEST(without_a_session_it_is_unavailable_however_much_of_it_was_given)
         ck_assert_int_eq(there(), 1);
         struct pg_opts opts = test_opts();
         pg = pg_new(loop, &opts, NULL, NULL);
-        tx = put_of(10);
-        pg_send_part(pg, tx, on_answer, &c); /* not up yet */
-        pg_send_rest(pg, tx);
-        ck_assert(turn_until(loop, &c.calls, 1, 10000));
-        ck_assert_uint_eq(c.calls, 1);
-        ck_assert_int_eq(c.code, ERR_UNAVAILABLE);
+        opts.url = "postgresql://127.0.0.1:1/nowhere";
+        struct pg *none = pg_new(loop, &opts, NULL, NULL);
+        for (unsigned n = 1; n <= 2; n++) { /* while it is opened, and when it could not be */
+                tx = put_of(10);
+                pg_send_part(none, tx, on_answer, &c);
+                pg_send_rest(none, tx);
+                ck_assert(turn_until(loop, &c.calls, n, 10000));
+                ck_assert_uint_eq(c.calls, n);
+                ck_assert_int_eq(c.code, ERR_UNAVAILABLE);
+                ck_assert(!pg_takes(none));
+        }
+        pg_free(none);
         ck_assert_int_eq(there(), 1);
+}
+END_TEST
+
+START_TEST(a_part_waits_for_its_session)
+{
+        struct pg_opts opts = test_opts();
+        struct answer a = {0};
+        struct pg_tx *tx = put_of(10);
+        pg_free(pg);
+        pg = pg_new(loop, &opts, NULL, NULL);
+        pg_send_part(pg, tx, on_answer, &a);
+        pg_send_rest(pg, add_put(tx, 100));
+        ck_assert(turn_until(loop, &a.calls, 1, 10000));
+        ck_assert_int_eq(a.code, ERR_OK);
+        ck_assert_int_eq(there(), 111);
 }
 END_TEST
 
@@ -392,6 +413,7 @@ static Suite *suite(void)
         tcase_add_test(t, a_part_whose_session_ends_is_not_done_and_that_is_sure);
         tcase_add_test(t, a_rest_for_which_there_is_no_memory_takes_the_part_with_it);
         tcase_add_test(t, without_a_session_it_is_unavailable_however_much_of_it_was_given);
+        tcase_add_test(t, a_part_waits_for_its_session);
         tcase_add_test(t, what_is_known_is_what_was_prepared_here);
         tcase_add_test(t, a_part_can_be_undone);
         tcase_add_test(t, a_part_that_was_not_sent_is_undone_without_a_word);
