@@ -1,8 +1,9 @@
 /*
  * events_feed.c - from the stream to the ring, in order. Entries are told in chunks: what is to be asked of
- * PostgreSQL for a chunk (waves that are not known yet, what an act made of a migration, and what is said of that
- * shortly afterwards, log lines that somebody follows) is asked in one go, and while the answer is awaited the next entries gather. So a chunk
- * grows by itself when there is much to do. Most chunks ask for nothing and are told at once.
+ * PostgreSQL for a chunk (waves that are not known yet, what an act made of a migration, or what is said of that
+ * shortly afterwards, log lines that somebody follows) is asked in one go, and while the answer is awaited the
+ * next entries gather. So a chunk grows by itself when there is much to do. Most chunks ask for nothing and are
+ * told at once.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -126,7 +126,10 @@ void feed_want_no_lines(struct events *ev);
 
 void doubt_init(struct doubt *d);
 void doubt_fini(struct doubt *d);
-/* Whether PostgreSQL is to be asked what the row is now: the item does not say it, or came shortly after one that does not. */
+/*
+ * Whether PostgreSQL is to be asked what the row is now: the item does not say it, or came shortly after one that does not,
+ * which is noted here. To be called with each item, in the order of the stream.
+ */
 bool doubtful(struct doubt *d, const struct news_item *it);
 
 /* ---- events_tell.c ---- */

@@ -66,8 +66,8 @@ static void read_settled(struct exchange *x, struct batch *b, const struct pg_re
         struct list *l;
 
         FAULT_POINT(settle_committed);
-        b->after.news.shared =
-                x->o.worker == 0; /* the worker may not have told yet that it is parked */
+        /* What is settled here may have been parked a moment ago, and its worker not have told so yet. */
+        b->after.news.shared = x->o.worker == 0;
         read_states(b, r, states);
         for (size_t i = 0; (l = list_pop_front(&b->items)); i++) {
                 struct item *it = CONTAINER_OF(l, struct item, link);

@@ -384,6 +384,15 @@ static void on_pipe(void *arg)
 
 /* ---- for the owner ---- */
 
+static void wake(struct pg *pg)
+{
+        if (!pg->asleep)
+                return;
+        pg->asleep = false;
+        pg->opening = true;
+        dial(pg);
+}
+
 struct pg *pg_new_member(struct loop *l, const struct pg_opts *opts, struct pg_voice *voice,
                          void (*on_change)(bool up, void *arg), void *arg)
 {
@@ -405,10 +414,9 @@ struct pg *pg_new_member(struct loop *l, const struct pg_opts *opts, struct pg_v
         pg->params = pg_params_new(opts, &e);
         if (pg->params) {
                 snprintf(pg->reason, sizeof(pg->reason), "not connected yet");
-                pg->asleep = opts->on_demand;
-                pg->opening = !pg->asleep;
-                if (pg->opening)
-                        dial(pg);
+                pg->asleep = true;
+                if (!opts->on_demand)
+                        wake(pg);
         } else {
                 pg_reason(pg->reason, e.text);
                 say_down(pg);
@@ -498,15 +506,6 @@ static bool is_sound(struct pg *pg, struct pg_tx *tx)
         pg_tx_fail(tx, &f);
         finish_soon(pg, tx);
         return false;
-}
-
-static void wake(struct pg *pg)
-{
-        if (!pg->asleep)
-                return;
-        pg->asleep = false;
-        pg->opening = true;
-        dial(pg);
 }
 
 /* False: it cannot be sent, and is finished. */

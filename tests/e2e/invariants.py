@@ -23,6 +23,11 @@ SELECT w.wave_no, w.state::text AS state, w.run_no, w.total, w.batch_size, w.com
 FROM w, p, c
 """
 
+# A condition on waves, of which it is given what has no end: they wait for a person, paused, or reset with something to start.
+HELD = """(waves.state = 'paused' OR (waves.state = 'ready' AND NOT waves.planned
+    AND waves.total > (SELECT coalesce(sum(p.completed + p.failed + p.cancelled), 0)
+                         FROM wave_progress p WHERE p.wave_no = waves.wave_no)))"""
+
 ENDED = ("completed", "error", "stopped")
 SETTLED = ("completed", "failed", "cancelled")
 

@@ -157,6 +157,23 @@ def test_queues_and_workers(fleet, listen):
     reader.wait(lambda r: {"id": number, "what": "dead"} in r.data("worker"), "its death", 20)
 
 
+def test_a_worker_that_was_taken_for_dead_may_have_told_late(make_own_fleet):
+    """Others have told of what it ran before it goes on: whoever heard both reads again."""
+    fleet = make_own_fleet(env={"WAVEFLEET_WORKER_LEASE_MS": "3000"})
+    fleet.start_workers(2)
+    stands_still = fleet.workers[0]
+    with Sse(fleet.api) as reader:
+        stands_still.signal(signal.SIGSTOP)
+        try:
+            dead = reader.wait(lambda r: [e for e in r.of("worker") if e["data"]["what"] == "dead"], "its death")[0]
+            reader.wait(lambda r: r.of("reset"), "the word of who reaped it")
+            before = len(reader.of("reset"))
+        finally:
+            stands_still.signal(signal.SIGCONT)
+        reader.wait(lambda r: r.of("reset")[before:], "its own word")
+        reader.wait(lambda r: any(e["data"]["what"] == "joined" and e["data"]["id"] != dead["data"]["id"] for e in r.of("worker")), "it to come back")
+
+
 def test_a_filter_lets_only_its_wave_through(fleet, listen):
     wave = fleet.submit("mine", ["a", "b"], params={"sleep_ms": 300}, batch_size=1, **PLANNED)
     reader = listen(wave=wave)

@@ -144,10 +144,9 @@ class Storm:
     # ---- afterwards ----
 
     def held(self):
-        """Waves that wait for a person: paused, or reset with something left to start."""
-        return [r["wave_id"] for r in self.fleet.sql.rows("""SELECT wave_id FROM waves w
-            WHERE completed_at IS NULL AND (state = 'paused' OR state = 'ready' AND NOT planned
-                  AND total > (SELECT coalesce(sum(completed + failed + cancelled), 0) FROM wave_progress p WHERE p.wave_no = w.wave_no))""")]
+        """Waves that wait for a person."""
+        return [r["wave_id"] for r in self.fleet.sql.rows(
+            f"SELECT wave_id FROM waves WHERE completed_at IS NULL AND {invariants.HELD}")]
 
     def open(self):
         return self.fleet.sql.rows("""SELECT w.wave_id, w.state::text, w.planned, w.gate_id, w.has_dependencies, w.note,

@@ -216,12 +216,10 @@ class Campaign:
             time.sleep(0.3)
 
     def standing(self):
-        return self.world.sql.row("""
-            SELECT count(*) AS open, coalesce(array_agg(wave_id ORDER BY wave_no) FILTER (WHERE state = 'paused' OR
-                       (state = 'ready' AND NOT planned
-                        AND total > (SELECT coalesce(sum(completed + failed + cancelled), 0) FROM wave_progress p
-                                      WHERE p.wave_no = waves.wave_no))), '{}') AS held,
-                   (SELECT coalesce(array_agg(queue), '{}') FROM queues WHERE paused) AS paused,
+        return self.world.sql.row(f"""
+            SELECT count(*) AS open,
+                   coalesce(array_agg(wave_id ORDER BY wave_no) FILTER (WHERE {invariants.HELD}), '{{}}') AS held,
+                   (SELECT coalesce(array_agg(queue), '{{}}') FROM queues WHERE paused) AS paused,
                    (SELECT sum(attempt) FROM migrations) AS attempts, (SELECT count(*) FROM active) AS active,
                    (SELECT sum(polls) FROM active) AS polls,
                    (SELECT sum(completed + failed + cancelled) FROM wave_progress) AS settled

@@ -21,6 +21,11 @@ export interface MigrationChange {
   status: MigrationStatus;
   attempt?: number;
 }
+/** The row as the event says that it is now; unchanged where that was told late. */
+export function rowAfter<Row extends { state: MigrationState; status: MigrationStatus; attempts: number }>(row: Row, change: MigrationChange): Row {
+  const attempts = change.attempt ?? row.attempts;
+  return attempts < row.attempts ? row : { ...row, state: change.state, status: change.status, attempts };
+}
 export interface MigrationsEvent {
   wave_id: string;
   items: MigrationChange[];

@@ -3,7 +3,7 @@ import { type InfiniteData, keepPreviousData, type QueryClient, useInfiniteQuery
 import { useRef } from 'react';
 import { useAgain } from './again';
 import { type Answer, get, getAnswer, segment } from './client';
-import { type MigrationChange, useEvent, usePolling } from './events';
+import { type MigrationChange, rowAfter, useEvent, usePolling } from './events';
 import type { Attempt, MigrationState, MigrationStatus, WaveState, WaveStatus } from './types';
 
 const PAGE = 50;
@@ -111,8 +111,7 @@ function patchRows(client: QueryClient, key: unknown[], items: MigrationChange[]
         const change = changes.get(row.ref);
         if (!change) return row;
         found += 1;
-        if ((change.attempt ?? row.attempts) < row.attempts) return row; // told late
-        return { ...row, state: change.state, status: change.status, attempts: change.attempt ?? row.attempts };
+        return rowAfter(row, change);
       }),
     })),
   });

@@ -4,7 +4,7 @@ import { keepPreviousData, useQueries, useQuery, useQueryClient } from '@tanstac
 import { useMemo } from 'react';
 import { useAgain } from './again';
 import { get, segment } from './client';
-import { type MigrationsEvent, useEvent, usePolling } from './events';
+import { type MigrationsEvent, rowAfter, useEvent, usePolling } from './events';
 import type { MigrationStatus, WaveMigration } from './types';
 
 export const ROWS_PAGE = 100;
@@ -36,8 +36,7 @@ function withChanges(rows: WaveMigration[], event: MigrationsEvent): WaveMigrati
   if (!rows.some((row) => changes.has(row.id))) return rows;
   return rows.map((row) => {
     const change = changes.get(row.id);
-    if (!change || (change.attempt ?? row.attempts) < row.attempts) return row;
-    return { ...row, state: change.state, status: change.status, attempts: change.attempt ?? row.attempts };
+    return change ? rowAfter(row, change) : row;
   });
 }
 
